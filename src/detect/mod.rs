@@ -1,0 +1,220 @@
+//! Opinions: deterministic rules and learning models, each family a table with one line a member.
+
+pub mod models;
+pub mod rules;
+
+use crate::{
+    feature::Features,
+    model::{Chain, DetectorKind, Event, Family, Finding, LabelKind, Reference, Severity, Signal},
+    state::State,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything a detector may look at: the event, and the world as it was before it.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    pub chain: &'a Chain,
+    pub event: &'a Event,
+    /// Reorgs and conflicts that the event revealed.
+    pub signals: &'a [Signal],
+    pub state: &'a State,
+    pub reference: &'a Reference,
+    /// Present for transactions.
+    pub features: Option<&'a Features>,
+}
+
+impl Scene<'_> {
+    /// Returns the USD value of an amount in whole native units, if the price table has a price.
+    pub fn usd_of_native(&self, units: f64) -> Option<f64> {
+        let price = self.reference.usd_price(&self.chain.native.symbol, self.event.time)?;
+        Some(units * price)
+    }
+}
+
+/// Data beside the stream that a rule cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A price of the native asset.
+    NativePrice,
+    /// At least one watched account.
+    WatchList,
+    /// At least one label of this kind.
+    Labels(LabelKind),
+    /// Logs or token transfers in the input.
+    Logs,
+    /// Receipt fields on transactions.
+    Outcomes,
+}
+
+/// What a rule says about itself: shown by `rules show`, in the README and in alerts.
+#[derive(Debug)]
+pub struct RuleMeta {
+    pub id: &'static str,
+    pub title: &'static str,
+    /// What it looks at and when it fires, for people.
+    pub description: &'static str,
+    pub severity: Severity,
+    pub families: &'static [Family],
+    /// What its alerts are about, e.g. `receiver`, `sender`, `transaction`, `block`.
+    pub subject: &'static str,
+    /// Data without which it is not evaluable.
+    pub needs: &'static [Need],
+    pub false_positives: &'static [&'static str],
+    /// Papers, projects and incidents the numbers come from.
+    pub references: &'static [&'static str],
+}
+
+/// A deterministic rule: no memory of its own, it reads the scene.
+pub trait Rule: Send {
+    /// Returns what the rule says about itself.
+    fn meta(&self) -> &'static RuleMeta;
+
+    /// Pushes a finding for each way in which the rule fires; usually none.
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>);
+}
+
+/// How surprising an event is to a model.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Opinion {
+    /// −log10 of the p-value under the model's own null; 0 … [`SURPRISE_MAX`], finite.
+    pub surprise: f64,
+    /// The measured value, in the unit of the model's metadata.
+    pub value: f64,
+    /// What the value was expected to stay under.
+    pub expected: f64,
+}
+
+/// The greatest surprise a model may claim: p = 1e-16.
+pub const SURPRISE_MAX: f64 = 16.0;
+
+/// What a model says about itself.
+#[derive(Debug)]
+pub struct ModelMeta {
+    pub id: &'static str,
+    pub kind: DetectorKind,
+    pub title: &'static str,
+    pub description: &'static str,
+    /// Unit of `Opinion::value`.
+    pub unit: &'static str,
+    pub references: &'static [&'static str],
+}
+
+/// A learning detector. Scoring never changes it; learning happens after scoring.
+pub trait Model: Send {
+    /// Returns what the model says about itself.
+    fn meta(&self) -> &'static ModelMeta;
+
+    /// Returns its opinion; `None` in warm-up and where it does not apply.
+    fn score(&self, scene: &Scene<'_>) -> Option<Opinion>;
+
+    /// Puts an opinion into a sentence with numbers. Called only for events worth explaining.
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding;
+
+    /// Learns the scene.
+    fn learn(&mut self, scene: &Scene<'_>);
+
+    /// Asks for a background fit after this record, if one is due. `n_records` counts the records
+    /// of the partition, so that a replay asks at the same place.
+    fn request_fit(&mut self, _n_records: u64) -> Option<FitJob> {
+        None
+    }
+
+    /// Takes over a finished fit.
+    fn install(&mut self, _fitted: Fitted) {}
+
+    /// Returns the identity of what was fitted in the background, for provenance.
+    fn fitted_id(&self) -> Option<u64> {
+        None
+    }
+
+    /// Writes everything the model has learned.
+    fn snapshot(&self) -> Vec<u8>;
+
+    /// Restores what [`Model::snapshot`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are not a snapshot of this model and version.
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
+}
+
+/// Why a snapshot was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("not a snapshot of {what}")]
+pub struct SnapshotError {
+    pub what: &'static str,
+    #[source]
+    pub source: postcard::Error,
+}
+
+/// A background fit, complete with its data and seed: running it is a pure function.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitJob {
+    /// Id of the model that asked.
+    pub model: String,
+    /// Counts the fits of that model from 1.
+    pub id: u64,
+    /// The record count before which the result takes over.
+    pub takeover_at: u64,
+    pub seed: u64,
+    /// Row-major samples.
+    ///
+    /// # Shape
+    /// `(data.len() / n_columns, n_columns)`
+    pub data: Vec<f64>,
+    pub n_columns: usize,
+}
+
+/// The result of a [`FitJob`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    pub model: String,
+    pub id: u64,
+    /// What the model needs to take over, in its own encoding.
+    pub bytes: Vec<u8>,
+}
+
+/// Which rules and models run, and with what parameters.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// By rule id; a rule that is not listed runs with its defaults.
+    pub rules: BTreeMap<String, Member>,
+    /// By model id; likewise.
+    pub models: BTreeMap<String, Member>,
+}
+
+/// The settings of one rule or model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Member {
+    pub enabled: bool,
+    /// Overrides a rule's severity.
+    pub severity: Option<Severity>,
+    /// The member's own parameters, checked by its own type.
+    pub params: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        Self { enabled: true, severity: None, params: serde_json::Map::new() }
+    }
+}
+
+/// Why parameters were refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParamsError {
+    #[error("unknown {family} {id:?}{}", did_you_mean(.suggestion))]
+    Unknown { family: &'static str, id: String, suggestion: Option<&'static str> },
+    #[error("bad parameters of {id}")]
+    Bad {
+        id: &'static str,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+fn did_you_mean(suggestion: &Option<&'static str>) -> String {
+    suggestion.map(|s| format!(" (did you mean {s:?}?)")).unwrap_or_default()
+}

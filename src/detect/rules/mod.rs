@@ -1,0 +1,16 @@
+//! The rule table: one file and one line a rule.
+
+use super::{ParamsError, Rule, RuleMeta};
+use serde_json::{Map, Value};
+
+/// A line of the rule table.
+pub struct Entry {
+    pub meta: &'static RuleMeta,
+    /// Builds the rule from its parameters, an empty map being the defaults.
+    pub build: fn(&Map<String, Value>) -> Result<Box<dyn Rule>, ParamsError>,
+    /// The default parameters as JSON, with every field.
+    pub defaults: fn() -> Value,
+}
+
+/// Every rule, by id.
+pub const TABLE: &[Entry] = &[];

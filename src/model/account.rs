@@ -1,0 +1,85 @@
+//! Accounts: addresses as they are shown, and the keyed 64-bit hash under which state keeps them.
+
+use super::id::Hash32;
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+use std::{fmt, hash::Hasher};
+
+/// An address of any chain, in its one canonical form.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Address {
+    /// A 20-byte EVM address; shown as `0x` and lower-case hex.
+    Evm([u8; 20]),
+    /// A base58 or (lower-case) bech32 text, or `script:` and the hex of a short script hash.
+    Text(Box<str>),
+}
+
+impl Address {
+    /// The EVM zero address: mint and burn side of token transfers.
+    pub const EVM_ZERO: Self = Self::Evm([0; 20]);
+
+    /// Returns the bytes that identify the address.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Evm(bytes) => bytes,
+            Self::Text(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Evm(bytes) => {
+                let mut wide = [0; 32];
+                wide[12..].copy_from_slice(bytes);
+                write!(f, "0x{}", &Hash32(wide).hex()[24..])
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// The key of an account inside one engine: a keyed hash of its address.
+///
+/// Two of a million accounts share a key with probability 3e-8; the hash is keyed by the
+/// configured seed, so nobody outside can search for a collision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AccountKey(pub u64);
+
+/// Turns addresses into [`AccountKey`]s under a fixed seed.
+///
+/// # Source
+/// SipHash-1-3 (Aumasson, Bernstein 2012).
+#[derive(Clone, Copy, Debug)]
+pub struct AccountHasher {
+    key: SipHasher13,
+}
+
+impl AccountHasher {
+    /// Makes a hasher from the configured seed.
+    pub fn new(seed: u64) -> Self {
+        Self { key: SipHasher13::new_with_keys(seed, 0x7478_7761_7264_656e) }
+    }
+
+    /// Returns the key of an address.
+    pub fn key(&self, address: &Address) -> AccountKey {
+        AccountKey(self.hash(&[address.bytes()]))
+    }
+
+    /// Hashes any bytes under the same seed, for tables that are keyed by more than an account.
+    pub fn hash(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = self.key;
+        for part in parts {
+            hasher.write(part);
+            hasher.write_u8(0xff);
+        }
+        hasher.finish()
+    }
+}

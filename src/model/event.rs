@@ -1,0 +1,406 @@
+//! The canonical model: what a record says happened, whatever format carried it.
+
+use super::{
+    account::Address,
+    amount::Amount,
+    id::{BlockHash, EventId, TxId},
+    time::EventTime,
+};
+use serde::{Deserialize, Serialize};
+
+/// One fact (or one transaction with its facts) from the bus.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    pub time: EventTime,
+    pub clock: Clock,
+    pub quality: Quality,
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// Whose clock the event time comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    Block,
+    Node,
+    Venue,
+    Kafka,
+}
+
+bitflags::bitflags! {
+    /// What is known to be weak (or verified) about an event.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Quality: u16 {
+        const HASH_VERIFIED = 1;
+        const SENDER_VERIFIED = 1 << 1;
+        const AMOUNT_LOSSY = 1 << 2;
+        const UNIT_INFERRED = 1 << 3;
+        const TIME_INFERRED = 1 << 4;
+        const TIME_SUSPECT = 1 << 5;
+        const PARTIAL = 1 << 6;
+        const TRUNCATED = 1 << 7;
+        const UNKNOWN_TYPE = 1 << 8;
+        const ID_COMPUTED = 1 << 9;
+        const SANITISED = 1 << 10;
+        const LATE = 1 << 11;
+    }
+}
+
+impl Serialize for Quality {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(self.iter_names().map(|(name, _)| name))
+    }
+}
+
+/// What an event says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Body {
+    /// A transaction: its body, and where known its inclusion and outcome.
+    #[serde(rename = "tx_body")]
+    Tx(Box<Tx>),
+    Transfer(Box<Transfer>),
+    Approval(Box<Approval>),
+    Log(Box<Log>),
+    #[serde(rename = "block_step")]
+    Block(Box<BlockStep>),
+}
+
+/// A transaction with the facts that arrived with it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tx {
+    pub id: TxId,
+    pub body: TxBody,
+    pub inclusion: Option<Inclusion>,
+    pub outcome: Option<Outcome>,
+}
+
+/// The part of a transaction that depends on the account model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TxBody {
+    Evm(EvmTx),
+    Utxo(UtxoTx),
+}
+
+/// An EVM transaction.
+///
+/// # Units
+/// `value` and all fees per gas in wei.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EvmTx {
+    pub from: Address,
+    /// `None` creates a contract.
+    pub to: Option<Address>,
+    pub value: Amount,
+    pub nonce: Option<u64>,
+    pub gas_limit: Option<u64>,
+    /// The bid while pending, the effective price once mined.
+    pub gas_price: Option<Amount>,
+    pub max_fee_per_gas: Option<Amount>,
+    pub max_priority_fee_per_gas: Option<Amount>,
+    /// EIP-2718 type, where given.
+    pub tx_type: Option<u8>,
+    pub input: Calldata,
+}
+
+/// What is kept of calldata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Calldata {
+    pub n_bytes: u32,
+    /// The first four bytes, when there are four.
+    pub selector: Option<[u8; 4]>,
+    /// A 64-bit digest of the whole (SipHash-1-3, zero key); 0 when empty.
+    pub digest: u64,
+}
+
+/// A UTXO transaction.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UtxoTx {
+    pub inputs: Vec<TxIn>,
+    pub outputs: Vec<TxOut>,
+    pub is_coinbase: bool,
+    pub version: Option<i32>,
+    pub lock_time: Option<u32>,
+    /// Size in bytes, where given.
+    pub size: Option<u32>,
+    /// Virtual size in vbytes, where given.
+    pub virtual_size: Option<u32>,
+}
+
+/// A reference to an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OutPoint {
+    pub tx: TxId,
+    pub index: u32,
+}
+
+/// A transaction input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TxIn {
+    /// `None` for shielded inputs, which spend no outpoint.
+    pub outpoint: Option<OutPoint>,
+    pub sequence: Option<u32>,
+    /// Satoshi, where the exporter enriched it.
+    pub value: Option<u64>,
+    pub address: Option<Address>,
+    pub script_type: ScriptType,
+}
+
+/// A transaction output.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TxOut {
+    pub index: u32,
+    /// Satoshi.
+    pub value: u64,
+    /// `None` for data carriers and scripts that pay nobody.
+    pub address: Option<Address>,
+    pub script_type: ScriptType,
+    /// SipHash-1-3 (zero key) of the script, 0 when the script is not given.
+    pub script_digest: u64,
+    pub script_len: u32,
+}
+
+/// The closed list of output script types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScriptType {
+    Pubkey,
+    PubkeyHash,
+    ScriptHash,
+    WitnessV0KeyHash,
+    WitnessV0ScriptHash,
+    WitnessV1Taproot,
+    Multisig,
+    NullData,
+    Shielded,
+    #[default]
+    Other,
+}
+
+/// Where a transaction was included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inclusion {
+    pub height: u64,
+    pub block: Option<BlockHash>,
+    pub index: Option<u32>,
+}
+
+/// What execution of an EVM transaction did.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    pub status: OutcomeStatus,
+    pub gas_used: Option<u64>,
+    /// Wei per gas actually paid.
+    pub effective_gas_price: Option<Amount>,
+    pub created: Option<Address>,
+    /// Wei paid for data on the layer below, for rollups.
+    pub l1_fee: Option<Amount>,
+}
+
+/// Whether a transaction succeeded; receipts before Byzantium do not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeStatus {
+    Ok,
+    Failed,
+    Unknown,
+}
+
+/// Who reported a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferSource {
+    /// A `Transfer` event at this log index.
+    Log(u32),
+    /// A validator withdrawal with this index.
+    Withdrawal(u64),
+}
+
+/// The token standard of a transfer, as far as the source tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenStandard {
+    Native,
+    Erc20,
+    Erc721,
+    Erc1155,
+    /// ERC-20 or ERC-721: the exporter's row does not say.
+    Unknown,
+}
+
+/// How much, or which one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenAmount {
+    Amount(Amount),
+    TokenId(Amount),
+    /// ERC-20 amount or ERC-721 id: unknown until the log is seen.
+    AmountOrId(Amount),
+}
+
+/// A token movement, or a native movement that is not a transaction's own value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Transfer {
+    pub tx: Option<TxId>,
+    pub source: TransferSource,
+    /// `None` is the chain's native asset.
+    pub token: Option<Address>,
+    pub standard: TokenStandard,
+    pub from: Address,
+    pub to: Address,
+    pub amount: TokenAmount,
+    /// The transaction's index inside its block, where the source says it.
+    pub inclusion: Option<Inclusion>,
+}
+
+/// Permission to spend given by an owner.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Approval {
+    pub tx: TxId,
+    pub log_index: u32,
+    pub token: Address,
+    pub owner: Address,
+    pub spender: Address,
+    /// `None` is permission for everything (`ApprovalForAll`).
+    pub amount: Option<Amount>,
+    /// False when the permission is taken back.
+    pub is_granted: bool,
+    pub inclusion: Option<Inclusion>,
+}
+
+/// Any other log.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Log {
+    pub tx: TxId,
+    pub log_index: u32,
+    pub address: Address,
+    pub topic0: Option<[u8; 32]>,
+    pub n_topics: u8,
+    pub n_data_bytes: u32,
+    pub inclusion: Option<Inclusion>,
+}
+
+/// A block that joined the chain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BlockStep {
+    pub height: u64,
+    pub hash: BlockHash,
+    /// `None` where the format carries no parent (bitcoin-etl).
+    pub parent: Option<BlockHash>,
+    pub n_transactions: Option<u32>,
+    /// Wei per gas; `None` before EIP-1559 and on UTXO chains.
+    pub base_fee_per_gas: Option<Amount>,
+    pub gas_used: Option<u64>,
+    pub gas_limit: Option<u64>,
+}
+
+impl Event {
+    /// Returns the inclusion of whatever the event is about.
+    pub fn inclusion(&self) -> Option<Inclusion> {
+        match &self.body {
+            Body::Tx(tx) => tx.inclusion,
+            Body::Transfer(t) => t.inclusion,
+            Body::Approval(a) => a.inclusion,
+            Body::Log(l) => l.inclusion,
+            Body::Block(b) => {
+                Some(Inclusion { height: b.height, block: Some(b.hash), index: None })
+            }
+        }
+    }
+
+    /// Returns the transaction the event belongs to.
+    pub fn tx_id(&self) -> Option<TxId> {
+        match &self.body {
+            Body::Tx(tx) => Some(tx.id),
+            Body::Transfer(t) => t.tx,
+            Body::Approval(a) => Some(a.tx),
+            Body::Log(l) => Some(l.tx),
+            Body::Block(_) => None,
+        }
+    }
+
+    /// Returns the identity of the event's main fact on `chain` (FORMATS: natural keys).
+    ///
+    /// A transaction's is its body: the same for a pending and a confirmed sighting. Coinbase
+    /// bodies add the block, because two of them share an id (BIP 30).
+    pub fn id(&self, chain: &str) -> EventId {
+        let block = self.inclusion().and_then(|i| i.block).unwrap_or_default();
+        let of_log = |kind: &str, tx: &TxId, index: u32| {
+            EventId::of(chain, kind, &[&block.0, &tx.0, &index.to_le_bytes()])
+        };
+        match &self.body {
+            Body::Tx(tx) => match &tx.body {
+                TxBody::Utxo(utxo) if utxo.is_coinbase => {
+                    EventId::of(chain, "tx_body", &[&tx.id.0, &block.0])
+                }
+                _ => EventId::of(chain, "tx_body", &[&tx.id.0]),
+            },
+            Body::Transfer(t) => match t.source {
+                TransferSource::Log(index) => of_log("transfer", &t.tx.unwrap_or_default(), index),
+                TransferSource::Withdrawal(index) => {
+                    EventId::of(chain, "withdrawal", &[&block.0, &index.to_le_bytes()])
+                }
+            },
+            Body::Approval(a) => of_log("approval", &a.tx, a.log_index),
+            Body::Log(l) => of_log("log", &l.tx, l.log_index),
+            Body::Block(b) => EventId::of(chain, "block_step", &[&b.hash.0, b"committed"]),
+        }
+    }
+
+    /// Returns the identity of the inclusion fact, where the event carries one.
+    pub fn inclusion_id(&self, chain: &str) -> Option<EventId> {
+        let Body::Tx(tx) = &self.body else { return None };
+        let block = tx.inclusion?.block.unwrap_or_default();
+        Some(EventId::of(chain, "tx_inclusion", &[&tx.id.0, &block.0]))
+    }
+}
+
+impl Tx {
+    /// Returns the EVM body, if it is one.
+    pub fn evm(&self) -> Option<&EvmTx> {
+        match &self.body {
+            TxBody::Evm(tx) => Some(tx),
+            TxBody::Utxo(_) => None,
+        }
+    }
+
+    /// Returns the UTXO body, if it is one.
+    pub fn utxo(&self) -> Option<&UtxoTx> {
+        match &self.body {
+            TxBody::Utxo(tx) => Some(tx),
+            TxBody::Evm(_) => None,
+        }
+    }
+
+    /// Returns whether the transaction is known to have failed: it then moved nothing.
+    pub fn is_failed(&self) -> bool {
+        self.outcome.as_ref().is_some_and(|o| o.status == OutcomeStatus::Failed)
+    }
+}
+
+impl UtxoTx {
+    /// Returns the sum of the outputs in satoshi, saturating.
+    pub fn output_value(&self) -> u64 {
+        self.outputs.iter().fold(0, |sum: u64, o| sum.saturating_add(o.value))
+    }
+
+    /// Returns the sum of the inputs in satoshi, when every input carries its value.
+    pub fn input_value(&self) -> Option<u64> {
+        self.inputs.iter().try_fold(0u64, |sum, i| Some(sum.saturating_add(i.value?)))
+    }
+
+    /// Returns the fee in satoshi, when every input carries its value and the sums make sense.
+    pub fn fee(&self) -> Option<u64> {
+        if self.is_coinbase || self.inputs.is_empty() {
+            return None;
+        }
+        self.input_value()?.checked_sub(self.output_value())
+    }
+
+    /// Returns whether any input signals replaceability (BIP 125).
+    pub fn signals_rbf(&self) -> bool {
+        self.inputs.iter().any(|i| i.sequence.is_some_and(|s| s <= 0xffff_fffd))
+    }
+}

@@ -1,0 +1,32 @@
+//! The vocabulary every other module speaks: chains, accounts, amounts, time, events, findings, alerts.
+
+mod account;
+mod alert;
+mod amount;
+mod chain;
+mod event;
+mod finding;
+mod id;
+mod record;
+mod reference;
+mod signal;
+mod time;
+
+pub use account::{AccountHasher, AccountKey, Address};
+pub use alert::{
+    Alert, Corroboration, Evidence, EvidenceFeature, Links, Method, Priority, Provenance, Related,
+    Retraction, RetractionReason, Status, TxBlock, TxSummary,
+};
+pub use amount::Amount;
+pub use chain::{Asset, Chain, ChainError, Family};
+pub use event::{
+    Approval, BlockStep, Body, Calldata, Clock, Event, EvmTx, Inclusion, Log, OutPoint, Outcome,
+    OutcomeStatus, Quality, ScriptType, TokenAmount, TokenStandard, Transfer, TransferSource, Tx,
+    TxBody, TxIn, TxOut, UtxoTx,
+};
+pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
+pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
+pub use record::Record;
+pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
+pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};
+pub use time::EventTime;

@@ -1,0 +1,15 @@
+//! One record of the bus, borrowed from whoever read it.
+
+/// A Kafka record, or a line of a file that stands for one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Record<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    /// The broker's or producer's timestamp in milliseconds, where there is one.
+    pub kafka_ms: Option<i64>,
+    pub key: Option<&'a [u8]>,
+    /// `None` is a tombstone; an empty slice is an empty value.
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a [(&'a str, &'a [u8])],
+}
