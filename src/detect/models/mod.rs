@@ -1,18 +1,18 @@
 //! The model table: one file and one line a learning detector.
 
 use super::{FitJob, Fitted, Model, ModelMeta, ParamsError};
+use crate::feature::Schema;
 use serde_json::{Map, Value};
+
+/// Builds a model from its parameters (an empty map being the defaults), the chain's feature
+/// schema and a seed.
+pub type Build =
+    fn(&Map<String, Value>, &'static Schema, u64) -> Result<Box<dyn Model>, ParamsError>;
 
 /// A line of the model table.
 pub struct Entry {
     pub meta: &'static ModelMeta,
-    /// Builds the model from its parameters (an empty map being the defaults), the chain's
-    /// feature schema and a seed.
-    pub build: fn(
-        &Map<String, Value>,
-        &'static crate::feature::Schema,
-        u64,
-    ) -> Result<Box<dyn Model>, ParamsError>,
+    pub build: Build,
     pub defaults: fn() -> Value,
     /// The default weight of its surprise in the combined score.
     pub weight: f64,

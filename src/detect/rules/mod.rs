@@ -3,11 +3,13 @@
 use super::{ParamsError, Rule, RuleMeta};
 use serde_json::{Map, Value};
 
+/// Builds a rule from its parameters, an empty map being the defaults.
+pub type Build = fn(&Map<String, Value>) -> Result<Box<dyn Rule>, ParamsError>;
+
 /// A line of the rule table.
 pub struct Entry {
     pub meta: &'static RuleMeta,
-    /// Builds the rule from its parameters, an empty map being the defaults.
-    pub build: fn(&Map<String, Value>) -> Result<Box<dyn Rule>, ParamsError>,
+    pub build: Build,
     /// The default parameters as JSON, with every field.
     pub defaults: fn() -> Value,
 }

@@ -1,0 +1,3 @@
+//! Benches of decode.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Benches of engine.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Benches of kafka.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Benches of state.
+
+fn main() {}

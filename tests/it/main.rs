@@ -1,0 +1,14 @@
+//! Integration tests, one module an area; data-driven wherever the input can be a file.
+
+mod cli;
+mod data;
+mod decode;
+mod demo;
+mod engine;
+mod kafka;
+mod models;
+mod oracle;
+mod rules;
+mod sim;
+mod state;
+mod triage;
