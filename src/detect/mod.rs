@@ -1,6 +1,7 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
 pub mod models;
+pub mod negative_binomial;
 pub mod rules;
 
 use crate::{
