@@ -1,1 +1,20 @@
-//! runtime.
+//! Runs engines: [`run`] on Kafka until told to stop, [`Driver`] over any other source of records.
+//!
+//! `run(&params, inputs, stop, observer)` blocks the calling thread. It starts `params.workers`
+//! threads, each with one consumer, one transactional producer and one engine per partition that
+//! it owns, and returns when `stop` becomes true (finished, committed and closed) or when a worker
+//! cannot go on.
+
+mod driver;
+mod error;
+mod observer;
+mod params;
+#[cfg(feature = "kafka")]
+mod run;
+
+pub use driver::{Driver, Fits};
+pub use error::RuntimeError;
+pub use observer::{Observer, Phase, Silent};
+pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params};
+#[cfg(feature = "kafka")]
+pub use run::{InputSetup, run};

@@ -1,1 +1,3 @@
-//! sink.
+//! Where alerts go: JSON lines here, the alert topic in `kafka`.
+
+pub mod jsonl;

@@ -22,3 +22,17 @@ pub struct Entry {
 
 /// Every model, by id.
 pub const TABLE: &[Entry] = &[];
+
+/// Runs a background fit: a pure function of the job.
+///
+/// # Panics
+/// When the job's model has no fit: only models of the table ask for one.
+pub fn run_fit(job: &FitJob) -> Fitted {
+    let entry = TABLE.iter().find(|entry| entry.meta.id == job.model);
+    let fit = entry.and_then(|entry| entry.fit);
+    assert!(fit.is_some(), "model {} has no fit", job.model);
+    match fit {
+        Some(fit) => fit(job),
+        None => Fitted { model: job.model.clone(), id: job.id, bytes: Vec::new() },
+    }
+}

@@ -1,0 +1,53 @@
+//! What the workers tell whoever watches them; metrics and readiness are made from it.
+
+use crate::engine::Stats;
+
+/// Where a partition stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Folding records that were answered before, without emitting: `done` of `total` offsets.
+    Rebuilding {
+        done: i64,
+        total: i64,
+    },
+    Live,
+    /// Stopped because format errors piled up.
+    Paused,
+    /// Another worker's.
+    Released,
+}
+
+/// Receives what happens in the workers. Called from their threads: it must not block.
+///
+/// Topics and partitions are those of the configuration, so they may become metric labels.
+pub trait Observer: Send + Sync {
+    /// A partition changed its phase, or made progress in it.
+    fn phase(&self, _topic: &str, _partition: i32, _phase: Phase) {}
+
+    /// A batch ended: so many records and input bytes, rebuilding included.
+    fn batch(&self, _n_records: usize, _n_bytes: usize) {}
+
+    /// A transaction was committed, with so many alerts and dead letters, in so many seconds.
+    fn committed(&self, _n_alerts: usize, _n_dead_letters: usize, _seconds: f64) {}
+
+    /// An alert left for the topic, so long after its record's Kafka timestamp.
+    fn emitted(&self, _latency_ms: i64) {}
+
+    /// How many offsets the partition's engine is behind the end of the log.
+    fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
+
+    /// The engine's counts after a batch.
+    fn engine(&self, _topic: &str, _partition: i32, _stats: &Stats) {}
+
+    /// A producer was given up and replaced.
+    fn producer_restarted(&self) {}
+
+    /// A non-fatal error of a Kafka client.
+    fn client_error(&self) {}
+}
+
+/// An observer that ignores everything.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}

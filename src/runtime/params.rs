@@ -1,0 +1,146 @@
+//! The settings of `run`: inputs, outputs, batching, and what to do when something is not as it was.
+
+use crate::{decode::Format, source::kafka};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What `run` reads, where it writes, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    pub kafka: kafka::Params,
+    pub inputs: Vec<InputParams>,
+    pub outputs: Outputs,
+    pub batch: Batching,
+    /// Worker threads of this process; more than there are partitions stay idle. Default 1.
+    pub workers: usize,
+    /// What to do with a partition in which format errors pile up. Default `pause`.
+    pub on_flood: OnFlood,
+    /// What to do when the log no longer holds the records the group started with. Default
+    /// `refuse`.
+    pub on_lost_history: OnLostHistory,
+}
+
+/// The most worker threads of one process: each holds a consumer, a producer and their buffers.
+pub const WORKERS_MAX: usize = 64;
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            kafka: kafka::Params::default(),
+            inputs: Vec::new(),
+            outputs: Outputs::default(),
+            batch: Batching::default(),
+            workers: 1,
+            on_flood: OnFlood::Pause,
+            on_lost_history: OnLostHistory::Refuse,
+        }
+    }
+}
+
+/// One input topic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputParams {
+    pub topic: String,
+    pub format: Format,
+    /// CAIP-2, e.g. `eip155:1`.
+    pub chain: String,
+    /// Accepts more than one partition, each then judged on its own: an account's history is
+    /// split between them. Default false.
+    #[serde(default)]
+    pub allow_partitions: bool,
+    /// Whether a JSON array is read as a batch of parts. Default true.
+    #[serde(default = "yes")]
+    pub allow_batch: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The output topics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outputs {
+    pub alerts: String,
+    pub dead_letters: String,
+    /// Creates missing output topics. Default false: topics are usually an administrator's.
+    pub create_topics: bool,
+}
+
+impl Default for Outputs {
+    fn default() -> Self {
+        Self {
+            alerts: "tx.alerts.v1".to_owned(),
+            dead_letters: "tx.deadletter.v1".to_owned(),
+            create_topics: false,
+        }
+    }
+}
+
+/// When a batch ends: at whichever limit is reached first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Batching {
+    /// Default 10 000: from there on a transaction costs nothing measurable.
+    pub records_max: usize,
+    /// Default 8 MiB, of input and of output each.
+    pub bytes_max: usize,
+    /// Default 100, counted from the batch's first record.
+    pub linger_ms: u64,
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Self { records_max: 10_000, bytes_max: 8 << 20, linger_ms: 100 }
+    }
+}
+
+/// What to do with a partition in which format errors pile up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFlood {
+    /// Commits the offending records, then stops reading the partition until a restart.
+    Pause,
+    Continue,
+}
+
+/// What to do when the log no longer holds the records the group started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLostHistory {
+    Refuse,
+    /// Rebuilds the state from what is left: alerts may differ from those of an undisturbed run.
+    Continue,
+}
+
+impl Params {
+    /// Returns every mistake that can be seen without a broker.
+    pub fn problems(&self) -> Vec<String> {
+        let mut found: Vec<String> =
+            self.kafka.problems().into_iter().map(|p| format!("kafka.{p}")).collect();
+        if self.inputs.is_empty() {
+            found.push("inputs: no input topic is named".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        let outputs = [&self.outputs.alerts, &self.outputs.dead_letters];
+        for topic in self.inputs.iter().map(|i| &i.topic).chain(outputs) {
+            if topic.is_empty() {
+                found.push("inputs, outputs: a topic has no name".to_owned());
+            } else if !seen.insert(topic) {
+                found.push(format!("inputs, outputs: topic {topic} is named twice"));
+            }
+        }
+        if !(1..=WORKERS_MAX).contains(&self.workers) {
+            found.push(format!("workers: {} is not between 1 and {WORKERS_MAX}", self.workers));
+        }
+        if self.batch.records_max == 0 || self.batch.bytes_max == 0 {
+            found.push("batch: records_max and bytes_max must be positive".to_owned());
+        }
+        if self.batch.linger_ms > 60_000 {
+            found.push(format!("batch.linger_ms: {} is more than a minute", self.batch.linger_ms));
+        }
+        found
+    }
+}
