@@ -10,6 +10,7 @@ mod id;
 mod record;
 mod reference;
 mod signal;
+mod stablecoin;
 mod time;
 
 pub use account::{AccountHasher, AccountKey, Address};
@@ -29,4 +30,5 @@ pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};
+pub use stablecoin::{Stablecoin, stablecoin};
 pub use time::EventTime;
