@@ -1,19 +1,25 @@
 //! Bytes to events: the format table, per-topic settings and the verdict on every part of a record.
 
+mod bitcoin_etl;
+mod ethereum_etl;
+mod field;
+mod format;
+mod hex;
+mod json;
+mod keys;
+mod number;
 mod reason;
+mod record;
+mod text;
+mod time;
 
-use crate::model::{Chain, Event, Record};
+use crate::model::{Chain, Event};
+pub use field::DETAIL_BYTES_MAX;
+pub use format::Format;
 pub use reason::{Disposition, Reason, Refusal, SkipReason};
+pub use record::decode;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-
-/// The formats this build reads; one file and one table line each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    EthereumEtl,
-    BitcoinEtl,
-}
 
 /// How one topic is read.
 #[derive(Clone, Debug)]
@@ -29,16 +35,24 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
+    /// Of the value, in bytes.
     pub value_bytes_max: usize,
     pub key_bytes_max: usize,
     pub headers_max: usize,
+    /// Of all header names and values together.
     pub header_bytes_max: usize,
+    /// Nesting of a document, never more than 128.
     pub depth_max: usize,
+    /// Items of one array.
     pub items_max: usize,
+    /// Keys of one object.
     pub keys_max: usize,
+    /// Digits of one number: 2^256 has 78.
     pub digits_max: usize,
     /// How far event time may be ahead of the record's Kafka time, in milliseconds.
     pub future_ms_max: i64,
+    /// The same for block times, in milliseconds: Bitcoin's rule allows a block two hours.
+    pub future_block_ms_max: i64,
 }
 
 impl Default for Limits {
@@ -53,6 +67,7 @@ impl Default for Limits {
             keys_max: 4_096,
             digits_max: 78,
             future_ms_max: 10 * 60 * 1_000,
+            future_block_ms_max: 130 * 60 * 1_000,
         }
     }
 }
@@ -62,6 +77,8 @@ impl Default for Limits {
 pub struct Batch {
     pub events: Vec<Event>,
     pub parts: Vec<Part>,
+    /// Scratch of the scanner.
+    keys: Vec<json::SeenKey>,
 }
 
 /// One part of a record: the record itself, or one element of a batch array.
@@ -69,12 +86,4 @@ pub struct Batch {
 pub struct Part {
     pub index: u32,
     pub verdict: Result<Range<usize>, Refusal>,
-}
-
-/// Decodes one record: every part of it ends in `batch.parts`, accepted ones with their events.
-///
-/// Never fails and never panics, whatever the bytes. `batch` is cleared first.
-pub fn decode(_settings: &Settings, _record: &Record<'_>, batch: &mut Batch) {
-    batch.events.clear();
-    batch.parts.clear();
 }

@@ -46,6 +46,89 @@ pub enum SkipReason {
     Duplicate,
 }
 
+impl Disposition {
+    /// Returns the name used on the wire and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quarantine => "quarantine",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl Reason {
+    pub const ALL: [Self; 18] = [
+        Self::EmptyValue,
+        Self::TooLarge,
+        Self::UnexpectedBatch,
+        Self::UnknownFormat,
+        Self::NotUtf8,
+        Self::BadJson,
+        Self::DuplicateKey,
+        Self::LimitExceeded,
+        Self::MissingField,
+        Self::BadField,
+        Self::AmountOutOfRange,
+        Self::AmountLossy,
+        Self::BadTime,
+        Self::ImplausibleTime,
+        Self::ImplausibleHeight,
+        Self::ChainMismatch,
+        Self::CheckFailed,
+        Self::IdentityConflict,
+    ];
+
+    /// Returns the name used on the wire and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyValue => "empty_value",
+            Self::TooLarge => "too_large",
+            Self::UnexpectedBatch => "unexpected_batch",
+            Self::UnknownFormat => "unknown_format",
+            Self::NotUtf8 => "not_utf8",
+            Self::BadJson => "bad_json",
+            Self::DuplicateKey => "duplicate_key",
+            Self::LimitExceeded => "limit_exceeded",
+            Self::MissingField => "missing_field",
+            Self::BadField => "bad_field",
+            Self::AmountOutOfRange => "amount_out_of_range",
+            Self::AmountLossy => "amount_lossy",
+            Self::BadTime => "bad_time",
+            Self::ImplausibleTime => "implausible_time",
+            Self::ImplausibleHeight => "implausible_height",
+            Self::ChainMismatch => "chain_mismatch",
+            Self::CheckFailed => "check_failed",
+            Self::IdentityConflict => "identity_conflict",
+        }
+    }
+
+    /// Returns what can still become of a record refused for this reason.
+    pub fn disposition(self) -> Disposition {
+        match self {
+            Self::AmountLossy
+            | Self::ImplausibleTime
+            | Self::ImplausibleHeight
+            | Self::IdentityConflict => Disposition::Quarantine,
+            _ => Disposition::Reject,
+        }
+    }
+}
+
+impl SkipReason {
+    pub const ALL: [Self; 4] =
+        [Self::Tombstone, Self::NullResult, Self::UnsupportedType, Self::Duplicate];
+
+    /// Returns the name used on the wire and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tombstone => "tombstone",
+            Self::NullResult => "null_result",
+            Self::UnsupportedType => "unsupported_type",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// Why a part did not become events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {

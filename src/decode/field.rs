@@ -1,0 +1,200 @@
+//! Typed reading of fields: hashes, addresses, amounts and counts, with a refusal that names the field.
+
+use super::{
+    Limits, Reason, Refusal, Settings, hex,
+    json::{Flaw, Value},
+    keys::Field,
+    number::{self, Integer, NotInteger},
+};
+use crate::model::{Address, Amount, Hash32, Quality};
+use std::fmt::Write;
+
+/// Bytes of a dead letter's detail, escaped.
+pub const DETAIL_BYTES_MAX: usize = 256;
+/// Bytes of the offending value that a detail shows.
+const SHOWN_BYTES_MAX: usize = 48;
+/// Bytes of a text that identifies something (an address).
+pub(super) const ID_TEXT_BYTES_MAX: usize = 128;
+
+/// What a part is read with, and what becomes known about its quality on the way.
+pub(super) struct Reader<'c> {
+    pub settings: &'c Settings,
+    pub kafka_ms: Option<i64>,
+    pub quality: Quality,
+}
+
+impl Reader<'_> {
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
+    }
+
+    /// Notes that a field that is not part of the identity is missing.
+    pub fn or_partial<T>(&mut self, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.quality |= Quality::PARTIAL;
+        }
+        value
+    }
+}
+
+/// Makes a dead letter with a bounded, printable detail.
+#[cold]
+pub(super) fn refuse(reason: Reason, detail: &str) -> Refusal {
+    let mut escaped = String::new();
+    for c in detail.chars() {
+        let _ = match c {
+            ' '..='~' => escaped.write_char(c),
+            _ => write!(escaped, "{}", c.escape_default()),
+        };
+        if escaped.len() > DETAIL_BYTES_MAX {
+            break;
+        }
+    }
+    escaped.truncate(DETAIL_BYTES_MAX);
+    Refusal::DeadLetter { reason, detail: escaped }
+}
+
+impl From<Flaw> for Refusal {
+    fn from(flaw: Flaw) -> Self {
+        refuse(flaw.reason, &format!("{} (byte {})", flaw.what, flaw.at))
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Refuses the part because of this field, showing the start of its value.
+    #[cold]
+    pub fn refuse(self, reason: Reason, what: &str) -> Refusal {
+        let (mark, raw): (&str, &[u8]) = match self.value {
+            Value::Null => ("", b"null"),
+            Value::Bool(true) => ("", b"true"),
+            Value::Bool(false) => ("", b"false"),
+            Value::Number(raw) | Value::Array(raw) | Value::Object(raw) => ("", raw),
+            Value::Text(text) => ("\"", text.raw),
+        };
+        let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN_BYTES_MAX)]);
+        let more = if raw.len() > SHOWN_BYTES_MAX { "…" } else { "" };
+        refuse(reason, &format!("{}: {what}: {mark}{shown}{more}{mark}", self.name))
+    }
+
+    /// Refuses the part because this field, which is needed, is missing.
+    #[cold]
+    pub fn missing(self) -> Refusal {
+        refuse(Reason::MissingField, &format!("{} is missing", self.name))
+    }
+
+    /// Returns the value, or refuses the part when it is missing.
+    pub fn need<T>(self, value: Option<T>) -> Result<T, Refusal> {
+        value.ok_or_else(|| self.missing())
+    }
+
+    /// Returns the bytes of a text; `None` when null or empty.
+    pub fn text(self) -> Result<Option<&'a [u8]>, Refusal> {
+        match self.value {
+            Value::Null => Ok(None),
+            // No text that means something here needs an escape, so an escaped one is no such text.
+            Value::Text(text) if !text.is_escaped => Ok(Some(text.raw).filter(|t| !t.is_empty())),
+            _ => Err(self.refuse(Reason::BadField, "no plain text")),
+        }
+    }
+
+    /// Reads `0x` and exactly `N` bytes.
+    fn bytes<const N: usize>(self) -> Result<Option<[u8; N]>, Refusal> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        match hex::strip_prefix(text).and_then(hex::array) {
+            Some(bytes) => Ok(Some(bytes)),
+            None => Err(self.refuse(Reason::BadField, &format!("not 0x and {} hex digits", N * 2))),
+        }
+    }
+
+    /// Reads a hash with `0x`.
+    pub fn hash(self) -> Result<Option<Hash32>, Refusal> {
+        Ok(self.bytes()?.map(Hash32))
+    }
+
+    /// Reads a hash without `0x`.
+    pub fn bare_hash(self) -> Result<Option<Hash32>, Refusal> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        match hex::array(text) {
+            Some(bytes) => Ok(Some(Hash32(bytes))),
+            None => Err(self.refuse(Reason::BadField, "not 64 hex digits")),
+        }
+    }
+
+    /// Reads an EVM address.
+    pub fn address(self) -> Result<Option<Address>, Refusal> {
+        Ok(self.bytes()?.map(Address::Evm))
+    }
+
+    /// Reads the digits behind `0x`; `None` when null or empty.
+    pub fn hex_digits(self) -> Result<Option<&'a [u8]>, Refusal> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        match hex::strip_prefix(text) {
+            Some(digits) => Ok(Some(digits)),
+            None => Err(self.refuse(Reason::BadField, "no 0x in front")),
+        }
+    }
+
+    /// Reads an integer; a fraction or exponent is refused as `of_float`.
+    fn integer(
+        self,
+        reader: &mut Reader<'_>,
+        of_float: Reason,
+    ) -> Result<Option<Integer>, Refusal> {
+        let integer = match number::integer(self.value, reader.limits()) {
+            Ok(integer) => integer,
+            Err(NotInteger::Absent) => return Ok(None),
+            Err(NotInteger::Float) => {
+                return Err(self.refuse(of_float, "a fraction or an exponent"));
+            }
+            Err(NotInteger::TooLarge) => {
+                return Err(self.refuse(Reason::AmountOutOfRange, "2^256 or more"));
+            }
+            Err(NotInteger::TooManyDigits) => {
+                return Err(self.refuse(Reason::LimitExceeded, "too many digits"));
+            }
+            Err(NotInteger::WrongType) => return Err(self.refuse(Reason::BadField, "no integer")),
+        };
+        if integer.is_bare_prefix {
+            reader.quality |= Quality::UNIT_INFERRED;
+        }
+        Ok(Some(integer))
+    }
+
+    /// Reads an amount in base units.
+    pub fn amount(self, reader: &mut Reader<'_>) -> Result<Option<Amount>, Refusal> {
+        match self.integer(reader, Reason::AmountLossy)? {
+            None => Ok(None),
+            Some(i) if i.is_negative && !i.magnitude.is_zero() => {
+                Err(self.refuse(Reason::AmountOutOfRange, "negative"))
+            }
+            Some(i) => Ok(Some(Amount(i.magnitude))),
+        }
+    }
+
+    /// Reads a number that may be negative, where `i64` holds it; `Err(reason)` says what else.
+    pub fn signed(self, reader: &mut Reader<'_>, of_large: Reason) -> Result<Option<i64>, Refusal> {
+        let Some(integer) = self.integer(reader, Reason::BadField)? else { return Ok(None) };
+        match i64::try_from(integer.magnitude) {
+            Ok(n) => Ok(Some(if integer.is_negative { -n } else { n })),
+            Err(_) => Err(self.refuse(of_large, "more than 2^63")),
+        }
+    }
+
+    /// Reads a block height.
+    pub fn height(self, reader: &mut Reader<'_>) -> Result<Option<u64>, Refusal> {
+        match self.signed(reader, Reason::ImplausibleHeight)? {
+            Some(n) if n < 0 => Err(self.refuse(Reason::ImplausibleHeight, "negative")),
+            n => Ok(n.map(i64::cast_unsigned)),
+        }
+    }
+
+    /// Reads a count, an index or a nonce.
+    pub fn count<T: TryFrom<u64>>(self, reader: &mut Reader<'_>) -> Result<Option<T>, Refusal> {
+        let Some(integer) = self.integer(reader, Reason::BadField)? else { return Ok(None) };
+        if integer.is_negative && !integer.magnitude.is_zero() {
+            return Err(self.refuse(Reason::BadField, "negative"));
+        }
+        let n = u64::try_from(integer.magnitude).ok().and_then(|n| T::try_from(n).ok());
+        n.map(Some).ok_or_else(|| self.refuse(Reason::BadField, "too large for this field"))
+    }
+}

@@ -1,0 +1,97 @@
+//! Hex digits to bytes, without regard to case, and the digest of long byte strings.
+
+use crate::model::Calldata;
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+
+/// Not a hex digit; the high nibble of every real one is 0.
+const BAD: u8 = 0xff;
+
+/// The value of each byte as a hex digit.
+static NIBBLES: [u8; 256] = {
+    let mut table = [BAD; 256];
+    let mut i = 0;
+    while i < 16 {
+        table[b"0123456789abcdef"[i] as usize] = i as u8;
+        table[b"0123456789ABCDEF"[i] as usize] = i as u8;
+        i += 1;
+    }
+    table
+};
+
+/// Bytes decoded at a time: long texts never need a buffer of their own size.
+const BLOCK: usize = 256;
+
+/// Strips `0x` or `0X`.
+pub(super) fn strip_prefix(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X"))
+}
+
+/// Decodes digits into `out`, which must be half as long; false when one is no hex digit.
+pub(super) fn decode(digits: &[u8], out: &mut [u8]) -> bool {
+    let mut all = 0;
+    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+        let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
+        all |= high | low;
+        *byte = high << 4 | low;
+    }
+    all & 0xf0 == 0 && digits.len() == out.len() * 2
+}
+
+/// Decodes exactly `N` bytes.
+pub(super) fn array<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let mut out = [0; N];
+    decode(digits, &mut out).then_some(out)
+}
+
+/// Digests the bytes that `digits` stand for: length, first four bytes, and SipHash-1-3 of all
+/// under a zero key. `None` when the digits are odd in number or one is no hex digit.
+///
+/// # Cost
+/// Linear, about 1 ns a byte, no allocation: 128 KiB of calldata take about 0.1 ms.
+pub(super) fn digest(digits: &[u8]) -> Option<Calldata> {
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let n_bytes = u32::try_from(digits.len() / 2).ok()?;
+    if n_bytes == 0 {
+        return Some(Calldata::default());
+    }
+    let selector = match digits.get(..8) {
+        Some(first) => Some(array(first)?),
+        None => None,
+    };
+    let mut hasher = SipHasher13::new();
+    let mut buffer = [0; BLOCK];
+    for block in digits.chunks(BLOCK * 2) {
+        let bytes = &mut buffer[..block.len() / 2];
+        if !decode(block, bytes) {
+            return None;
+        }
+        hasher.write(bytes);
+    }
+    Some(Calldata { n_bytes, selector, digest: hasher.finish() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_do_not_depend_on_case_and_refuse_what_is_no_hex() {
+        let lower = "deadbeef00".repeat(300);
+        let digested = digest(lower.as_bytes()).unwrap();
+        assert_eq!(Some(digested), digest(lower.to_uppercase().as_bytes()));
+        assert_eq!((digested.n_bytes, digested.selector), (1500, Some([0xde, 0xad, 0xbe, 0xef])));
+        assert_ne!(
+            digested.digest,
+            digest(lower.replace("beef", "beee").as_bytes()).unwrap().digest
+        );
+        assert_eq!(digest(b"abc"), None);
+        assert_eq!(digest(b"0g"), None);
+        assert_eq!(digest(b"").unwrap(), Calldata::default());
+        let mut bytes = SipHasher13::new();
+        bytes.write(&[0xde, 0xad, 0xbe, 0xef, 0].repeat(300));
+        assert_eq!(digested.digest, bytes.finish());
+    }
+}

@@ -1,0 +1,118 @@
+//! One record from front to back, in the order of FORMATS §4: size, UTF-8, structure, then each part.
+
+use super::{
+    Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,
+    field::{Reader, refuse},
+    json::{Flaw, Scanner},
+};
+use crate::model::{Event, Quality, Record};
+
+/// Why a part did not become events: the document is broken, or only this part is refused.
+pub(super) enum Failure {
+    Document(Flaw),
+    Part(Refusal),
+}
+
+impl From<Flaw> for Failure {
+    fn from(flaw: Flaw) -> Self {
+        Self::Document(flaw)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Part(refusal)
+    }
+}
+
+/// Reads one value of the document as one part and appends its events.
+pub(super) type ReadPart =
+    fn(&mut Scanner<'_, '_>, usize, &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Failure>;
+
+/// Decodes one record: every part of it ends in `batch.parts`, accepted ones with their events.
+///
+/// Never fails and never panics, whatever the bytes. `batch` is cleared first.
+///
+/// # Cost
+/// Linear in the record; allocates for events and refusals only.
+pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
+    batch.events.clear();
+    batch.parts.clear();
+    let refusal = match check_size(&settings.limits, record) {
+        Err(refusal) => refusal,
+        Ok(bytes) => match read_document(settings, record.kafka_ms, bytes, batch) {
+            Ok(()) => return,
+            Err(flaw) => flaw.into(),
+        },
+    };
+    // A broken document has no parts that could be trusted.
+    batch.events.clear();
+    batch.parts.clear();
+    batch.parts.push(Part { index: 0, verdict: Err(refusal) });
+}
+
+/// Checks sizes and encoding, and finds the bytes to read.
+fn check_size<'a>(limits: &Limits, record: &Record<'a>) -> Result<&'a [u8], Refusal> {
+    let too_large = |what: &str| Err(refuse(Reason::TooLarge, what));
+    if record.key.is_some_and(|key| key.len() > limits.key_bytes_max) {
+        return too_large("the key is too long");
+    }
+    if record.headers.len() > limits.headers_max {
+        return too_large("too many headers");
+    }
+    let header_bytes: usize = record.headers.iter().map(|(k, v)| k.len() + v.len()).sum();
+    if header_bytes > limits.header_bytes_max {
+        return too_large("the headers are too long");
+    }
+    let Some(value) = record.value else { return Err(Refusal::Skip(SkipReason::Tombstone)) };
+    if value.is_empty() {
+        return Err(refuse(Reason::EmptyValue, "the value has no bytes"));
+    }
+    if value.len() > limits.value_bytes_max {
+        return too_large("the value is too long");
+    }
+    match simdutf8::compat::from_utf8(value) {
+        Ok(_) => Ok(value),
+        Err(e) => Err(refuse(Reason::NotUtf8, &format!("no UTF-8 at byte {}", e.valid_up_to()))),
+    }
+}
+
+/// Reads the document: one part, or an array of parts.
+fn read_document(
+    settings: &Settings,
+    kafka_ms: Option<i64>,
+    bytes: &[u8],
+    batch: &mut Batch,
+) -> Result<(), Flaw> {
+    let Batch { events, parts, keys } = batch;
+    let mut scanner = Scanner::new(bytes, &settings.limits, keys);
+    let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
+        let start = events.len();
+        let mut reader = Reader { settings, kafka_ms, quality: Quality::empty() };
+        let verdict = match settings.format.reader()(scanner, depth, &mut reader, events) {
+            Ok(()) => Ok(start..events.len()),
+            Err(Failure::Document(flaw)) => return Err(flaw),
+            Err(Failure::Part(refusal)) => {
+                events.truncate(start);
+                Err(refusal)
+            }
+        };
+        parts.push(Part { index: u32::try_from(index).unwrap_or(u32::MAX), verdict });
+        Ok(())
+    };
+    if scanner.peek() != Some(b'[') {
+        read(&mut scanner, 0, 0)?;
+    } else if settings.is_batch_allowed {
+        let mut n = 0;
+        let mut is_more = scanner.open_array(0)?;
+        while is_more {
+            read(&mut scanner, n, 1)?;
+            is_more = scanner.next_element(&mut n)?;
+        }
+    } else {
+        scanner.value(0)?;
+        let refusal = refuse(Reason::UnexpectedBatch, "an array, and batches are not allowed");
+        parts.push(Part { index: 0, verdict: Err(refusal) });
+    }
+    scanner.end()
+}
