@@ -1,5 +1,7 @@
 //! Integration tests, one module an area; data-driven wherever the input can be a file.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+
 mod cli;
 mod data;
 mod decode;

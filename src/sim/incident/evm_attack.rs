@@ -1,0 +1,76 @@
+//! EVM incidents that are attacks on people: stolen keys, poisoned histories, phishing.
+
+use crate::sim::evm::{Draft, Effect, Planner};
+
+/// Twelve accounts with known balances are emptied into one within an hour.
+pub(super) fn key_sweep(plan: &mut Planner<'_>) {
+    let sweeper = plan.fresh();
+    plan.subject(sweeper);
+    let exchange = plan.people.exchanges[1];
+    for i in 0..12 {
+        let victim = plan.fresh();
+        let ether = plan.rng.between(0.8, 2.5);
+        // Two receipts make the balance known to whoever watches.
+        plan.prepare(i * 90, Draft::pay(exchange, victim, ether));
+        plan.prepare(1_800 + i * 90, Draft::pay(exchange, victim, ether / 2.0));
+        plan.at(7_200 + i * 120, Draft::pay(victim, sweeper, 1.5 * ether - 0.002));
+    }
+}
+
+/// Dust from an address that ends and begins like the victim's counterparty.
+pub(super) fn poison_lookalike(plan: &mut Planner<'_>) {
+    let (victim, counterparty) = (plan.people.user(40), plan.people.contact_of(40));
+    let mut lookalike = plan.fresh();
+    lookalike[..3].copy_from_slice(&counterparty[..3]);
+    lookalike[17..].copy_from_slice(&counterparty[17..]);
+    plan.subject(victim);
+    plan.subject(lookalike);
+    plan.prepare(0, Draft::pay(victim, counterparty, 0.5));
+    plan.at(900, Draft::pay(lookalike, victim, 0.000_000_01));
+}
+
+/// One call that logs twelve stablecoin transfers of amount zero in other people's names.
+pub(super) fn poison_zero(plan: &mut Planner<'_>) {
+    let (poisoner, contract) = (plan.fresh(), plan.fresh());
+    plan.subject(poisoner);
+    plan.subject(contract);
+    let mut draft = Draft::call(poisoner, contract, [0x3e, 0x6a, 0x2b, 0x11], &[[0; 32]; 4]);
+    let token = plan.people.tokens[0];
+    for rank in 0..12 {
+        let (from, to) = (plan.people.user(50 + rank), plan.fresh());
+        draft.effects.push(Effect::Transfer { token, from, to, amount: 0 });
+    }
+    plan.at(0, draft);
+}
+
+/// Six owners approve one spender, who then pulls from three of them.
+pub(super) fn ice_phishing(plan: &mut Planner<'_>) {
+    let spender = plan.fresh();
+    plan.subject(spender);
+    let token = plan.people.tokens[0];
+    for i in 0..6 {
+        let owner = plan.people.user(300 + 11 * i as usize);
+        plan.at(i * 1_200, Draft::approve(owner, token, spender));
+    }
+    for i in 0..3 {
+        let from = plan.people.user(300 + 11 * i as usize);
+        let mut pull = Draft::call(spender, token, [0x23, 0xb8, 0x72, 0xdd], &[[0; 32]; 3]);
+        let amount = 4_000_000_000;
+        pull.effects.push(Effect::Transfer { token, from, to: spender, amount });
+        plan.at(9_000 + i * 60, pull);
+    }
+}
+
+/// Ninety victims of a giveaway scam, each paying once and little, over eight hours.
+pub(super) fn phishing_campaign(plan: &mut Planner<'_>) {
+    let scammer = plan.fresh();
+    plan.subject(scammer);
+    let mut offset = 0;
+    for i in 0..90 {
+        // Two thirds come from accounts that were made for this: first ever payment.
+        let payer = if i % 3 == 0 { plan.people.user(1_000 + 13 * i) } else { plan.fresh() };
+        let ether = [0.05, 0.1, 0.1, 0.2, 0.5][plan.rng.index(5)];
+        plan.at(offset, Draft::pay(payer, scammer, ether));
+        offset += 120 + plan.rng.below(360) as i64;
+    }
+}

@@ -1,0 +1,161 @@
+//! Output scripts and their addresses: base58check, bech32 (BIP 173) and bech32m (BIP 350).
+
+use crate::sim::rng::Rng;
+use sha2::{Digest, Sha256};
+
+/// The kinds of output that the simulator makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sim) enum Kind {
+    P2pkh,
+    P2sh,
+    P2wpkh,
+    P2tr,
+    OpReturn,
+}
+
+/// An output script: its kind and the hash or key in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sim) struct Script {
+    pub(in crate::sim) kind: Kind,
+    program: [u8; 32],
+}
+
+impl Script {
+    /// Makes a script that nobody has used.
+    pub(in crate::sim) fn fresh(kind: Kind, rng: &mut Rng) -> Self {
+        Self { kind, program: rng.bytes() }
+    }
+
+    /// Makes a script of a kind as common as in 2025: mostly SegWit.
+    pub(in crate::sim) fn any(rng: &mut Rng) -> Self {
+        let kind = match rng.below(10) {
+            0 => Kind::P2pkh,
+            1 | 2 => Kind::P2sh,
+            3 | 4 => Kind::P2tr,
+            _ => Kind::P2wpkh,
+        };
+        Self::fresh(kind, rng)
+    }
+
+    /// Returns the script's bytes.
+    pub(in crate::sim) fn bytes(&self) -> Vec<u8> {
+        let (head, n, tail): (&[u8], usize, &[u8]) = match self.kind {
+            Kind::P2pkh => (&[0x76, 0xa9, 0x14], 20, &[0x88, 0xac]),
+            Kind::P2sh => (&[0xa9, 0x14], 20, &[0x87]),
+            Kind::P2wpkh => (&[0x00, 0x14], 20, &[]),
+            Kind::P2tr => (&[0x51, 0x20], 32, &[]),
+            Kind::OpReturn => (&[0x6a, 0x20], 32, &[]),
+        };
+        [head, &self.program[..n], tail].concat()
+    }
+
+    /// Returns bitcoin-etl's name of the type.
+    pub(in crate::sim) fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::P2pkh => "pubkeyhash",
+            Kind::P2sh => "scripthash",
+            Kind::P2wpkh => "witness_v0_keyhash",
+            Kind::P2tr => "witness_v1_taproot",
+            // The exporter gives a data carrier this type and a made-up address (FORMATS §8).
+            Kind::OpReturn => "nonstandard",
+        }
+    }
+
+    /// Returns the address as the exporter shows it.
+    pub(in crate::sim) fn address(&self) -> String {
+        match self.kind {
+            Kind::P2pkh => base58check(0x00, &self.program[..20]),
+            Kind::P2sh => base58check(0x05, &self.program[..20]),
+            Kind::P2wpkh => segwit(0, &self.program[..20]),
+            Kind::P2tr => segwit(1, &self.program),
+            Kind::OpReturn => {
+                format!("nonstandard{}", crate::sim::writer::hex(&self.program[..20]))
+            }
+        }
+    }
+}
+
+fn base58check(version: u8, payload: &[u8]) -> String {
+    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    let mut bytes = vec![version];
+    bytes.extend(payload);
+    let check = Sha256::digest(Sha256::digest(&bytes));
+    bytes.extend(&check[..4]);
+    let mut digits: Vec<u8> = Vec::with_capacity(35); // base 58, least significant first
+    for byte in &bytes {
+        let mut carry = u32::from(*byte);
+        for digit in &mut digits {
+            carry += u32::from(*digit) << 8;
+            *digit = (carry % 58) as u8;
+            carry /= 58;
+        }
+        while carry > 0 {
+            digits.push((carry % 58) as u8);
+            carry /= 58;
+        }
+    }
+    let n_zeros = bytes.iter().take_while(|b| **b == 0).count();
+    let zeros = std::iter::repeat_n('1', n_zeros);
+    zeros.chain(digits.iter().rev().map(|d| char::from(ALPHABET[usize::from(*d)]))).collect()
+}
+
+fn segwit(version: u8, program: &[u8]) -> String {
+    const CHARSET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+    const HRP_EXPANDED: [u8; 5] = [3, 3, 0, 2, 3]; // "bc"
+    let mut data = vec![version];
+    let (mut buffer, mut n_bits) = (0u32, 0);
+    for byte in program {
+        buffer = buffer << 8 | u32::from(*byte);
+        n_bits += 8;
+        while n_bits >= 5 {
+            n_bits -= 5;
+            data.push((buffer >> n_bits & 31) as u8);
+        }
+        buffer &= 0xff;
+    }
+    if n_bits > 0 {
+        data.push((buffer << (5 - n_bits) & 31) as u8);
+    }
+    let constant = if version == 0 { 1 } else { 0x2bc8_30a3 };
+    let checked = HRP_EXPANDED.iter().chain(&data).chain(&[0; 6]);
+    let sum = checked.fold(1, |sum, value| polymod_step(sum, *value)) ^ constant;
+    data.extend((0..6).map(|i| (sum >> (5 * (5 - i)) & 31) as u8));
+    let mut text = "bc1".to_owned();
+    text.extend(data.iter().map(|d| char::from(CHARSET[usize::from(*d)])));
+    text
+}
+
+fn polymod_step(sum: u32, value: u8) -> u32 {
+    const GENERATORS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    let top = sum >> 25;
+    let mut next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
+    for (i, generator) in GENERATORS.iter().enumerate() {
+        if top >> i & 1 == 1 {
+            next ^= generator;
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_match_the_published_examples() {
+        // BIP 173's example key hash and Bitcoin's genesis key hash.
+        let unhex = |text: &str| -> Vec<u8> {
+            (0..text.len() / 2)
+                .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+                .collect()
+        };
+        let bip173 = unhex("751e76e8199196d454941c45d1b3a323f1433bd6");
+        assert_eq!(segwit(0, &bip173), "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");
+        let genesis = unhex("62e907b15cbf27d5425399ebf6f0fb50ebb88f18");
+        assert_eq!(base58check(0, &genesis), "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa");
+        // BIP 350: the generator's x coordinate as a version 1 program.
+        let x = unhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
+        let taproot = "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0";
+        assert_eq!(segwit(1, &x), taproot);
+    }
+}

@@ -1,0 +1,154 @@
+//! Writes JSON the way the exporters do: key order as called, separators as configured.
+
+use std::fmt::{Display, Write as _};
+
+/// An object or array being written; commas are placed by the writer.
+#[derive(Debug)]
+pub(super) struct Writer {
+    text: String,
+    comma: &'static str,
+    colon: &'static str,
+    needs_comma: bool,
+}
+
+impl Writer {
+    /// Makes a writer with Python's default separators, `", "` and `": "` (ethereum-etl).
+    pub(super) fn spaced(capacity: usize) -> Self {
+        Self { text: String::with_capacity(capacity), comma: ", ", colon: ": ", needs_comma: false }
+    }
+
+    /// Makes a writer without spaces (bitcoin-etl's console lines as they are bridged).
+    pub(super) fn compact(capacity: usize) -> Self {
+        Self { text: String::with_capacity(capacity), comma: ",", colon: ":", needs_comma: false }
+    }
+
+    /// Opens `{` or `[`, as an element.
+    pub(super) fn open(&mut self, bracket: char) -> &mut Self {
+        self.element();
+        self.text.push(bracket);
+        self.needs_comma = false;
+        self
+    }
+
+    /// Closes `}` or `]`.
+    pub(super) fn close(&mut self, bracket: char) -> &mut Self {
+        self.text.push(bracket);
+        self.needs_comma = true;
+        self
+    }
+
+    /// Writes a key; a value must follow.
+    pub(super) fn key(&mut self, key: &str) -> &mut Self {
+        self.element();
+        self.text.push('"');
+        self.text.push_str(key);
+        self.text.push('"');
+        self.text.push_str(self.colon);
+        self.needs_comma = false;
+        self
+    }
+
+    /// Writes a number, `true`, `false` or `null`.
+    pub(super) fn raw(&mut self, value: impl Display) -> &mut Self {
+        self.element();
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{value}");
+        self.needs_comma = true;
+        self
+    }
+
+    /// Writes a text that needs no escapes.
+    pub(super) fn text(&mut self, value: &str) -> &mut Self {
+        self.element();
+        self.text.push('"');
+        self.text.push_str(value);
+        self.text.push('"');
+        self.needs_comma = true;
+        self
+    }
+
+    /// Writes bytes as hex text behind a prefix (`0x` or nothing).
+    pub(super) fn hex(&mut self, prefix: &str, bytes: &[u8]) -> &mut Self {
+        self.element();
+        self.text.push('"');
+        self.text.push_str(prefix);
+        push_hex(&mut self.text, bytes);
+        self.text.push('"');
+        self.needs_comma = true;
+        self
+    }
+
+    /// Writes a member with a number, `true`, `false` or `null`.
+    pub(super) fn field(&mut self, key: &str, value: impl Display) -> &mut Self {
+        self.key(key).raw(value)
+    }
+
+    /// Writes a member that is a number or null.
+    pub(super) fn optional(&mut self, key: &str, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.field(key, value),
+            None => self.field(key, "null"),
+        }
+    }
+
+    /// Returns the finished text.
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    fn element(&mut self) {
+        if self.needs_comma {
+            self.text.push_str(self.comma);
+            self.needs_comma = false;
+        }
+    }
+}
+
+/// Appends bytes as lower-case hex.
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for b in bytes {
+        text.push(char::from(DIGITS[usize::from(b >> 4)]));
+        text.push(char::from(DIGITS[usize::from(b & 15)]));
+    }
+}
+
+/// Returns bytes as lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Returns seconds since the epoch as ISO 8601 in UTC, e.g. `2025-01-06T00:00:00Z`.
+///
+/// # Source
+/// Civil-from-days by Howard Hinnant, "chrono-compatible low-level date algorithms".
+pub(super) fn iso(secs: i64) -> String {
+    let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    let shifted = days + 719_468; // Days from 0000-03-01 to 1970-01-01.
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (h, m, s) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_separators() {
+        assert_eq!(iso(1_736_121_600), "2025-01-06T00:00:00Z");
+        assert_eq!(iso(951_825_599), "2000-02-29T11:59:59Z");
+        let mut w = Writer::spaced(64);
+        w.open('{').field("a", 1).key("b").open('[').raw(2).text("x").close(']').close('}');
+        assert_eq!(w.finish(), r#"{"a": 1, "b": [2, "x"]}"#);
+    }
+}
