@@ -3,6 +3,7 @@
 pub mod models;
 pub mod negative_binomial;
 pub mod rules;
+mod suggest;
 
 use crate::{
     feature::Features,
@@ -11,6 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+pub use suggest::nearest;
 
 /// Everything a detector may look at: the event, and the world as it was before it.
 #[derive(Clone, Copy)]

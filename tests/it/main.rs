@@ -7,6 +7,7 @@ mod data;
 mod decode;
 mod demo;
 mod engine;
+mod fixture;
 mod kafka;
 mod models;
 mod oracle;
