@@ -1,15 +1,99 @@
-//! bitcoin-etl JSON (BTC, BCH, LTC, DOGE, ZEC): transactions and blocks.
+//! bitcoin-etl JSON (FORMATS §2.2; BTC, BCH, LTC, DOGE, ZEC): transactions and blocks.
 
-use super::{field::Reader, json::Scanner, record::Failure};
-use crate::model::Event;
+mod address;
+mod transaction;
+
+use super::{
+    Reason, Refusal, SkipReason,
+    field::{Reader, refuse},
+    json::Scanner,
+    keys::{Field, Fields, Keys},
+    record::Failure,
+    time,
+};
+use crate::model::{BlockStep, Body, Event};
+
+/// Declares the fields of both items: one table, because `type` may come last, or not at all.
+macro_rules! fields {
+    ($($id:ident $name:literal),* $(,)?) => {
+        #[derive(Clone, Copy)]
+        enum Key { $($id),* }
+        static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
+    };
+}
+
+fields! {
+    Type "type", Hash "hash", Size "size", VirtualSize "virtual_size", Version "version",
+    LockTime "lock_time", BlockNumber "block_number", BlockHash "block_hash",
+    BlockTimestamp "block_timestamp", IsCoinbase "is_coinbase", Index "index", Inputs "inputs",
+    Outputs "outputs", Number "number", Timestamp "timestamp",
+    TransactionCount "transaction_count",
+}
+
+/// The fields of one item.
+struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+
+impl<'a> Item<'a> {
+    fn at(&self, key: Key) -> Field<'a> {
+        self.0.at(key as usize)
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.0.has(key as usize)
+    }
+}
 
 /// Reads one item.
 pub(super) fn read(
     scanner: &mut Scanner<'_, '_>,
     depth: usize,
-    _reader: &mut Reader<'_>,
-    _events: &mut Vec<Event>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
 ) -> Result<(), Failure> {
-    scanner.value(depth)?;
+    let mut item = Item(Fields::new(&KEYS));
+    if scanner.peek() != Some(b'{') {
+        scanner.value(depth)?;
+        return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
+    }
+    scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
+    if let Some(flaw) = scanner.take_flaw() {
+        return Err(Failure::Part(flaw.into()));
+    }
+    let is_block = match item.at(Key::Type).text()? {
+        Some(b"transaction") => false,
+        Some(b"block") => true,
+        Some(_) => return Err(Refusal::Skip(SkipReason::UnsupportedType).into()),
+        None if item.has(Key::Inputs) || item.has(Key::Outputs) => false,
+        None if item.has(Key::Hash) && item.has(Key::Number) => true,
+        None if item.has(Key::Hash) && item.has(Key::BlockNumber) => false,
+        None => {
+            return Err(refuse(Reason::MissingField, "no type, and the fields fit no item").into());
+        }
+    };
+    let (body, height, timestamp) = if is_block {
+        let block = block(&item, reader)?;
+        let height = block.height;
+        (Body::Block(Box::new(block)), Some(height), Key::Timestamp)
+    } else {
+        let tx = transaction::read(&item, reader)?;
+        let height = tx.inclusion.map(|i| i.height);
+        (Body::Tx(Box::new(tx)), height, Key::BlockTimestamp)
+    };
+    let (time, clock) = time::block_time(item.at(timestamp), height, reader)?;
+    events.push(Event { time, clock, quality: reader.quality, body });
     Ok(())
+}
+
+/// Reads a block. There is no parent hash, and the nonce is text of any length: not read.
+fn block(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
+    let [hash, height] = [Key::Hash, Key::Number].map(|key| item.at(key));
+    Ok(BlockStep {
+        height: height.need(height.height(reader)?)?,
+        hash: hash.need(hash.bare_hash()?)?,
+        parent: None,
+        n_transactions: item.at(Key::TransactionCount).count(reader)?,
+        base_fee_per_gas: None,
+        gas_used: None,
+        gas_limit: None,
+    })
 }

@@ -2,8 +2,8 @@
 
 use super::{
     Limits, Reason, Refusal, Settings, hex,
-    json::{Flaw, Value},
-    keys::Field,
+    json::{Flaw, Scanner, Value},
+    keys::{Field, Fields, Keys},
     number::{self, Integer, NotInteger},
 };
 use crate::model::{Address, Amount, Hash32, Quality};
@@ -196,5 +196,36 @@ impl<'a> Field<'a> {
         }
         let n = u64::try_from(integer.magnitude).ok().and_then(|n| T::try_from(n).ok());
         n.map(Some).ok_or_else(|| self.refuse(Reason::BadField, "too large for this field"))
+    }
+
+    /// Reads an array of objects one by one; null and an empty text are an empty array.
+    ///
+    /// The scanner has validated the array before; it is walked again for its fields.
+    pub fn objects<const N: usize>(
+        self,
+        limits: &Limits,
+        keys: &'static Keys<N>,
+        mut on_object: impl FnMut(Fields<'a, N>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let raw = match self.value {
+            Value::Null => return Ok(()),
+            Value::Text(text) if text.raw.is_empty() => return Ok(()),
+            Value::Array(raw) => raw,
+            _ => return Err(self.refuse(Reason::BadField, "no array")),
+        };
+        let mut scratch = Vec::new();
+        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut n = 0;
+        let mut is_more = scanner.open_array(0)?;
+        while is_more {
+            if scanner.peek() != Some(b'{') {
+                return Err(self.refuse(Reason::BadField, "an item is no object"));
+            }
+            let mut fields = Fields::new(keys);
+            scanner.object(1, |hash, key, value| fields.put(hash, key, value))?;
+            on_object(fields)?;
+            is_more = scanner.next_element(&mut n)?;
+        }
+        Ok(())
     }
 }

@@ -5,8 +5,7 @@ use crate::{
     decode::{
         Reason, Refusal,
         field::Reader,
-        json::{Scanner, Value},
-        keys::{Field, Fields, Keys},
+        keys::{Fields, Keys},
         time,
     },
     model::{
@@ -45,41 +44,13 @@ pub(super) fn read(
     let event = |quality, body| Event { time, clock, quality, body };
     events.push(event(reader.quality, Body::Block(Box::new(step))));
     let inclusion = Inclusion { height, block: Some(hash), index: None };
-    let field = item.at(Key::Withdrawals);
-    read_withdrawals(field, reader, |reader, transfer| {
-        let transfer = Transfer { inclusion: Some(inclusion), ..transfer };
+    let limits = &reader.settings.limits;
+    item.at(Key::Withdrawals).objects(limits, &WITHDRAWAL, |fields| {
+        let transfer = Transfer { inclusion: Some(inclusion), ..withdrawal(&fields, reader)? };
         events.push(event(reader.quality, Body::Transfer(Box::new(transfer))));
+        Ok(())
     })?;
     events[first].quality = reader.quality;
-    Ok(())
-}
-
-fn read_withdrawals(
-    field: Field<'_>,
-    reader: &mut Reader<'_>,
-    mut on_transfer: impl FnMut(&Reader<'_>, Transfer),
-) -> Result<(), Refusal> {
-    let raw = match field.value {
-        Value::Null => return Ok(()),
-        Value::Array(raw) => raw,
-        Value::Text(text) if text.raw.is_empty() => return Ok(()),
-        _ => return Err(field.refuse(Reason::BadField, "no array")),
-    };
-    let settings = reader.settings;
-    let mut keys = Vec::new();
-    let mut scanner = Scanner::new(raw, &settings.limits, &mut keys);
-    let mut n = 0;
-    let mut is_more = scanner.open_array(0)?;
-    while is_more {
-        let mut fields = Fields::new(&WITHDRAWAL);
-        if scanner.peek() != Some(b'{') {
-            return Err(field.refuse(Reason::BadField, "a withdrawal is no object"));
-        }
-        scanner.object(1, |hash, key, value| fields.put(hash, key, value))?;
-        let transfer = withdrawal(&fields, reader)?;
-        on_transfer(reader, transfer);
-        is_more = scanner.next_element(&mut n)?;
-    }
     Ok(())
 }
 

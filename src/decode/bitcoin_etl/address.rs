@@ -1,0 +1,85 @@
+//! Who a script pays: its type, and its address in one canonical spelling.
+
+use crate::{
+    decode::{
+        Reason, Refusal,
+        field::{ID_TEXT_BYTES_MAX, Reader},
+        json::{Scanner, Value},
+        keys::Field,
+    },
+    model::{Address, Calldata, ScriptType},
+};
+
+/// Prefixes of encodings that do not distinguish case (bech32, BIP 173; CashAddr).
+const CASELESS_PREFIXES: [&str; 8] =
+    ["bc1", "tb1", "bcrt1", "ltc1", "tltc1", "bitcoincash:", "bchtest:", "bchreg:"];
+/// bitcoin-etl makes up an address of this form for scripts that have none.
+const FABRICATED_PREFIX: &[u8] = b"nonstandard";
+/// `OP_RETURN`: whatever the exporter calls the type, such an output carries data.
+const OP_RETURN: &[u8] = b"6a";
+
+/// Reads a script type; names that are not listed are [`ScriptType::Other`].
+pub(super) fn script_type(field: Field<'_>, script: Option<&[u8]>) -> Result<ScriptType, Refusal> {
+    if script.is_some_and(|s| s.starts_with(OP_RETURN)) {
+        return Ok(ScriptType::NullData);
+    }
+    Ok(match field.text()?.unwrap_or_default() {
+        b"pubkey" => ScriptType::Pubkey,
+        b"pubkeyhash" => ScriptType::PubkeyHash,
+        b"scripthash" => ScriptType::ScriptHash,
+        b"witness_v0_keyhash" => ScriptType::WitnessV0KeyHash,
+        b"witness_v0_scripthash" => ScriptType::WitnessV0ScriptHash,
+        b"witness_v1_taproot" => ScriptType::WitnessV1Taproot,
+        b"multisig" => ScriptType::Multisig,
+        b"nulldata" => ScriptType::NullData,
+        b"shielded" => ScriptType::Shielded,
+        _ => ScriptType::Other,
+    })
+}
+
+/// Reads the account that a script pays, if it pays one.
+///
+/// Of several addresses (old bare multisig) the first stands for all. A key or a bare multisig
+/// without an address is an account under the digest of its script.
+pub(super) fn account(
+    field: Field<'_>,
+    script_type: ScriptType,
+    script: Calldata,
+    reader: &Reader<'_>,
+) -> Result<Option<Address>, Refusal> {
+    if let Some(text) = first_address(field, reader)?
+        && script_type != ScriptType::NullData
+        && !text.starts_with(FABRICATED_PREFIX)
+    {
+        return canonical(field, text).map(Some);
+    }
+    let is_payment = matches!(script_type, ScriptType::Pubkey | ScriptType::Multisig);
+    Ok((is_payment && script.n_bytes > 0)
+        .then(|| Address::Text(format!("script:{:016x}", script.digest).into())))
+}
+
+/// Reads the first text of an array, or a single text.
+fn first_address<'a>(field: Field<'a>, reader: &Reader<'_>) -> Result<Option<&'a [u8]>, Refusal> {
+    let Value::Array(raw) = field.value else { return field.text() };
+    let mut scratch = Vec::new();
+    let mut scanner = Scanner::new(raw, reader.limits(), &mut scratch);
+    if !scanner.open_array(0)? {
+        return Ok(None);
+    }
+    Field { value: scanner.value(1)?, ..field }.text()
+}
+
+fn canonical(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
+    if text.len() > ID_TEXT_BYTES_MAX {
+        return Err(field.refuse(Reason::LimitExceeded, "an address longer than 128 bytes"));
+    }
+    let is_plain = text.iter().all(u8::is_ascii_graphic);
+    let Some(text) = std::str::from_utf8(text).ok().filter(|_| is_plain) else {
+        return Err(field.refuse(Reason::BadField, "no address"));
+    };
+    let is_caseless = CASELESS_PREFIXES.iter().any(|prefix| {
+        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    });
+    let canonical = if is_caseless { text.to_ascii_lowercase() } else { text.to_owned() };
+    Ok(Address::Text(canonical.into()))
+}

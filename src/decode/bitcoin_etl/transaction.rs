@@ -1,0 +1,177 @@
+//! bitcoin-etl transactions: sums are recomputed, the exporter's own are not believed.
+
+use super::{
+    Item, Key,
+    address::{account, script_type},
+};
+use crate::{
+    decode::{
+        Reason, Refusal,
+        field::{Reader, refuse},
+        hex,
+        json::Value,
+        keys::{Field, Fields, Keys},
+    },
+    model::{Calldata, Inclusion, OutPoint, Quality, ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx},
+};
+
+/// Satoshi in a coin.
+const COIN: u64 = 100_000_000;
+
+/// The fields of an input.
+static INPUT: Keys<6> = Keys::new([
+    "spent_transaction_hash",
+    "spent_output_index",
+    "sequence",
+    "type",
+    "addresses",
+    "value",
+]);
+/// The fields of an output.
+static OUTPUT: Keys<5> = Keys::new(["index", "script_hex", "type", "addresses", "value"]);
+
+/// Returns the most satoshi that an output, or the outputs of one transaction, can hold.
+///
+/// # Source
+/// `MAX_MONEY` of the reference nodes. Dogecoin has no cap on its supply; its node refuses values
+/// above ten billion coins, and that bound stands for every chain that is not listed.
+fn money_max(symbol: &str) -> u64 {
+    match symbol {
+        "BTC" | "ZEC" => 21_000_000 * COIN,
+        "LTC" => 84_000_000 * COIN,
+        _ => 10_000_000_000 * COIN,
+    }
+}
+
+/// Reads a transaction.
+pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
+    let hash = item.at(Key::Hash);
+    let id = hash.need(hash.bare_hash()?)?;
+    let inclusion = inclusion(item, reader)?;
+    let inputs = inputs(item, reader)?;
+    let outputs = outputs(item, reader)?;
+    let is_coinbase = match item.at(Key::IsCoinbase).value {
+        Value::Bool(is) => is,
+        // Only a coinbase spends nothing.
+        Value::Null => item.has(Key::Inputs) && inputs.is_empty(),
+        _ => return Err(item.at(Key::IsCoinbase).refuse(Reason::BadField, "no boolean")),
+    };
+    let utxo = UtxoTx {
+        inputs,
+        outputs,
+        is_coinbase,
+        version: version(item.at(Key::Version), reader)?,
+        lock_time: item.at(Key::LockTime).count(reader)?,
+        size: item.at(Key::Size).count(reader)?,
+        virtual_size: item.at(Key::VirtualSize).count(reader)?,
+    };
+    check_sums(&utxo, reader)?;
+    Ok(Tx { id, body: TxBody::Utxo(utxo), inclusion, outcome: None })
+}
+
+fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
+    let Some(height) = item.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
+    let block = item.at(Key::BlockHash).bare_hash()?;
+    let index = item.at(Key::Index).count(reader)?;
+    Ok(Some(Inclusion { height, block, index }))
+}
+
+/// Reads a version: 32 bits that exporters write with or without a sign.
+fn version(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<i32>, Refusal> {
+    let Some(wide) = field.signed(reader, Reason::BadField)? else { return Ok(None) };
+    let version = i32::try_from(wide).or_else(|_| u32::try_from(wide).map(u32::cast_signed));
+    version.map(Some).map_err(|_| field.refuse(Reason::BadField, "more than 32 bits"))
+}
+
+fn inputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxIn>, Refusal> {
+    if !item.has(Key::Inputs) {
+        reader.quality |= Quality::PARTIAL;
+    }
+    let mut inputs = Vec::new();
+    let limits = &reader.settings.limits;
+    item.at(Key::Inputs).objects(limits, &INPUT, |fields| {
+        inputs.push(input(&fields, reader)?);
+        Ok(())
+    })?;
+    Ok(inputs)
+}
+
+fn input(fields: &Fields<'_, 6>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
+    let [tx, index, sequence, kind, addresses, value] = [0, 1, 2, 3, 4, 5].map(|i| fields.at(i));
+    let script_type = script_type(kind, None)?;
+    let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
+        (Some(tx), Some(index)) => Some(OutPoint { tx, index }),
+        _ if script_type == ScriptType::Shielded => None,
+        _ => {
+            reader.quality |= Quality::PARTIAL;
+            None
+        }
+    };
+    Ok(TxIn {
+        outpoint,
+        sequence: sequence.count(reader)?,
+        value: satoshi(value, reader)?,
+        address: account(addresses, script_type, Calldata::default(), reader)?,
+        script_type,
+    })
+}
+
+fn outputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refusal> {
+    if !item.has(Key::Outputs) {
+        reader.quality |= Quality::PARTIAL;
+    }
+    let mut outputs: Vec<TxOut> = Vec::new();
+    let limits = &reader.settings.limits;
+    item.at(Key::Outputs).objects(limits, &OUTPUT, |fields| {
+        let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
+        outputs.push(output(&fields, position, reader)?);
+        Ok(())
+    })?;
+    Ok(outputs)
+}
+
+fn output(
+    fields: &Fields<'_, 5>,
+    position: u32,
+    reader: &mut Reader<'_>,
+) -> Result<TxOut, Refusal> {
+    let [index, script_hex, kind, addresses, value] = [0, 1, 2, 3, 4].map(|i| fields.at(i));
+    let digits = script_hex.text()?;
+    let script = hex::digest(digits.unwrap_or_default())
+        .ok_or_else(|| script_hex.refuse(Reason::BadField, "no hex bytes"))?;
+    let script_type = script_type(kind, digits)?;
+    Ok(TxOut {
+        index: index.count(reader)?.unwrap_or(position),
+        value: value.need(satoshi(value, reader)?)?,
+        address: account(addresses, script_type, script, reader)?,
+        script_type,
+        script_digest: script.digest,
+        script_len: script.n_bytes,
+    })
+}
+
+/// Reads an amount that one output can hold.
+fn satoshi(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<u64>, Refusal> {
+    let Some(amount) = field.amount(reader)? else { return Ok(None) };
+    let max = money_max(&reader.settings.chain.native.symbol);
+    match u64::try_from(amount.0) {
+        Ok(satoshi) if satoshi <= max => Ok(Some(satoshi)),
+        _ => Err(field.refuse(Reason::AmountOutOfRange, "more than the chain can hold")),
+    }
+}
+
+/// Checks the recomputed sums: no output sum above the maximum, no money out of nothing.
+fn check_sums(tx: &UtxoTx, reader: &Reader<'_>) -> Result<(), Refusal> {
+    let out = tx.output_value();
+    if out > money_max(&reader.settings.chain.native.symbol) {
+        let detail = format!("outputs: a sum of {out} is more than the chain can hold");
+        return Err(refuse(Reason::AmountOutOfRange, &detail));
+    }
+    match tx.input_value() {
+        Some(sum) if !tx.is_coinbase && !tx.inputs.is_empty() && sum < out => {
+            let detail = format!("inputs: their sum {sum} is less than the outputs' {out}");
+            Err(refuse(Reason::CheckFailed, &detail))
+        }
+        _ => Ok(()),
+    }
+}
