@@ -20,6 +20,9 @@ pub enum RuntimeError {
     #[error("a thread cannot be started")]
     Thread(#[source] std::io::Error),
     #[cfg(feature = "kafka")]
+    #[error("cannot connect to kafka")]
+    Connection(#[from] crate::source::kafka::ConnectionError),
+    #[cfg(feature = "kafka")]
     #[error("{what}")]
     Kafka {
         what: &'static str,
@@ -40,6 +43,8 @@ impl RuntimeError {
             Self::Engine { .. } => "engine",
             Self::Refused(_) => "refused",
             Self::Thread(_) => "thread",
+            #[cfg(feature = "kafka")]
+            Self::Connection(_) => "connection",
             #[cfg(feature = "kafka")]
             Self::Kafka { .. } => "kafka",
             Self::Deadline { .. } => "deadline",

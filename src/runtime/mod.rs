@@ -5,12 +5,24 @@
 //! it owns, and returns when `stop` becomes true (finished, committed and closed) or when a worker
 //! cannot go on.
 
+#[cfg(feature = "kafka")]
+mod clock;
 mod driver;
 mod error;
+#[cfg(feature = "kafka")]
+mod flood;
+#[cfg(feature = "kafka")]
+mod fold;
 mod observer;
 mod params;
 #[cfg(feature = "kafka")]
 mod run;
+#[cfg(feature = "kafka")]
+mod takeover;
+#[cfg(feature = "kafka")]
+mod topics;
+#[cfg(feature = "kafka")]
+mod worker;
 
 pub use driver::{Driver, Fits};
 pub use error::RuntimeError;

@@ -1,8 +1,17 @@
 //! Starts the workers and waits for them.
 
-use super::{Observer, Params, RuntimeError};
-use crate::{decode::Settings, engine::Setup};
-use std::sync::{Arc, atomic::AtomicBool};
+use super::{
+    Observer, Params, RuntimeError, topics,
+    worker::{Context, Worker},
+};
+use crate::{audit::short_hash, decode::Settings, engine::Setup};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 
 /// What one input topic is read with.
 #[derive(Clone)]
@@ -21,10 +30,66 @@ pub struct InputSetup {
 /// When the configuration, the topics or the group's offsets forbid a start, and when Kafka fails
 /// in a way that only a new process can mend.
 pub fn run(
-    _params: &Params,
-    _inputs: Vec<InputSetup>,
-    _stop: Arc<AtomicBool>,
-    _observer: Arc<dyn Observer>,
+    params: &Params,
+    inputs: Vec<InputSetup>,
+    stop: Arc<AtomicBool>,
+    observer: Arc<dyn Observer>,
 ) -> Result<(), RuntimeError> {
-    Ok(())
+    let mut problems = params.problems();
+    for input in &params.inputs {
+        if !inputs.iter().any(|i| i.topic == input.topic) {
+            problems.push(format!("inputs: topic {} has no setup", input.topic));
+        }
+    }
+    if !problems.is_empty() {
+        return Err(RuntimeError::Params(problems));
+    }
+    topics::prepare(params)?;
+    let hashes: Vec<String> = inputs.iter().map(|i| setup_hash(&i.setup)).collect();
+    thread::scope(|scope| {
+        let mut workers = Vec::with_capacity(params.workers);
+        for slot in 0..params.workers {
+            let ctx = Context {
+                slot,
+                params,
+                inputs: &inputs,
+                setup_hashes: &hashes,
+                observer: &*observer,
+                stop: &stop,
+            };
+            let body = move || {
+                let _guard = StopAll(ctx.stop);
+                Worker::connect(ctx).and_then(Worker::run)
+            };
+            let builder = thread::Builder::new().name(format!("worker-{slot}"));
+            match builder.spawn_scoped(scope, body) {
+                Ok(handle) => workers.push(handle),
+                Err(error) => {
+                    stop.store(true, Ordering::Release);
+                    return Err(RuntimeError::Thread(error));
+                }
+            }
+        }
+        let mut outcome = Ok(());
+        for (slot, worker) in workers.into_iter().enumerate() {
+            let done = worker.join().unwrap_or(Err(RuntimeError::Panicked(slot)));
+            outcome = outcome.and(done);
+        }
+        outcome
+    })
+}
+
+/// Stops every worker when one ends, however it ends: a supervisor restarts the whole process.
+struct StopAll<'a>(&'a AtomicBool);
+
+impl Drop for StopAll<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Hashes everything that can change an answer apart from the log.
+fn setup_hash(setup: &Setup) -> String {
+    let bytes = postcard::to_stdvec(&(&setup.config_hash, &setup.params, &*setup.reference));
+    short_hash(&bytes.unwrap_or_else(|_| setup.config_hash.clone().into_bytes()))
 }

@@ -1,0 +1,273 @@
+//! The partitions of one worker with their engines, and the batch that they are folding.
+
+use super::{
+    Batching, Driver, InputSetup, Observer, OnFlood, Phase,
+    flood::{Flood, is_format},
+    takeover::{Progress, verify},
+};
+use crate::{
+    engine::{Action, DeadLetter},
+    model::{Alert, Record},
+    sink::message::{self, Coordinates, Message},
+    source::kafka::TopicPartition,
+};
+use std::time::{Duration, Instant};
+
+/// One partition that this worker owns.
+pub struct Partition {
+    pub at: TopicPartition,
+    /// Position of the topic among the inputs.
+    pub input: usize,
+    pub driver: Driver,
+    pub progress: Progress,
+    /// The next offset to fold.
+    pub next: i64,
+    /// What the group has committed.
+    pub committed: Option<i64>,
+    /// Answered before: until here nothing is emitted.
+    pub live_at: i64,
+    pub is_live: bool,
+    /// What the rebuilt state must agree with.
+    pub recorded: Option<Progress>,
+    pub flood: Flood,
+    pub is_paused: bool,
+}
+
+/// The outputs of a batch, in the order of their records.
+#[derive(Default)]
+pub struct Outbox {
+    pub messages: Vec<Message>,
+    /// Of each message: its partition, and its record's Kafka time where it is an alert.
+    origins: Vec<(TopicPartition, Option<i64>)>,
+    n_bytes: usize,
+    n_alerts: usize,
+}
+
+/// What one worker folds, and what it owes to Kafka.
+pub struct Fold<'a> {
+    inputs: &'a [InputSetup],
+    limits: &'a Batching,
+    on_flood: OnFlood,
+    observer: &'a dyn Observer,
+    /// Who raises the alerts, as a CloudEvents source.
+    source: String,
+    pub partitions: Vec<Partition>,
+    pub outbox: Outbox,
+    actions: Vec<Action>,
+    n_records: usize,
+    n_bytes: usize,
+    since: Option<Instant>,
+    is_flooded: bool,
+}
+
+impl<'a> Fold<'a> {
+    /// Makes a fold without partitions.
+    pub fn new(
+        inputs: &'a [InputSetup],
+        limits: &'a Batching,
+        on_flood: OnFlood,
+        observer: &'a dyn Observer,
+        group: &str,
+    ) -> Self {
+        Self {
+            inputs,
+            limits,
+            on_flood,
+            observer,
+            source: format!("/txwarden/{group}"),
+            partitions: Vec::new(),
+            outbox: Outbox::default(),
+            actions: Vec::new(),
+            n_records: 0,
+            n_bytes: 0,
+            since: None,
+            is_flooded: false,
+        }
+    }
+
+    /// Folds one record.
+    ///
+    /// # Errors
+    /// A sentence for the operator, when a rebuilt state is not the old one.
+    pub fn take(&mut self, record: Record<'_>) -> Result<(), String> {
+        let is_its =
+            |p: &&mut Partition| p.at.partition == record.partition && p.at.topic == record.topic;
+        let Some(partition) = self.partitions.iter_mut().find(is_its) else { return Ok(()) };
+        if record.offset < partition.next {
+            return Ok(());
+        }
+        if !partition.is_live && record.offset >= partition.live_at {
+            go_live(partition, self.observer)?;
+        }
+        let settings = &self.inputs[partition.input].settings;
+        partition.driver.feed(settings, record, &mut self.actions);
+        partition.next = record.offset + 1;
+        let mut is_bad = false;
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Alert(alert) => {
+                    partition.progress.seq = alert.provenance.seq;
+                    if partition.is_live {
+                        self.outbox.alert(&alert, &self.source, &partition.at, record);
+                    }
+                }
+                Action::DeadLetter(letter) => {
+                    is_bad |= is_format(letter.reason);
+                    if partition.is_live {
+                        self.outbox.dead_letter(&letter, &partition.at, record);
+                    }
+                }
+                // The driver keeps fits, and findings were not asked for.
+                Action::Fit(_) | Action::Finding(_) => {}
+            }
+        }
+        if partition.is_live && partition.flood.count(is_bad) && self.on_flood == OnFlood::Pause {
+            partition.is_paused = true;
+            self.is_flooded = true;
+        }
+        self.n_records += 1;
+        self.n_bytes += record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
+        self.since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    /// Marks partitions as complete whose log was read to its end.
+    ///
+    /// The client does not say which topic's, so that a number shared by two topics has to wait
+    /// for its next record.
+    ///
+    /// # Errors
+    /// As [`Fold::take`].
+    pub fn at_end(&mut self, partition: i32) -> Result<(), String> {
+        let mut same = self.partitions.iter_mut().filter(|p| p.at.partition == partition);
+        match (same.next(), same.next()) {
+            (Some(only), None) if !only.is_live => go_live(only, self.observer),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns how long the batch may still wait; zero when it is over, `None` when it is empty.
+    pub fn patience(&self) -> Option<Duration> {
+        let since = self.since?;
+        let is_full = self.n_records >= self.limits.records_max
+            || self.n_bytes >= self.limits.bytes_max
+            || self.outbox.n_bytes >= self.limits.bytes_max
+            || self.is_flooded;
+        if is_full {
+            return Some(Duration::ZERO);
+        }
+        Some(Duration::from_millis(self.limits.linger_ms).saturating_sub(since.elapsed()))
+    }
+
+    /// Returns the offsets to be committed: those that moved, of live partitions.
+    pub fn offsets(&self) -> Vec<(TopicPartition, i64, String)> {
+        let is_due = |p: &&Partition| p.is_live && p.committed != Some(p.next);
+        let entry = |p: &Partition| (p.at.clone(), p.next, p.progress.render());
+        self.partitions.iter().filter(is_due).map(entry).collect()
+    }
+
+    /// Notes that offsets and outbox were committed.
+    pub fn committed(&mut self, offsets: &[(TopicPartition, i64, String)], now_ms: i64, took: f64) {
+        for (at, offset, _) in offsets {
+            if let Some(partition) = self.partitions.iter_mut().find(|p| p.at == *at) {
+                partition.committed = Some(*offset);
+            }
+        }
+        for kafka_ms in self.outbox.origins.iter().filter_map(|(_, ms)| *ms) {
+            self.observer.emitted(now_ms.saturating_sub(kafka_ms));
+        }
+        let n_alerts = self.outbox.n_alerts;
+        self.observer.committed(n_alerts, self.outbox.messages.len() - n_alerts, took);
+        self.outbox = Outbox::default();
+    }
+
+    /// Ends the batch for the observer; returns the partitions that have to be paused.
+    pub fn end_batch(&mut self) -> Vec<TopicPartition> {
+        self.observer.batch(self.n_records, self.n_bytes);
+        let is_flooded = std::mem::take(&mut self.is_flooded);
+        (self.n_records, self.n_bytes, self.since) = (0, 0, None);
+        for p in &self.partitions {
+            let (topic, number) = (&p.at.topic, p.at.partition);
+            self.observer.engine(topic, number, p.driver.stats());
+            self.observer.phase(topic, number, p.phase());
+        }
+        let paused = self.partitions.iter().filter(|p| is_flooded && p.is_paused);
+        paused.map(|p| p.at.clone()).collect()
+    }
+
+    /// Forgets partitions, and what they have not committed.
+    pub fn release(&mut self, gone: &[TopicPartition]) {
+        self.partitions.retain(|p| !gone.contains(&p.at));
+        self.outbox.remove(gone);
+        for at in gone {
+            self.observer.phase(&at.topic, at.partition, Phase::Released);
+        }
+    }
+}
+
+impl Partition {
+    /// Returns where the partition stands.
+    pub fn phase(&self) -> Phase {
+        let start = self.progress.start;
+        match (self.is_live, self.is_paused) {
+            (_, true) => Phase::Paused,
+            (true, _) => Phase::Live,
+            _ => Phase::Rebuilding { done: self.next - start, total: self.live_at - start },
+        }
+    }
+}
+
+fn go_live(partition: &mut Partition, observer: &dyn Observer) -> Result<(), String> {
+    if let Some(recorded) = partition.recorded.take() {
+        verify(&partition.at, &partition.progress, &recorded)?;
+    }
+    partition.is_live = true;
+    partition.next = partition.next.max(partition.live_at);
+    let TopicPartition { topic, partition: number } = &partition.at;
+    tracing::info!(topic, partition = number, offset = partition.next, "partition is live");
+    observer.phase(topic, *number, Phase::Live);
+    Ok(())
+}
+
+impl Outbox {
+    fn alert(&mut self, alert: &Alert, source: &str, at: &TopicPartition, record: Record<'_>) {
+        self.n_alerts += 1;
+        self.push(message::of_alert(alert, source), at, record.kafka_ms);
+    }
+
+    fn dead_letter(&mut self, letter: &DeadLetter, at: &TopicPartition, record: Record<'_>) {
+        let coordinates = Coordinates {
+            topic: record.topic,
+            partition: record.partition,
+            offset: record.offset,
+            key: record.key,
+        };
+        let what = (letter.reason, letter.disposition);
+        self.push(message::of_dead_letter(letter, what, coordinates), at, None);
+    }
+
+    fn push(
+        &mut self,
+        made: Result<Message, serde_json::Error>,
+        at: &TopicPartition,
+        kafka_ms: Option<i64>,
+    ) {
+        // INVARIANT: our own types always become JSON; losing an alert silently is worse.
+        assert!(made.is_ok(), "an output cannot be written as JSON");
+        if let Ok(message) = made {
+            self.n_bytes += message.body.len();
+            self.messages.push(message);
+            self.origins.push((at.clone(), kafka_ms));
+        }
+    }
+
+    fn remove(&mut self, gone: &[TopicPartition]) {
+        let kept = self.origins.iter().map(|(at, _)| !gone.contains(at)).collect::<Vec<_>>();
+        let mut keep = kept.iter();
+        self.messages.retain(|_| keep.next() == Some(&true));
+        self.origins.retain(|(at, _)| !gone.contains(at));
+        let alerts = self.messages.iter().filter(|m| m.output == message::Output::Alerts);
+        self.n_alerts = alerts.count();
+        self.n_bytes = self.messages.iter().map(|m| m.body.len()).sum();
+    }
+}

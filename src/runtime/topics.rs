@@ -1,0 +1,101 @@
+//! Checks the topics before the start, and creates the missing output topics if asked to.
+
+use super::{Params, RuntimeError};
+use crate::source::kafka::client_config;
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// How long the cluster may take to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// Partitions of a created alert topic: enough for a few consumers side by side.
+const ALERT_PARTITIONS: i32 = 3;
+
+/// Alerts are kept for 30 days.
+const ALERT_RETENTION_MS: &str = "2592000000";
+
+/// Checks input and output topics.
+///
+/// # Errors
+/// A sentence for the operator when a topic is missing or has too many partitions.
+pub fn prepare(params: &Params) -> Result<(), RuntimeError> {
+    let admin: AdminClient<DefaultClientContext> = client_config(&params.kafka)?
+        .create()
+        .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })?;
+    let metadata = admin.inner().fetch_metadata(None, ANSWER_MAX).map_err(|source| {
+        RuntimeError::Kafka { what: "cannot read the topics from any broker", source }
+    })?;
+    let n_partitions: BTreeMap<&str, usize> =
+        metadata.topics().iter().map(|t| (t.name(), t.partitions().len())).collect();
+    for input in &params.inputs {
+        let topic = &input.topic;
+        match n_partitions.get(topic.as_str()) {
+            None | Some(0) => return refuse(format!("input topic {topic} does not exist")),
+            Some(1) => {}
+            Some(n) if input.allow_partitions => {
+                tracing::warn!(topic, n, "accounts are judged by partition, not by chain");
+            }
+            Some(n) => {
+                return refuse(format!(
+                    "input topic {topic} has {n} partitions: a chain's accounts need one ordered \
+                     partition; merge them first, or set allow_partitions: true to judge each \
+                     partition on its own"
+                ));
+            }
+        }
+    }
+    let outputs = &params.outputs;
+    let missing: Vec<&str> = [outputs.alerts.as_str(), outputs.dead_letters.as_str()]
+        .into_iter()
+        .filter(|topic| !n_partitions.contains_key(topic))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if !outputs.create_topics {
+        return refuse(format!(
+            "output topic {} does not exist: create it, or set outputs.create_topics: true",
+            missing.join(" and ")
+        ));
+    }
+    let new: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|&topic| {
+            let n = if topic == outputs.alerts { ALERT_PARTITIONS } else { 1 };
+            // -1: the cluster's default replication.
+            NewTopic::new(topic, n, TopicReplication::Fixed(-1))
+                .set("retention.ms", ALERT_RETENTION_MS)
+        })
+        .collect();
+    create(&admin, &new)
+}
+
+fn create(
+    admin: &AdminClient<DefaultClientContext>,
+    topics: &[NewTopic<'_>],
+) -> Result<(), RuntimeError> {
+    let failed = |source| RuntimeError::Kafka { what: "cannot create the output topics", source };
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER_MAX));
+    let waiting = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(RuntimeError::Thread)?
+        .block_on(admin.create_topics(topics, &options))
+        .map_err(failed)?;
+    for result in waiting {
+        match result {
+            Ok(topic) => tracing::info!(topic, "topic created"),
+            // Another process was faster.
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((_, code)) => return Err(failed(KafkaError::AdminOp(code))),
+        }
+    }
+    Ok(())
+}
+
+fn refuse(sentence: String) -> Result<(), RuntimeError> {
+    Err(RuntimeError::Refused(sentence))
+}

@@ -1,0 +1,205 @@
+//! The transactional producer: one batch of messages and offsets, all or nothing.
+
+use super::message::{Message, Output};
+use crate::source::kafka::{
+    ClientLog, ConnectionError, Params, TopicPartition, drop_in_time, offset_list, producer_config,
+};
+use rdkafka::{
+    consumer::ConsumerGroupMetadata,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseProducer, BaseRecord, Producer as _},
+};
+use std::time::{Duration, Instant};
+
+/// A transactional producer. Dropping it may hang: use [`Producer::retire`].
+pub struct Producer {
+    inner: BaseProducer<ClientLog>,
+}
+
+/// Where the messages of each output go.
+#[derive(Clone, Copy, Debug)]
+pub struct Topics<'a> {
+    pub alerts: &'a str,
+    pub dead_letters: &'a str,
+}
+
+/// One transaction: messages, and the offsets they result from.
+pub struct Transaction<'a> {
+    pub messages: &'a [Message],
+    pub topics: Topics<'a>,
+    /// The next offset to read of each partition, with metadata.
+    pub offsets: &'a [(TopicPartition, i64, String)],
+    /// The time of sending, for the one header that carries our clock.
+    pub now_ms: i64,
+    pub deadline: Duration,
+}
+
+/// How far a transaction came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Begin,
+    Send,
+    Offsets,
+    /// The outcome is unknown until the committed offsets have been read.
+    Commit,
+}
+
+/// What can be done about a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A new process.
+    Exit,
+    /// Let the rebalance run that took the partitions away.
+    Rebalance,
+    /// A new producer, and the same messages again.
+    Retry,
+}
+
+/// Why a transaction failed.
+#[derive(Debug, thiserror::Error)]
+#[error("transaction failed while at {stage:?}")]
+pub struct TransactionError {
+    pub stage: Stage,
+    #[source]
+    pub source: KafkaError,
+}
+
+impl TransactionError {
+    /// Returns what can be done about it.
+    pub fn remedy(&self) -> Remedy {
+        if let KafkaError::Transaction(error) = &self.source
+            && error.is_fatal()
+        {
+            return Remedy::Exit;
+        }
+        match code_of(&self.source) {
+            Some(
+                RDKafkaErrorCode::Fatal
+                | RDKafkaErrorCode::Fenced
+                | RDKafkaErrorCode::ProducerFenced
+                | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed,
+            ) => Remedy::Exit,
+            Some(
+                RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::IllegalGeneration
+                | RDKafkaErrorCode::RebalanceInProgress,
+            ) => Remedy::Rebalance,
+            _ => Remedy::Retry,
+        }
+    }
+}
+
+impl Producer {
+    /// Creates the producer and fences every earlier one with its transactional id.
+    ///
+    /// # Errors
+    /// When the configuration is refused, or no coordinator answers in time.
+    pub fn connect(
+        params: &Params,
+        slot: usize,
+        deadline: Duration,
+    ) -> Result<Self, ConnectionError> {
+        let config = producer_config(params, slot)?;
+        let inner: BaseProducer<ClientLog> = config.create_with_context(ClientLog::default())?;
+        let until = Instant::now() + deadline;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match inner.init_transactions(left.max(Duration::from_millis(1))) {
+                Ok(()) => return Ok(Self { inner }),
+                Err(KafkaError::Transaction(e)) if e.is_retriable() && Instant::now() < until => {
+                    inner.poll(Duration::from_millis(50));
+                }
+                Err(error) => {
+                    drop_in_time(inner, Duration::from_secs(1));
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+
+    /// Sends the messages and commits the offsets, fenced by the group's generation.
+    ///
+    /// # Errors
+    /// After any error this producer must be retired: an abort on a producer that lives on can
+    /// hit its next transaction.
+    pub fn transact(
+        &self,
+        transaction: &Transaction<'_>,
+        member: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let until = Instant::now() + transaction.deadline;
+        let left = || until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let at = |stage| move |source| TransactionError { stage, source };
+        let offsets = offset_list(transaction.offsets.iter().map(|(p, o, m)| (p, *o, m.as_str())))
+            .map_err(at(Stage::Begin))?;
+        self.inner.begin_transaction().map_err(at(Stage::Begin))?;
+        for message in transaction.messages {
+            self.send(message, transaction, until).map_err(at(Stage::Send))?;
+        }
+        // commit_transaction would flush in slices of 100 ms.
+        while self.inner.in_flight_count() > 0 && Instant::now() < until {
+            self.inner.poll(Duration::from_millis(1));
+        }
+        self.inner
+            .send_offsets_to_transaction(&offsets, member, left())
+            .map_err(at(Stage::Offsets))?;
+        self.inner.commit_transaction(left()).map_err(at(Stage::Commit))
+    }
+
+    /// Gives the producer up; returns whether it could be closed in time.
+    pub fn retire(self, deadline: Duration) -> bool {
+        drop_in_time(self.inner, deadline)
+    }
+
+    /// Returns the log of this client.
+    pub fn log(&self) -> &ClientLog {
+        self.inner.context()
+    }
+
+    fn send(
+        &self,
+        message: &Message,
+        transaction: &Transaction<'_>,
+        until: Instant,
+    ) -> Result<(), KafkaError> {
+        let topic = match message.output {
+            Output::Alerts => transaction.topics.alerts,
+            Output::DeadLetters => transaction.topics.dead_letters,
+        };
+        let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 1);
+        for (key, value) in &message.headers {
+            headers = headers.insert(Header { key, value: Some(value) });
+        }
+        let now = transaction.now_ms.to_string();
+        headers = headers.insert(Header { key: "emitted_at_ms", value: Some(&now) });
+        let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(&message.body);
+        if let Some(key) = &message.key {
+            record = record.key(key);
+        }
+        record = record.headers(headers);
+        loop {
+            match self.inner.send(record) {
+                Ok(()) => return Ok(()),
+                Err((error, back)) => {
+                    let is_full = code_of(&error) == Some(RDKafkaErrorCode::QueueFull);
+                    if !is_full || Instant::now() >= until {
+                        return Err(error);
+                    }
+                    record = back;
+                    self.inner.poll(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+}
+
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::Transaction(error) => Some(error.code()),
+        other => other.rdkafka_error_code(),
+    }
+}

@@ -1,0 +1,191 @@
+//! Alerts and dead letters as Kafka messages: key, JSON body and headers (`tx.alerts.v1`, `tx.deadletter.v1`).
+
+use crate::{
+    decode::{Disposition, Reason},
+    model::{Alert, EventTime, Evidence},
+};
+use serde::Serialize;
+
+/// The largest body that is sent: below the broker's default limit of 1 MiB, with room for key
+/// and headers. A message over the limit would fail for ever.
+pub const BODY_BYTES_MAX: usize = 900 << 10;
+
+/// The longest key that is sent; a longer one is cut.
+pub const KEY_BYTES_MAX: usize = 4 << 10;
+
+/// The evidence that an oversize alert keeps.
+const EVIDENCE_KEPT: usize = 8;
+
+/// The text that an oversize alert keeps of each sentence.
+const TEXT_BYTES_KEPT: usize = 4 << 10;
+
+/// Which output topic a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    Alerts,
+    DeadLetters,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub output: Output,
+    pub key: Option<Vec<u8>>,
+    pub body: Vec<u8>,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// Makes the message of an alert. `source` names who raised it, as a CloudEvents source.
+///
+/// # Errors
+/// Never for alerts made by this program: all numbers are finite and all keys are text.
+pub fn of_alert(alert: &Alert, source: &str) -> Result<Message, serde_json::Error> {
+    let mut body = serde_json::to_vec(alert)?;
+    if body.len() > BODY_BYTES_MAX {
+        body = serde_json::to_vec(&shrink(alert.clone()))?;
+    }
+    let headers = vec![
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_id", format!("{}:{}", alert.alert_id, alert.revision)),
+        ("ce_type", "txwarden.alert.v1".to_owned()),
+        ("ce_source", source.to_owned()),
+        ("ce_subject", alert.subject.clone()),
+        ("ce_time", rfc3339(EventTime::from_millis(alert.event_time_ms))),
+        ("content-type", "application/json".to_owned()),
+        ("severity", name_of(&alert.severity)?),
+        ("score", format!("{:.6}", alert.score)),
+        ("status", alert.status.as_str().to_owned()),
+        ("rule", lead(&alert.evidence).to_owned()),
+        ("drill", alert.drill.to_string()),
+    ];
+    Ok(Message { output: Output::Alerts, key: Some(alert.key().into_bytes()), body, headers })
+}
+
+/// What a dead letter's message is made from, besides its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Coordinates<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<&'a [u8]>,
+}
+
+/// Makes the message of a dead letter, under the original key.
+///
+/// # Errors
+/// Never for dead letters made by this program.
+pub fn of_dead_letter(
+    letter: &impl Serialize,
+    (reason, disposition): (Reason, Disposition),
+    at: Coordinates<'_>,
+) -> Result<Message, serde_json::Error> {
+    let headers = vec![
+        ("dlq-reason", name_of(&reason)?),
+        ("dlq-disposition", name_of(&disposition)?),
+        ("dlq-topic", at.topic.to_owned()),
+        ("dlq-partition", at.partition.to_string()),
+        ("dlq-offset", at.offset.to_string()),
+    ];
+    let key = at.key.map(|key| key[..key.len().min(KEY_BYTES_MAX)].to_vec());
+    let mut body = serde_json::to_value(letter)?;
+    let mut bytes = serde_json::to_vec(&body)?;
+    if bytes.len() > BODY_BYTES_MAX
+        && let Some(fields) = body.as_object_mut()
+    {
+        // The coordinates and the hash still find the record.
+        fields.retain(|name, value| name == "sha256" || !value.is_string() || short(value));
+        bytes = serde_json::to_vec(&body)?;
+    }
+    Ok(Message { output: Output::DeadLetters, key, body: bytes, headers })
+}
+
+fn short(value: &serde_json::Value) -> bool {
+    value.as_str().is_none_or(|text| text.len() <= TEXT_BYTES_KEPT)
+}
+
+/// Cuts an alert down to what surely fits: every list and sentence is bounded.
+fn shrink(mut alert: Alert) -> Alert {
+    let cut = |text: &mut String| {
+        let end = (0..=TEXT_BYTES_KEPT.min(text.len())).rev().find(|&i| text.is_char_boundary(i));
+        text.truncate(end.unwrap_or(0));
+    };
+    alert.evidence.truncate(EVIDENCE_KEPT);
+    for evidence in &mut alert.evidence {
+        evidence.features.clear();
+        evidence.refs.clear();
+        cut(&mut evidence.explanation);
+        cut(&mut evidence.quiet_if);
+    }
+    alert.corroboration.clear();
+    if let Some(related) = &mut alert.related {
+        related.alert_ids.clear();
+    }
+    cut(&mut alert.title);
+    cut(&mut alert.reason);
+    cut(&mut alert.priority.why);
+    alert
+}
+
+/// Returns the detector with the largest share.
+fn lead(evidence: &[Evidence]) -> &str {
+    let first = evidence.iter().reduce(|a, b| if b.contribution > a.contribution { b } else { a });
+    first.map_or("score", |e| &e.detector)
+}
+
+fn name_of(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let name = serde_json::to_value(value)?;
+    Ok(name.as_str().unwrap_or_default().to_owned())
+}
+
+/// Writes a time as RFC 3339 in UTC with milliseconds.
+///
+/// # Source
+/// Days to a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms".
+fn rfc3339(time: EventTime) -> String {
+    let ms = time.millis();
+    let days = ms.div_euclid(86_400_000);
+    let in_day = ms.rem_euclid(86_400_000);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
+    let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc3339() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_827_696_789, "2000-02-29T12:34:56.789Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(rfc3339(EventTime::from_millis(ms)), text);
+        }
+    }
+
+    #[test]
+    fn an_oversize_dead_letter_keeps_its_coordinates_and_hash() {
+        let letter = serde_json::json!({
+            "topic": "t", "offset": 7, "sha256": "ab", "key_b64": "x".repeat(2 << 20),
+        });
+        let key = vec![b'k'; 10 << 10];
+        let at = Coordinates { topic: "t", partition: 0, offset: 7, key: Some(&key) };
+        let made = of_dead_letter(&letter, (Reason::BadJson, Disposition::Reject), at).unwrap();
+        assert_eq!(made.body, br#"{"offset":7,"sha256":"ab","topic":"t"}"#);
+        assert_eq!(made.key.map(|k| k.len()), Some(KEY_BYTES_MAX));
+        assert_eq!(made.headers[0], ("dlq-reason", "bad_json".to_owned()));
+    }
+}

@@ -1,0 +1,316 @@
+//! A worker's consumer: rebalances are handed to the caller, who assigns with explicit offsets.
+
+use super::{ClientLog, ConnectionError, Params, consumer_config};
+use rdkafka::{
+    ClientContext, Message, Offset, Statistics, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata},
+    error::{KafkaError, KafkaResult},
+    message::{BorrowedMessage, Headers},
+    types::RDKafkaRespErr,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// One partition of one topic.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: String,
+    pub partition: i32,
+}
+
+/// A change of what the group has given to this consumer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rebalanced {
+    Assigned(Vec<TopicPartition>),
+    /// `is_lost`: they already belong to another member, nothing can be committed for them.
+    Revoked {
+        partitions: Vec<TopicPartition>,
+        is_lost: bool,
+    },
+}
+
+/// A consumer of the group. Dropping it may hang: use [`Consumer::close`].
+pub struct Consumer {
+    inner: BaseConsumer<Context>,
+}
+
+#[derive(Default)]
+struct Context {
+    log: ClientLog,
+    is_closing: AtomicBool,
+    rebalances: Mutex<VecDeque<Rebalanced>>,
+    ends: Mutex<BTreeMap<TopicPartition, i64>>,
+}
+
+impl Consumer {
+    /// Joins the group and subscribes.
+    ///
+    /// # Errors
+    /// When the configuration is refused.
+    pub fn subscribe(
+        params: &Params,
+        slot: usize,
+        topics: &[&str],
+    ) -> Result<Self, ConnectionError> {
+        let config = consumer_config(params, slot)?;
+        let inner: BaseConsumer<Context> = config.create_with_context(Context::default())?;
+        inner.subscribe(topics)?;
+        Ok(Self { inner })
+    }
+
+    /// Waits for a record, an error or a rebalance; see [`Consumer::next_rebalance`] afterwards.
+    pub fn poll(&self, patience: Duration) -> Option<KafkaResult<BorrowedMessage<'_>>> {
+        self.inner.poll(patience)
+    }
+
+    /// Returns the oldest rebalance that has not been answered. The caller answers it with
+    /// [`Consumer::assign`] or [`Consumer::unassign`].
+    pub fn next_rebalance(&self) -> Option<Rebalanced> {
+        lock(&self.inner.context().rebalances).pop_front()
+    }
+
+    /// Takes over partitions, reading from the given offsets.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the list.
+    pub fn assign(&self, offsets: &[(TopicPartition, i64)]) -> KafkaResult<()> {
+        self.inner.incremental_assign(&offset_list(offsets.iter().map(|(at, o)| (at, *o, "")))?)
+    }
+
+    /// Gives partitions back.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the list.
+    pub fn unassign(&self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        self.inner.incremental_unassign(&plain_list(partitions))
+    }
+
+    /// Stops reading partitions, and forgets what was prefetched from them.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the list.
+    pub fn pause(&self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        self.inner.pause(&plain_list(partitions))
+    }
+
+    /// Reads partitions again.
+    ///
+    /// # Errors
+    /// When librdkafka refuses the list.
+    pub fn resume(&self, partitions: &[TopicPartition]) -> KafkaResult<()> {
+        self.inner.resume(&plain_list(partitions))
+    }
+
+    /// Returns the committed offset and its metadata, after any pending transaction has ended.
+    ///
+    /// # Errors
+    /// The last error when the deadline passes.
+    pub fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        deadline: Duration,
+    ) -> KafkaResult<Vec<Option<(i64, String)>>> {
+        let until = Instant::now() + deadline;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let step = left.min(Duration::from_secs(5)).max(Duration::from_millis(100));
+            let answer = self
+                .inner
+                .committed_offsets(plain_list(partitions), step)
+                .and_then(|list| partitions.iter().map(|at| committed_in(&list, at)).collect());
+            match answer {
+                Err(error) if Instant::now() < until => self.log().report(&error, "committed"),
+                done => return done,
+            }
+            // A failed request may return at once.
+            thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// Returns the offsets of the first record and of the next one to be written.
+    ///
+    /// # Errors
+    /// When no broker answers in time.
+    pub fn bounds(&self, at: &TopicPartition, deadline: Duration) -> KafkaResult<(i64, i64)> {
+        self.inner.fetch_watermarks(&at.topic, at.partition, deadline)
+    }
+
+    /// Returns the offset of the first record not earlier than a time, if there is one.
+    ///
+    /// # Errors
+    /// When no broker answers in time.
+    pub fn offset_at(
+        &self,
+        at: &TopicPartition,
+        ms: i64,
+        deadline: Duration,
+    ) -> KafkaResult<Option<i64>> {
+        let list = self.inner.offsets_for_times(offset_list([(at, ms, "")])?, deadline)?;
+        Ok(match list.find_partition(&at.topic, at.partition).map(|e| e.offset()) {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        })
+    }
+
+    /// Returns the membership that fences our transactions: the group generation.
+    pub fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.inner.group_metadata()
+    }
+
+    /// Returns the end of a partition's log, as far as it is known.
+    pub fn end_of(&self, at: &TopicPartition) -> Option<i64> {
+        lock(&self.inner.context().ends).get(at).copied()
+    }
+
+    /// Returns the log of this client.
+    pub fn log(&self) -> &ClientLog {
+        &self.inner.context().log
+    }
+
+    /// Leaves the group; returns whether that was done in time.
+    pub fn close(self, deadline: Duration) -> bool {
+        self.inner.context().is_closing.store(true, Ordering::Release);
+        drop_in_time(self.inner, deadline)
+    }
+}
+
+/// Drops a client on a thread of its own, since librdkafka may hang in it.
+pub(crate) fn drop_in_time<T: Send + 'static>(client: T, deadline: Duration) -> bool {
+    let (done, wait) = mpsc::sync_channel(1);
+    let body = move || {
+        drop(client);
+        // Nobody may be waiting any more.
+        let _ = done.send(());
+    };
+    match thread::Builder::new().name("close".to_owned()).spawn(body) {
+        Ok(_) => wait.recv_timeout(deadline).is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Makes a list of offsets with metadata for librdkafka.
+///
+/// # Errors
+/// When an offset is negative.
+pub fn offset_list<'a>(
+    offsets: impl IntoIterator<Item = (&'a TopicPartition, i64, &'a str)>,
+) -> KafkaResult<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (at, offset, metadata) in offsets {
+        let mut element = list.add_partition(&at.topic, at.partition);
+        element.set_offset(Offset::Offset(offset))?;
+        if !metadata.is_empty() {
+            element.set_metadata(metadata);
+        }
+    }
+    Ok(list)
+}
+
+/// Borrows a message as a record. `headers` is reused scratch space for the result.
+pub fn record_of<'m>(
+    message: &'m BorrowedMessage<'_>,
+    headers: &'m mut Vec<(&'m str, &'m [u8])>,
+) -> crate::model::Record<'m> {
+    if let Some(found) = message.headers() {
+        // rdkafka panics on a header name that is not UTF-8: such headers are left out.
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            found.iter().map(|h| (h.key, h.value.unwrap_or_default())).collect::<Vec<_>>()
+        }));
+        *headers = read.unwrap_or_default();
+    }
+    crate::model::Record {
+        topic: message.topic(),
+        partition: message.partition(),
+        offset: message.offset(),
+        kafka_ms: message.timestamp().to_millis(),
+        key: message.key(),
+        value: message.payload(),
+        headers,
+    }
+}
+
+fn committed_in(
+    list: &TopicPartitionList,
+    at: &TopicPartition,
+) -> KafkaResult<Option<(i64, String)>> {
+    let Some(element) = list.find_partition(&at.topic, at.partition) else { return Ok(None) };
+    element.error()?;
+    // rdkafka panics on metadata that is not UTF-8: then it is not ours.
+    let metadata = catch_unwind(AssertUnwindSafe(|| element.metadata().to_owned()));
+    Ok(match element.offset() {
+        Offset::Offset(offset) => Some((offset, metadata.unwrap_or_default())),
+        _ => None,
+    })
+}
+
+fn plain_list(partitions: &[TopicPartition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for at in partitions {
+        list.add_partition(&at.topic, at.partition);
+    }
+    list
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let place = |topic: &str, partition| TopicPartition { topic: topic.to_owned(), partition };
+    list.elements().iter().map(|e| place(e.topic(), e.partition())).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.log.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.log.error(error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = lock(&self.ends);
+        for topic in statistics.topics.values() {
+            for p in topic.partitions.values().filter(|p| p.partition >= 0 && p.ls_offset >= 0) {
+                let at = TopicPartition { topic: topic.topic.clone(), partition: p.partition };
+                ends.insert(at, p.ls_offset);
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Context {
+    /// Only notes the rebalance: the worker answers it as soon as `poll` returns, on the same
+    /// thread, where it has its engines at hand. While closing there is nobody left to answer.
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        kind: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if self.is_closing.load(Ordering::Acquire) {
+            if !is_assigned && let Err(error) = consumer.incremental_unassign(list) {
+                self.log.report(&error, "unassign while closing");
+            }
+            return;
+        }
+        let partitions = partitions_of(list);
+        lock(&self.rebalances).push_back(if is_assigned {
+            Rebalanced::Assigned(partitions)
+        } else {
+            Rebalanced::Revoked { partitions, is_lost: consumer.assignment_lost() }
+        });
+    }
+}
