@@ -57,7 +57,7 @@ pub struct AccountKey(pub u64);
 ///
 /// # Source
 /// SipHash-1-3 (Aumasson, Bernstein 2012).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct AccountHasher {
     key: SipHasher13,
 }

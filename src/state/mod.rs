@@ -1,46 +1,42 @@
 //! Bounded event-time memory of one chain: the only place where account history is written.
+//!
+//! Everything that a block can change sits in tables whose writes keep their pre-image ([`memory`]),
+//! so that a reorg takes state back to exactly what it was. What has been witnessed rather than
+//! booked (conflict claims, known bodies) stays.
+
+mod admit;
+mod apply;
+mod apply_utxo;
+mod blocks;
+mod cells;
+mod conflicts;
+mod dedup;
+mod edges;
+mod fees;
+mod fixed;
+mod graph;
+mod index;
+mod memory;
+mod outputs;
+mod params;
+mod profile;
+mod table;
+mod tx_logs;
+mod windows;
+
+pub use apply_utxo::ACCOUNTS_PER_SIDE_MAX;
+pub use fees::ChainStats;
+pub use graph::{DEGREE_MAX, Move};
+pub use outputs::Output;
+pub use params::Params;
+pub use profile::Profile;
+pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
+pub use windows::WindowKind;
 
 use crate::model::{
-    AccountHasher, AccountKey, Address, Chain, Event, EventTime, OutPoint, Signal, TxId,
+    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, TxId, TxIn,
 };
 use serde::{Deserialize, Serialize};
-
-/// Bounds and horizons of one chain's memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Params {
-    /// Accounts kept; the ones longest unseen leave first.
-    pub accounts_max: usize,
-    /// Distinct (sender, receiver) pairs remembered.
-    pub edges_max: usize,
-    /// Transfers kept in the recent transfer graph.
-    pub transfers_max: usize,
-    /// Unspent outputs (UTXO) remembered.
-    pub outputs_max: usize,
-    /// Conflict keys remembered.
-    pub conflicts_max: usize,
-    /// Event ids remembered for deduplication.
-    pub dedup_max: usize,
-    /// Blocks that can be undone, at most 256.
-    pub journal_blocks_max: usize,
-    /// Bytes of undo information kept.
-    pub journal_bytes_max: usize,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Self {
-            accounts_max: 1_000_000,
-            edges_max: 4_000_000,
-            transfers_max: 262_144,
-            outputs_max: 1_000_000,
-            conflicts_max: 1_000_000,
-            dedup_max: 1_000_000,
-            journal_blocks_max: 256,
-            journal_bytes_max: 256 << 20,
-        }
-    }
-}
 
 /// What is to be done with an event, decided before it is scored.
 #[derive(Debug)]
@@ -60,71 +56,45 @@ pub enum Disposition {
     Duplicate,
 }
 
-/// One movement of value in the recent transfer graph, seen from one of its ends.
-#[derive(Clone, Copy, Debug)]
-pub struct Move {
-    /// The other end.
-    pub other: AccountKey,
-    /// First and last two bytes of the other end's address (EVM), for look-alikes.
-    pub other_ends: [u8; 4],
-    pub time: EventTime,
-    /// In whole units of the asset when decimals are known, else base units.
-    pub value: f32,
-    /// Key of the token; `None` is the native asset.
-    pub token: Option<AccountKey>,
-    /// First 8 bytes of the transaction id.
-    pub tx_prefix: u64,
-    /// The pair had never moved anything before.
-    pub is_new_edge: bool,
-    /// The receiver had never been seen before.
-    pub is_fresh_receiver: bool,
-    pub is_failed: bool,
-}
-
-/// What short windows count per account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum WindowKind {
-    /// Transactions sent, 10 minutes.
-    Sent10m,
-    /// Failed calls into a contract, 60 minutes.
-    FailedCalls1h,
-}
-
-/// What is remembered of an unspent (or recently spent) output.
-#[derive(Clone, Copy, Debug)]
-pub struct Output {
-    pub value: u64,
-    pub account: Option<AccountKey>,
-    pub time: EventTime,
-    /// Hops of the peel chain that ends here, 0 when it is no change of a peel.
-    pub n_peels: u16,
-    /// Time of the first hop of that chain.
-    pub peel_start: EventTime,
-}
-
-/// What is remembered of a recent transaction's logs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct TxLogs {
-    pub n_transfers: u32,
-    pub n_approvals: u32,
-    pub n_other: u32,
-    /// Transfers and approvals of amount zero.
-    pub n_zero: u32,
-    /// Transfers whose token is in the watch list or has a price.
-    pub n_priced: u32,
+/// How much memory state takes, for metrics and the yardstick of bytes an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Profiles and their index.
+    pub n_bytes_profiles: usize,
+    pub n_bytes_edges: usize,
+    pub n_bytes_graph: usize,
+    /// Undo information of recent blocks.
+    pub n_bytes_journal: usize,
 }
 
 /// Memory of one chain.
-#[derive(Debug)]
+///
+/// Serialising it is the snapshot; what is read back goes on exactly like the original.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct State {
     chain: Chain,
     hasher: AccountHasher,
+    params: Params,
+    memory: memory::Memory,
+    blocks: blocks::Blocks,
+    conflicts: conflicts::Conflicts,
+    bodies: table::Table<dedup::Seen>,
+    n_too_deep: u64,
 }
 
 impl State {
     /// Makes an empty memory; tables are allocated as they fill, up to their bounds.
-    pub fn new(chain: Chain, _params: &Params, seed: u64) -> Self {
-        Self { chain, hasher: AccountHasher::new(seed) }
+    pub fn new(chain: Chain, params: &Params, seed: u64) -> Self {
+        Self {
+            chain,
+            hasher: AccountHasher::new(seed),
+            params: params.clone(),
+            memory: memory::Memory::new(params),
+            blocks: blocks::Blocks::new(params.journal_blocks_max, params.journal_bytes_max),
+            conflicts: conflicts::Conflicts::new(params.conflicts_max),
+            bodies: table::Table::new(params.dedup_max),
+            n_too_deep: 0,
+        }
     }
 
     /// Returns the chain this memory is about.
@@ -137,189 +107,118 @@ impl State {
         self.hasher.key(address)
     }
 
-    /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
-    /// proves orphaned; reports reorgs and conflicts.
-    pub fn admit(&mut self, _event: &Event) -> Admission {
-        Admission { disposition: Disposition::New, signals: Vec::new() }
-    }
-
-    /// Learns an admitted event: the only way account history grows. Called after scoring.
-    pub fn apply(&mut self, _event: &Event) {}
-
     /// Returns an account's profile, `None` when it was never seen (or has been evicted).
-    pub fn profile(&self, _account: AccountKey) -> Option<&Profile> {
-        None
+    pub fn profile(&self, account: AccountKey) -> Option<&Profile> {
+        self.memory.profiles.get(account.0)
     }
 
     /// Returns how often `from` has paid `to` (saturating at 255; 0 = new pair).
-    pub fn n_payments(&self, _from: AccountKey, _to: AccountKey) -> u32 {
-        0
+    pub fn n_payments(&self, from: AccountKey, to: AccountKey) -> u32 {
+        self.memory.edges.n_payments(edges::Pair::new(from, to, None))
     }
 
     /// Returns an account's recent outgoing moves, newest first, at most `DEGREE_MAX` of them.
-    pub fn sent(&self, _account: AccountKey) -> impl Iterator<Item = Move> + '_ {
-        std::iter::empty()
+    pub fn sent(&self, account: AccountKey) -> impl Iterator<Item = Move> + '_ {
+        self.memory.graph.sent(account)
     }
 
     /// Returns an account's recent incoming moves, newest first, at most `DEGREE_MAX` of them.
-    pub fn received(&self, _account: AccountKey) -> impl Iterator<Item = Move> + '_ {
-        std::iter::empty()
+    pub fn received(&self, account: AccountKey) -> impl Iterator<Item = Move> + '_ {
+        self.memory.graph.received(account)
     }
 
     /// Returns the count of a sliding window at `now`, the event being scored not included.
-    pub fn window(&self, _kind: WindowKind, _account: AccountKey, _now: EventTime) -> f64 {
-        0.0
+    pub fn window(&self, kind: WindowKind, account: AccountKey, now: EventTime) -> f64 {
+        let window = self.memory.windows.get(kind.key(account, &self.hasher));
+        window.map_or(0.0, |window| window.count(kind, profile::seconds(now)))
     }
 
-    /// Returns what is remembered of an output.
-    pub fn output(&self, _outpoint: &OutPoint) -> Option<Output> {
-        None
+    /// Returns what is remembered of an unspent output.
+    pub fn output(&self, outpoint: &OutPoint) -> Option<Output> {
+        let stored = self.memory.outputs.get(outputs::output_key(outpoint, &self.hasher))?;
+        Some(Output::from(stored))
+    }
+
+    /// Returns an input's value in satoshi and its account: as the exporter said, else as the output
+    /// that it spends is remembered.
+    pub fn resolve_input(&self, input: &TxIn) -> Option<(u64, Option<AccountKey>)> {
+        let address = input.address.as_ref().map(|address| self.key(address));
+        match (input.value, address) {
+            (Some(value), Some(account)) => Some((value, Some(account))),
+            (value, account) => match input.outpoint.and_then(|o| self.output(&o)) {
+                Some(output) => Some((value.unwrap_or(output.value), account.or(output.account))),
+                None => value.map(|value| (value, account)),
+            },
+        }
     }
 
     /// Returns what is remembered of a transaction's logs so far.
-    pub fn tx_logs(&self, _tx: &TxId) -> Option<TxLogs> {
-        None
+    pub fn tx_logs(&self, tx: &TxId) -> Option<TxLogs> {
+        self.memory.tx_logs.get(tx_logs::tx_key(tx, &self.hasher)).copied()
+    }
+
+    /// Returns what is remembered of an account's transfers of one token.
+    pub fn token_stats(&self, account: AccountKey, token: AccountKey) -> Option<TokenStats> {
+        self.memory.tokens.get(tx_logs::token_key(account, token, &self.hasher)).copied()
     }
 
     /// Returns the running statistics of the chain as a whole.
     pub fn chain_stats(&self) -> &ChainStats {
-        const EMPTY: &ChainStats = &ChainStats::EMPTY;
-        EMPTY
+        self.memory.fees.stats()
     }
 
     /// Returns the event time of the first event ever applied: nobody's age is known to be
     /// greater than the time since then.
     pub fn observed_since(&self) -> Option<EventTime> {
-        None
+        self.memory.observed_since
     }
 
     /// Returns the greatest height applied.
     pub fn tip_height(&self) -> Option<u64> {
-        None
+        self.blocks.tip_height()
+    }
+
+    /// Returns how many heights were passed without a block: after a reorg that the exporter did not
+    /// publish again, or where the stream has a hole.
+    pub fn n_gaps(&self) -> u64 {
+        self.blocks.n_gaps()
+    }
+
+    /// Returns how many reorgs went deeper than the journal: after one, state is degraded.
+    pub fn n_too_deep(&self) -> u64 {
+        self.n_too_deep
     }
 
     /// Returns how many accounts are in the table.
     pub fn n_accounts(&self) -> usize {
-        0
+        self.memory.profiles.len()
+    }
+
+    /// Returns how many accounts have been evicted.
+    pub fn n_evicted_accounts(&self) -> u64 {
+        self.memory.profiles.n_evicted()
+    }
+
+    /// Returns how many pairs have been evicted: each may count as new once more.
+    pub fn n_evicted_edges(&self) -> u64 {
+        self.memory.edges.n_evicted()
+    }
+
+    /// Returns how much memory the large tables take.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            n_bytes_profiles: self.memory.profiles.n_bytes(),
+            n_bytes_edges: self.memory.edges.n_bytes(),
+            n_bytes_graph: self.memory.graph.n_bytes(),
+            n_bytes_journal: self.memory.n_undo_bytes(),
+        }
     }
 }
 
-/// Running statistics of a whole chain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ChainStats {
-    /// Base fee of the newest block that told one, wei per gas.
-    pub base_fee_per_gas: Option<f64>,
-    /// 95th percentile of recent priority fees (EVM: wei per gas) or fee rates (UTXO: sat/vB).
-    pub fee_p95: Option<f64>,
-    /// Median and MAD of the same.
-    pub fee_median: Option<f64>,
-    pub fee_mad: Option<f64>,
-    /// Events applied so far.
-    pub n_applied: u64,
-}
-
-impl ChainStats {
-    const EMPTY: Self = Self {
-        base_fee_per_gas: None,
-        fee_p95: None,
-        fee_median: None,
-        fee_mad: None,
-        n_applied: 0,
-    };
-}
-
-/// One account's profile; decayed counts are evaluated at the time asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Profile {}
-
-impl Profile {
-    pub fn first_seen(&self) -> EventTime {
-        EventTime::default()
-    }
-    pub fn last_in(&self) -> Option<EventTime> {
-        None
-    }
-    pub fn last_out(&self) -> Option<EventTime> {
-        None
-    }
-    /// Payments received and sent, ever.
-    pub fn n_in(&self) -> u32 {
-        0
-    }
-    pub fn n_out(&self) -> u32 {
-        0
-    }
-    /// Distinct counterparties, ever.
-    pub fn n_senders(&self) -> u32 {
-        0
-    }
-    pub fn n_recipients(&self) -> u32 {
-        0
-    }
-    /// Senders that paid exactly once.
-    pub fn n_single_senders(&self) -> u32 {
-        0
-    }
-    /// Senders that had never been seen in the stream before.
-    pub fn n_fresh_senders(&self) -> u32 {
-        0
-    }
-    /// Exponentially decayed counts by half-life.
-    pub fn in_1h(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn in_24h(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn in_7d(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn out_1h(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn out_24h(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn out_7d(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn new_senders_24h(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn new_senders_7d(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    pub fn fresh_senders_7d(&self, _now: EventTime) -> f64 {
-        0.0
-    }
-    /// Totals and the largest receipt, in whole native units.
-    pub fn total_in(&self) -> f64 {
-        0.0
-    }
-    pub fn total_out(&self) -> f64 {
-        0.0
-    }
-    pub fn max_in(&self) -> f64 {
-        0.0
-    }
-    /// EWMA mean and standard deviation of log10 of the values sent, once there are enough.
-    pub fn log_out(&self) -> Option<(f64, f64)> {
-        None
-    }
-    /// Mean of log10 of the values received.
-    pub fn mean_log_in(&self) -> f64 {
-        0.0
-    }
-    /// Share of payments received with 0.01 ≤ v ≤ 2, and with at most two significant digits.
-    pub fn share_mid_in(&self) -> f64 {
-        0.0
-    }
-    pub fn share_round_in(&self) -> f64 {
-        0.0
-    }
-    /// Means over past payers, each taken when it paid: ln(1+age in s), ln(1+payments out),
-    /// ln(1+distinct recipients).
-    pub fn payers(&self) -> [f64; 3] {
-        [0.0; 3]
+/// Two memories are equal when what blocks have written is: what was witnessed (claims, bodies) and
+/// counts of reorgs and gaps may differ.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.chain == other.chain && self.memory == other.memory
     }
 }

@@ -1,0 +1,58 @@
+//! What an event is before it is scored: known or new, in place or late, a reorg, a conflict.
+
+use super::{
+    Admission, Disposition, State,
+    blocks::Place,
+    dedup::{Seen, body_key, fact_key},
+};
+use crate::model::{Body, Event, Signal};
+
+impl State {
+    /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
+    /// proves orphaned; reports reorgs and conflicts.
+    ///
+    /// A transaction without inclusion (pending) is a duplicate when its body is known; one with an
+    /// inclusion when that inclusion is: a confirmation, or a re-inclusion after a revert, is new.
+    pub fn admit(&mut self, event: &Event) -> Admission {
+        let place = place(event);
+        let mut signals = Vec::new();
+        if let Some(place) = &place {
+            let reorg = self.blocks.undo_orphans(&mut self.memory, place);
+            if let Some(reorg) = reorg {
+                self.n_too_deep += u64::from(reorg.is_too_deep);
+                signals.push(Signal::Reorg(reorg));
+            }
+        }
+        let is_late = place.is_some_and(|place| self.blocks.is_late(&place));
+        let disposition = if self.is_known(event) {
+            Disposition::Duplicate
+        } else if is_late {
+            Disposition::Late
+        } else {
+            Disposition::New
+        };
+        if let (Body::Tx(tx), false) = (&event.body, disposition == Disposition::Duplicate) {
+            let conflicts = self.conflicts.of(event, tx, &self.hasher);
+            signals.extend(conflicts.into_iter().map(|c| Signal::Conflict(Box::new(c))));
+        }
+        Admission { disposition, signals }
+    }
+
+    /// Returns whether every fact of an event has been seen.
+    fn is_known(&self, event: &Event) -> bool {
+        if let (Body::Tx(tx), None) = (&event.body, event.inclusion()) {
+            return self.bodies.get(body_key(&tx.id, &self.hasher)).is_some();
+        }
+        let seen = self.memory.facts.get(fact_key(event, &self.hasher));
+        seen.is_some_and(|seen| seen.is_same(&Seen::of(event)))
+    }
+}
+
+/// Returns where an event says it belongs.
+pub(super) fn place(event: &Event) -> Option<Place> {
+    let parent = match &event.body {
+        Body::Block(step) => step.parent,
+        _ => None,
+    };
+    event.inclusion().map(|inclusion| Place { inclusion, parent })
+}

@@ -1,0 +1,228 @@
+//! How an admitted event becomes history: the only writer of state's tables.
+
+use super::{
+    State,
+    admit::place,
+    blocks::TRIM_PERIOD,
+    dedup::{Seen, body_key, fact_key},
+    edges::Pair,
+    graph::{End, NewTransfer},
+    profile::{Payment, Profile, Receipt, seconds},
+    tx_logs::{TokenStats, TxLogs, token_key, tx_key},
+    windows::{Window, WindowKind},
+};
+use crate::model::{
+    Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log, TokenAmount, Transfer,
+    TransferSource, Tx, TxBody, TxId,
+};
+
+impl State {
+    /// Learns an admitted event: the only way account history grows. Called after scoring.
+    ///
+    /// A pending transaction (no inclusion) leaves only its body's id and its conflict claims, which
+    /// no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a block.
+    pub fn apply(&mut self, event: &Event) {
+        if let Body::Tx(tx) = &event.body {
+            let body = Seen::of(event);
+            self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
+            // What has been seen has no past to go back to.
+            self.bodies.forget(&self.bodies.mark());
+            self.conflicts.claim(event, tx, &self.hasher);
+            if tx.inclusion.is_none() && !self.params.learns_unincluded {
+                return;
+            }
+        }
+        if let Some(place) = place(event) {
+            self.blocks.enter(&mut self.memory, &place);
+        }
+        let fact = Seen::of(event);
+        self.memory.facts.upsert(fact_key(event, &self.hasher), fact, |seen| *seen = fact);
+        self.memory.fees.count_applied();
+        self.memory.observed_since.get_or_insert(event.time);
+        match &event.body {
+            Body::Tx(tx) => match &tx.body {
+                TxBody::Evm(evm) => self.apply_evm(event, tx, evm),
+                TxBody::Utxo(utxo) => self.apply_utxo(event, tx, utxo),
+            },
+            Body::Transfer(transfer) => self.apply_transfer(event, transfer),
+            Body::Approval(approval) => self.apply_approval(event, approval),
+            Body::Log(log) => self.apply_log(event, log),
+            Body::Block(step) => self.apply_block(step),
+        }
+        if self.memory.fees.stats().n_applied.is_multiple_of(TRIM_PERIOD) {
+            self.blocks.trim(&mut self.memory);
+        }
+    }
+
+    fn apply_block(&mut self, step: &BlockStep) {
+        if let Some(base_fee) = step.base_fee_per_gas {
+            self.memory.fees.set_base_fee(base_fee.to_f64());
+        }
+    }
+
+    fn apply_evm(&mut self, event: &Event, tx: &Tx, evm: &EvmTx) {
+        let time = seconds(event.time);
+        let from = self.key(&evm.from);
+        let created = tx.outcome.as_ref().and_then(|outcome| outcome.created.as_ref());
+        let receiver = evm.to.as_ref().or(created);
+        let is_failed = tx.is_failed();
+        self.count(WindowKind::Sent10m, from, time);
+        let value = evm.value.units(self.chain.native.decimals);
+        let mut payment =
+            Payment { time, value: (!is_failed).then_some(value), n_new_recipients: 0 };
+        if let Some(address) = receiver {
+            let to = self.key(address);
+            let is_fresh_receiver = self.memory.profiles.get(to.0).is_none();
+            let mut is_new_edge = false;
+            if is_failed {
+                self.count(WindowKind::FailedCalls1h, to, time);
+            } else if evm.to.is_none() && evm.value.is_zero() {
+                // A contract is born: it has an age from now on, but nobody has paid it.
+                self.touch(to.0, time);
+            } else if to != from {
+                let receipt = self.receipt(from.0, to.0, time, value, evm.value);
+                is_new_edge = receipt.n_payments_before == 0;
+                payment.n_new_recipients = u32::from(is_new_edge);
+                let fresh = Profile::first_seen_at(time);
+                self.memory.profiles.upsert(to.0, fresh, |p| p.receive(&receipt));
+            }
+            self.memory.graph.push(&NewTransfer {
+                from: End::new(from, &evm.from),
+                to: End::new(to, address),
+                time,
+                value: payment.value.unwrap_or(0.0),
+                token: None,
+                tx_prefix: tx_prefix(&tx.id),
+                is_new_edge,
+                is_fresh_receiver,
+                is_failed,
+            });
+        }
+        let fresh = Profile::first_seen_at(time);
+        self.memory.profiles.upsert(from.0, fresh, |p| p.send(&payment));
+        self.learn_gas_price(tx, evm);
+    }
+
+    /// Describes a payment to its receiver and counts it in the pair's edge.
+    pub(super) fn receipt(
+        &mut self,
+        from: u64,
+        to: u64,
+        time: u32,
+        value: f64,
+        amount: Amount,
+    ) -> Receipt {
+        let payer = self.memory.profiles.get(from);
+        let (is_payer_fresh, payer) =
+            (payer.is_none(), payer.map_or([0.0; 3], |payer| payer.as_payer(time)));
+        let pair = Pair::new(crate::model::AccountKey(from), crate::model::AccountKey(to), None);
+        let n_payments_before = self.memory.edges.pay(pair, time);
+        let is_round = is_round(amount);
+        Receipt { time, value, is_round, n_payments_before, is_payer_fresh, payer }
+    }
+
+    /// Makes sure that an account has a profile.
+    fn touch(&mut self, account: u64, time: u32) {
+        self.memory.profiles.upsert(account, Profile::first_seen_at(time), |_| ());
+    }
+
+    pub(super) fn count(&mut self, kind: WindowKind, account: crate::model::AccountKey, now: u32) {
+        let key = kind.key(account, &self.hasher);
+        self.memory.windows.upsert(key, Window::default(), |window| window.add(kind, now));
+    }
+
+    fn learn_gas_price(&mut self, tx: &Tx, evm: &EvmTx) {
+        let paid = tx.outcome.as_ref().and_then(|outcome| outcome.effective_gas_price);
+        let Some(price) = paid.or(evm.gas_price) else { return };
+        let base = self.memory.fees.stats().base_fee_per_gas.unwrap_or(0.0);
+        self.memory.fees.push((price.to_f64() - base).max(0.0));
+    }
+
+    fn apply_transfer(&mut self, event: &Event, transfer: &Transfer) {
+        let time = seconds(event.time);
+        let (from, to) = (self.key(&transfer.from), self.key(&transfer.to));
+        let token = transfer.token.as_ref().map(|token| self.key(token));
+        let amount = match transfer.amount {
+            TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount) => amount,
+            TokenAmount::TokenId(_) => Amount::from_u64(1),
+        };
+        let value = match token {
+            Some(_) => amount.to_f64(),
+            None => amount.units(self.chain.native.decimals),
+        };
+        let is_fresh_receiver =
+            self.memory.profiles.get(to.0).is_none() && !self.memory.graph.knows(to);
+        // Withdrawals come from nobody: they are no edge.
+        let is_withdrawal = matches!(transfer.source, TransferSource::Withdrawal(_));
+        let is_new_edge = !is_withdrawal
+            && from != to
+            && self.memory.edges.pay(Pair::new(from, to, token), time) == 0;
+        self.memory.graph.push(&NewTransfer {
+            from: End::new(from, &transfer.from),
+            to: End::new(to, &transfer.to),
+            time,
+            value,
+            token,
+            tx_prefix: transfer.tx.as_ref().map_or(0, tx_prefix),
+            is_new_edge,
+            is_fresh_receiver,
+            is_failed: false,
+        });
+        let Some(token) = token else { return };
+        for (account, is_in) in [(from, false), (to, true)] {
+            let key = token_key(account, token, &self.hasher);
+            let learn = |stats: &mut TokenStats| stats.learn(value, is_in, time);
+            self.memory.tokens.upsert(key, TokenStats::default(), learn);
+        }
+        if let Some(tx) = &transfer.tx {
+            self.log(tx, time, |logs| {
+                logs.n_transfers += 1;
+                logs.n_zero += u32::from(amount.is_zero());
+                logs.count_token(token);
+            });
+        }
+    }
+
+    fn apply_approval(&mut self, event: &Event, approval: &Approval) {
+        let token = self.key(&approval.token);
+        self.log(&approval.tx, seconds(event.time), |logs| {
+            logs.n_approvals += 1;
+            logs.n_zero += u32::from(approval.amount.is_some_and(Amount::is_zero));
+            logs.count_token(token);
+        });
+    }
+
+    fn apply_log(&mut self, event: &Event, log: &Log) {
+        self.log(&log.tx, seconds(event.time), |logs| logs.n_other += 1);
+    }
+
+    fn log(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
+        let key = tx_key(tx, &self.hasher);
+        self.memory.tx_logs.upsert(key, TxLogs::default(), |logs| {
+            logs.last_used = logs.last_used.max(time);
+            learn(logs);
+        });
+    }
+}
+
+/// Returns the first 8 bytes of a transaction id.
+pub(super) fn tx_prefix(Hash32(id): &Hash32) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *id;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Returns whether an amount has at most two significant decimal digits.
+fn is_round(amount: Amount) -> bool {
+    const TEN: u128 = 10;
+    let [low, high, 0, 0] = *amount.0.as_limbs() else { return amount.significant_digits() <= 2 };
+    let v = u128::from(high) << 64 | u128::from(low);
+    // One division by the right power of ten instead of one for each digit.
+    let n_digits = v.checked_ilog10().map_or(0, |n| n + 1);
+    v % TEN.pow(n_digits.saturating_sub(2)) == 0
+}
+
+/// Returns the address's end of a transfer, for accounts that are known by key only.
+pub(super) fn end(key: u64, address: Option<&Address>) -> End {
+    let key = crate::model::AccountKey(key);
+    address.map_or(End { key: key.0, ends: [0; 4] }, |address| End::new(key, address))
+}

@@ -1,0 +1,172 @@
+//! The chain of recent blocks, with a mark each to take state back to before it.
+
+use super::memory::{Memory, MemoryMark};
+use crate::model::{BlockHash, Inclusion, Reorg};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Blocks whose hash is remembered after their undo information is gone: half a day of Ethereum, a
+/// month of Bitcoin. It tells a reorg that is too deep from one that is not there.
+const HASHES_MAX: usize = 4_096;
+/// Events applied between two looks at the bytes of the journal inside one block.
+pub(super) const TRIM_PERIOD: u64 = 4_096;
+
+/// One block that has been seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Block {
+    height: u64,
+    /// `None` where the source tells heights only.
+    hash: Option<BlockHash>,
+    parent: Option<BlockHash>,
+    /// State before the block; `None` when that has been forgotten, and for late blocks, whose events
+    /// are undone with the block that was the tip when they came.
+    mark: Option<Box<MemoryMark>>,
+    is_late: bool,
+}
+
+/// The recent blocks, by height.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Blocks {
+    recent: VecDeque<Block>,
+    n_marks_max: usize,
+    n_bytes_max: usize,
+    n_gaps: u64,
+}
+
+/// Where an event says it belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub inclusion: Inclusion,
+    /// The block's parent, when the event tells it.
+    pub parent: Option<BlockHash>,
+}
+
+impl Blocks {
+    /// Makes an empty chain.
+    pub fn new(n_marks_max: usize, n_bytes_max: usize) -> Self {
+        Self { n_marks_max: n_marks_max.max(1), n_bytes_max, ..Self::default() }
+    }
+
+    /// Returns the greatest height that is part of state.
+    pub fn tip_height(&self) -> Option<u64> {
+        self.recent.back().map(|b| b.height)
+    }
+
+    /// Returns how many heights have been passed without a block.
+    pub fn n_gaps(&self) -> u64 {
+        self.n_gaps
+    }
+
+    /// Returns whether an event belongs behind the tip.
+    pub fn is_late(&self, place: &Place) -> bool {
+        self.tip_height().is_some_and(|tip| place.inclusion.height < tip)
+    }
+
+    /// Undoes every block that `place` proves orphaned and says which those were.
+    ///
+    /// Proof is another hash at a seen height, or a parent that is not the block seen below. What is
+    /// above an orphaned block is orphaned with it; what is below is not, until its own turn.
+    pub fn undo_orphans(&mut self, memory: &mut Memory, place: &Place) -> Option<Reorg> {
+        let (from_height, old_hash, new_hash) = self.orphaned_from(place)?;
+        let tip = self.tip_height()?;
+        let first = self.recent.partition_point(|b| b.height < from_height);
+        let orphans = self.recent.split_off(first);
+        let is_too_deep = orphans.iter().find(|b| !b.is_late).is_some_and(|b| b.mark.is_none());
+        // Too deep: as much as is left of the journal is undone.
+        if let Some(mark) = orphans.iter().find_map(|b| b.mark.as_ref()) {
+            memory.revert(mark);
+        }
+        let reverted = orphans.iter().filter_map(|b| b.hash);
+        // A block whose transactions came before its header goes back too, but it is no orphan.
+        let reverted = reverted.filter(|hash| Some(*hash) != place.inclusion.block).collect();
+        Some(Reorg {
+            depth_at_least: tip + 1 - from_height,
+            from_height,
+            old_hash,
+            new_hash,
+            reverted,
+            is_too_deep,
+        })
+    }
+
+    /// Opens the block of an event that is about to be applied, if it is not open.
+    pub fn enter(&mut self, memory: &mut Memory, place: &Place) {
+        let Inclusion { height, block, .. } = place.inclusion;
+        match self.recent.binary_search_by_key(&height, |b| b.height) {
+            Ok(at) => {
+                let known = &mut self.recent[at];
+                known.hash = known.hash.or(block);
+                known.parent = known.parent.or(place.parent);
+            }
+            Err(at) if at == self.recent.len() => {
+                if let Some(tip) = self.tip_height() {
+                    self.n_gaps = self.n_gaps.saturating_add(height - tip - 1);
+                }
+                memory.fees.refresh();
+                let mark = Some(Box::new(memory.mark()));
+                let parent = place.parent;
+                self.recent.push_back(Block { height, hash: block, parent, mark, is_late: false });
+                self.trim(memory);
+            }
+            // Before everything that is remembered: nothing can be said about it.
+            Err(0) => {}
+            Err(at) => {
+                let parent = place.parent;
+                let late = Block { height, hash: block, parent, mark: None, is_late: true };
+                self.recent.insert(at, late);
+            }
+        }
+    }
+
+    /// Holds the journal to its bounds: the oldest blocks can no longer be undone.
+    pub fn trim(&mut self, memory: &mut Memory) {
+        while self.recent.len() > HASHES_MAX {
+            self.recent.pop_front();
+        }
+        let n_kept = self.recent.len().saturating_sub(self.n_marks_max);
+        let mut is_trimmed = false;
+        for block in self.recent.iter_mut().take(n_kept).rev() {
+            // Behind the first one without a mark there are none, but for late blocks between.
+            is_trimmed |= block.mark.take().is_some();
+            if !is_trimmed && !block.is_late {
+                break;
+            }
+        }
+        while memory.n_undo_bytes() > self.n_bytes_max || is_trimmed {
+            is_trimmed = false;
+            if memory.n_undo_bytes() > self.n_bytes_max {
+                let oldest = self.recent.iter_mut().find(|b| b.mark.is_some());
+                if let Some(block) = oldest {
+                    block.mark = None;
+                }
+            }
+            match self.recent.iter().find_map(|b| b.mark.as_ref()) {
+                Some(oldest) => memory.forget(oldest),
+                None => memory.forget(&memory.mark()),
+            }
+        }
+    }
+
+    /// Returns the first orphaned height, the block that was there and the block that is there now.
+    fn orphaned_from(&self, place: &Place) -> Option<(u64, BlockHash, BlockHash)> {
+        let Inclusion { height, block, .. } = place.inclusion;
+        let tip = self.tip_height()?;
+        let new = block?;
+        let known = self.hash_at(height);
+        let replaced = known.filter(|old| *old != new).map(|old| (height, old, new));
+        // A parent says something only about what it is attached to now: a late header of a block
+        // that is known by its transactions repeats what its successor has said.
+        let is_attached = height >= tip || replaced.is_some();
+        let orphaned_parent = place.parent.filter(|_| is_attached).and_then(|parent| {
+            let below = height.checked_sub(1)?;
+            let old = self.hash_at(below).filter(|old| *old != parent)?;
+            Some((below, old, parent))
+        });
+        orphaned_parent.or(replaced)
+    }
+
+    fn hash_at(&self, height: u64) -> Option<BlockHash> {
+        let at = self.recent.binary_search_by_key(&height, |b| b.height).ok()?;
+        self.recent[at].hash
+    }
+}

@@ -1,0 +1,64 @@
+//! Which facts have been seen: one row a fact, told apart by the block that it is in.
+
+use super::{profile::seconds, table::Aged};
+use crate::model::{AccountHasher, BlockHash, Body, Event, TransferSource, TxId};
+use serde::{Deserialize, Serialize};
+
+/// A fact that has been seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Seen {
+    /// Digest of the block, 0 when the source did not say which.
+    block: u32,
+    time: u32,
+}
+
+impl Aged for Seen {
+    fn last_used(&self) -> u32 {
+        self.time
+    }
+}
+
+impl Seen {
+    /// Describes a sighting of an event's main fact.
+    pub fn of(event: &Event) -> Self {
+        let block = event.inclusion().and_then(|i| i.block);
+        Self { block: block.as_ref().map_or(0, block_tag), time: seconds(event.time) }
+    }
+
+    /// Returns whether another sighting is of the same fact: the same block, or a source that does not
+    /// say. (A file of logs without block hashes repeats what a topic with them has told.)
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.block == other.block || self.block == 0 || other.block == 0
+    }
+}
+
+/// Returns the key of an event's main fact.
+///
+/// It is coarser than [`Event::id`], which contains the block: the block is in the row. Logs, the
+/// transfers and the approvals they stand for share the natural key (transaction, log index), so a
+/// log and a `token_transfer` row are one fact.
+pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
+    let of_log = |tx: &TxId, index: u32| hasher.hash(&[b"log", &tx.0, &index.to_le_bytes()]);
+    match &event.body {
+        Body::Tx(tx) => hasher.hash(&[b"inclusion", &tx.id.0]),
+        Body::Transfer(t) => match t.source {
+            TransferSource::Log(index) => of_log(&t.tx.unwrap_or_default(), index),
+            TransferSource::Withdrawal(index) => {
+                hasher.hash(&[b"withdrawal", &index.to_le_bytes()])
+            }
+        },
+        Body::Approval(a) => of_log(&a.tx, a.log_index),
+        Body::Log(l) => of_log(&l.tx, l.log_index),
+        Body::Block(b) => hasher.hash(&[b"block", &b.hash.0]),
+    }
+}
+
+/// Returns the key of a transaction's body: the same in every block and while pending.
+pub(super) fn body_key(tx: &TxId, hasher: &AccountHasher) -> u64 {
+    hasher.hash(&[b"body", &tx.0])
+}
+
+fn block_tag(hash: &BlockHash) -> u32 {
+    // The last bytes: the first ones of a proof-of-work hash are zeros. Never 0, that is "unsaid".
+    u32::from_le_bytes([hash.0[28], hash.0[29], hash.0[30], hash.0[31]]).max(1)
+}

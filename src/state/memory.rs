@@ -1,0 +1,120 @@
+//! Everything that a block can change and a reorg must undo, as one thing to mark and take back.
+
+use super::{
+    Params,
+    dedup::Seen,
+    edges::{Edges, EdgesMark},
+    fees::{Fees, FeesMark},
+    graph::{GraphMark, RecentTransfers},
+    outputs::Outputs,
+    profile::Profile,
+    table::{Table, TableMark},
+    tx_logs::{AllTxLogs, TOKENS_MAX, TX_LOGS_MAX, Tokens},
+    windows::{WINDOWS_MAX, Windows},
+};
+use crate::model::EventTime;
+use serde::{Deserialize, Serialize};
+
+/// The journalled tables of one chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    pub profiles: Table<Profile>,
+    pub edges: Edges,
+    pub graph: RecentTransfers,
+    pub windows: Windows,
+    pub outputs: Outputs,
+    pub tx_logs: AllTxLogs,
+    pub tokens: Tokens,
+    pub facts: Table<Seen>,
+    pub fees: Fees,
+    pub observed_since: Option<EventTime>,
+}
+
+/// A point to which a memory can be taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MemoryMark {
+    profiles: TableMark,
+    edges: EdgesMark,
+    graph: GraphMark,
+    windows: TableMark,
+    outputs: TableMark,
+    tx_logs: TableMark,
+    tokens: TableMark,
+    facts: TableMark,
+    fees: FeesMark,
+    observed_since: Option<EventTime>,
+}
+
+impl Memory {
+    /// Makes an empty memory.
+    pub fn new(params: &Params) -> Self {
+        Self {
+            profiles: Table::with_probation(params.accounts_max),
+            edges: Edges::new(params.edges_max),
+            graph: RecentTransfers::new(params.transfers_max),
+            windows: Table::new(WINDOWS_MAX),
+            outputs: Table::new(params.outputs_max),
+            tx_logs: Table::new(TX_LOGS_MAX),
+            tokens: Table::new(TOKENS_MAX),
+            facts: Table::new(params.dedup_max),
+            fees: Fees::new(),
+            observed_since: None,
+        }
+    }
+
+    /// Returns the present point.
+    pub fn mark(&self) -> MemoryMark {
+        MemoryMark {
+            profiles: self.profiles.mark(),
+            edges: self.edges.mark(),
+            graph: self.graph.mark(),
+            windows: self.windows.mark(),
+            outputs: self.outputs.mark(),
+            tx_logs: self.tx_logs.mark(),
+            tokens: self.tokens.mark(),
+            facts: self.facts.mark(),
+            fees: self.fees.mark(),
+            observed_since: self.observed_since,
+        }
+    }
+
+    /// Takes everything back to a mark.
+    pub fn revert(&mut self, mark: &MemoryMark) {
+        self.profiles.revert(&mark.profiles);
+        self.edges.revert(&mark.edges);
+        self.graph.revert(&mark.graph);
+        self.windows.revert(&mark.windows);
+        self.outputs.revert(&mark.outputs);
+        self.tx_logs.revert(&mark.tx_logs);
+        self.tokens.revert(&mark.tokens);
+        self.facts.revert(&mark.facts);
+        self.fees.revert(&mark.fees);
+        self.observed_since = mark.observed_since;
+    }
+
+    /// Forgets how to go back beyond a mark.
+    pub fn forget(&mut self, mark: &MemoryMark) {
+        self.profiles.forget(&mark.profiles);
+        self.edges.forget(&mark.edges);
+        self.graph.forget(&mark.graph);
+        self.windows.forget(&mark.windows);
+        self.outputs.forget(&mark.outputs);
+        self.tx_logs.forget(&mark.tx_logs);
+        self.tokens.forget(&mark.tokens);
+        self.facts.forget(&mark.facts);
+        self.fees.forget(&mark.fees);
+    }
+
+    /// Returns the bytes that undo information takes.
+    pub fn n_undo_bytes(&self) -> usize {
+        self.profiles.n_undo_bytes()
+            + self.edges.n_undo_bytes()
+            + self.graph.n_undo_bytes()
+            + self.windows.n_undo_bytes()
+            + self.outputs.n_undo_bytes()
+            + self.tx_logs.n_undo_bytes()
+            + self.tokens.n_undo_bytes()
+            + self.facts.n_undo_bytes()
+            + self.fees.n_undo_bytes()
+    }
+}

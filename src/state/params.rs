@@ -1,0 +1,45 @@
+//! The bounds of one chain's memory.
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds and horizons of one chain's memory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Accounts kept; the ones longest unseen leave first, newcomers seen once before them. 109
+    /// bytes each.
+    pub accounts_max: usize,
+    /// Distinct (sender, receiver) pairs remembered. 8 bytes each.
+    pub edges_max: usize,
+    /// Transfers kept in the recent transfer graph. 64 bytes each, and as much for their ends.
+    pub transfers_max: usize,
+    /// Unspent outputs (UTXO) remembered. 45 bytes each.
+    pub outputs_max: usize,
+    /// Conflict keys remembered, for 72 h at most.
+    pub conflicts_max: usize,
+    /// Event ids remembered for deduplication. 21 bytes each.
+    pub dedup_max: usize,
+    /// Blocks that can be undone, at most 256.
+    pub journal_blocks_max: usize,
+    /// Bytes of undo information kept.
+    pub journal_bytes_max: usize,
+    /// Whether transactions that are in no block are learned as if they were: for sources that never
+    /// tell a block. With it off, a pending transaction is scored and leaves only its claims.
+    pub learns_unincluded: bool,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            accounts_max: 1_000_000,
+            edges_max: 4_000_000,
+            transfers_max: 262_144,
+            outputs_max: 1_000_000,
+            conflicts_max: 1_000_000,
+            dedup_max: 1_000_000,
+            journal_blocks_max: 256,
+            journal_bytes_max: 256 << 20,
+            learns_unincluded: false,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the logs of a recent transaction have said so far, and how much of each token moves.
+
+use super::{
+    fixed::{Dither, Scale},
+    table::{Aged, Table},
+};
+use crate::model::{AccountHasher, AccountKey, TxId};
+use serde::{Deserialize, Serialize};
+
+/// Transactions whose logs are remembered: some hundred blocks.
+pub(super) const TX_LOGS_MAX: usize = 65_536;
+/// (Account, token) pairs with statistics.
+pub(super) const TOKENS_MAX: usize = 262_144;
+/// Distinct tokens kept of one transaction.
+pub const TOKENS_PER_TX_MAX: usize = 4;
+/// Transfers over which a token's mean amount moves.
+const AMOUNT_MEMORY: u32 = 64;
+/// log10 of base units, up to 2^256.
+const LOG_AMOUNT: Scale = Scale { low: 0.0, high: 78.0, n_bits: 16 };
+
+/// What is remembered of a recent transaction's logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxLogs {
+    pub n_transfers: u32,
+    pub n_approvals: u32,
+    pub n_other: u32,
+    /// Transfers and approvals of amount zero.
+    pub n_zero: u32,
+    /// Distinct tokens that moved or were approved, the first [`TOKENS_PER_TX_MAX`].
+    pub tokens: [Option<AccountKey>; TOKENS_PER_TX_MAX],
+    /// Transfers and approvals of each of them.
+    pub n_by_token: [u32; TOKENS_PER_TX_MAX],
+    pub(super) last_used: u32,
+}
+
+impl Aged for TxLogs {
+    fn last_used(&self) -> u32 {
+        self.last_used
+    }
+}
+
+impl TxLogs {
+    /// Counts a transfer or approval of a token.
+    pub(super) fn count_token(&mut self, token: AccountKey) {
+        for (slot, n) in self.tokens.iter_mut().zip(&mut self.n_by_token) {
+            if slot.is_none() || *slot == Some(token) {
+                *slot = Some(token);
+                *n += 1;
+                return;
+            }
+        }
+    }
+}
+
+/// The logs of all recent transactions.
+pub(super) type AllTxLogs = Table<TxLogs>;
+
+/// Returns the key of a transaction's logs.
+pub(super) fn tx_key(tx: &TxId, hasher: &AccountHasher) -> u64 {
+    hasher.hash(&[b"tx logs", &tx.0])
+}
+
+/// What is remembered of one account's transfers of one token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TokenStats {
+    n_in: u32,
+    n_out: u32,
+    mean_log_amount: u16,
+    last_used: u32,
+}
+
+impl Aged for TokenStats {
+    fn last_used(&self) -> u32 {
+        self.last_used
+    }
+}
+
+impl TokenStats {
+    /// Returns the transfers received.
+    pub fn n_in(&self) -> u32 {
+        self.n_in
+    }
+
+    /// Returns the transfers sent.
+    pub fn n_out(&self) -> u32 {
+        self.n_out
+    }
+
+    /// Returns the moving average of log10(1 + amount in base units), received and sent.
+    pub fn mean_log_amount(&self) -> f64 {
+        LOG_AMOUNT.decode(self.mean_log_amount)
+    }
+
+    /// Learns a transfer.
+    pub(super) fn learn(&mut self, amount: f64, is_in: bool, now: u32) {
+        let side = if is_in { &mut self.n_in } else { &mut self.n_out };
+        *side = side.saturating_add(1);
+        let n = self.n_in.saturating_add(self.n_out);
+        let seen = libm::log10(1.0 + amount);
+        let mean = if n == 1 { seen } else { self.mean_log_amount() };
+        let mean = mean + (seen - mean) / f64::from(n.min(AMOUNT_MEMORY));
+        self.mean_log_amount = LOG_AMOUNT.encode(mean, Dither::of(n, 9));
+        self.last_used = self.last_used.max(now);
+    }
+}
+
+/// The token statistics of a chain.
+pub(super) type Tokens = Table<TokenStats>;
+
+/// Returns the key of an account's statistics for a token.
+pub(super) fn token_key(account: AccountKey, token: AccountKey, hasher: &AccountHasher) -> u64 {
+    hasher.hash(&[b"token", &account.0.to_le_bytes(), &token.0.to_le_bytes()])
+}
