@@ -12,8 +12,8 @@ use super::{
     windows::{Window, WindowKind},
 };
 use crate::model::{
-    Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log, TokenAmount, Transfer,
-    TransferSource, Tx, TxBody, TxId,
+    AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log, TokenAmount,
+    Transfer, TransferSource, Tx, TxBody, TxId,
 };
 
 impl State {
@@ -115,7 +115,7 @@ impl State {
         let payer = self.memory.profiles.get(from);
         let (is_payer_fresh, payer) =
             (payer.is_none(), payer.map_or([0.0; 3], |payer| payer.as_payer(time)));
-        let pair = Pair::new(crate::model::AccountKey(from), crate::model::AccountKey(to), None);
+        let pair = Pair::new(AccountKey(from), AccountKey(to), None);
         let n_payments_before = self.memory.edges.pay(pair, time);
         let is_round = is_round(amount);
         Receipt { time, value, is_round, n_payments_before, is_payer_fresh, payer }
@@ -126,7 +126,7 @@ impl State {
         self.memory.profiles.upsert(account, Profile::first_seen_at(time), |_| ());
     }
 
-    pub(super) fn count(&mut self, kind: WindowKind, account: crate::model::AccountKey, now: u32) {
+    pub(super) fn count(&mut self, kind: WindowKind, account: AccountKey, now: u32) {
         let key = kind.key(account, &self.hasher);
         self.memory.windows.upsert(key, Window::default(), |window| window.add(kind, now));
     }
@@ -223,6 +223,6 @@ fn is_round(amount: Amount) -> bool {
 
 /// Returns the address's end of a transfer, for accounts that are known by key only.
 pub(super) fn end(key: u64, address: Option<&Address>) -> End {
-    let key = crate::model::AccountKey(key);
+    let key = AccountKey(key);
     address.map_or(End { key: key.0, ends: [0; 4] }, |address| End::new(key, address))
 }

@@ -149,10 +149,14 @@ impl RecentTransfers {
             value: new.value.min(f64::from(f32::MAX)) as f32,
             since_sent: since(self.heads.get(new.from.key), |h| h.sent),
             since_received: since(self.heads.get(new.to.key), |h| h.received),
-            flags: u8::from(new.is_new_edge) * IS_NEW_EDGE
-                | u8::from(new.is_fresh_receiver) * IS_FRESH_RECEIVER
-                | u8::from(new.is_failed) * IS_FAILED
-                | u8::from(new.token.is_some()) * HAS_TOKEN,
+            flags: [
+                (new.is_new_edge, IS_NEW_EDGE),
+                (new.is_fresh_receiver, IS_FRESH_RECEIVER),
+                (new.is_failed, IS_FAILED),
+                (new.token.is_some(), HAS_TOKEN),
+            ]
+            .iter()
+            .fold(0, |flags, (is_set, flag)| flags | if *is_set { *flag } else { 0 }),
         };
         if self.ring.len() < self.n_max {
             self.ring.push(transfer);

@@ -224,9 +224,9 @@ impl Profile {
         if time < reference {
             return factors;
         }
-        for k in 0..3 {
-            self.ins[k] *= factors[k];
-            self.outs[k] *= factors[k];
+        for ((ins, outs), factor) in self.ins.iter_mut().zip(&mut self.outs).zip(factors) {
+            *ins *= factor;
+            *outs *= factor;
         }
         self.new_senders[0] *= factors[1];
         self.new_senders[1] *= factors[2];
