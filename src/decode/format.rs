@@ -1,6 +1,7 @@
 //! The table of formats: names, and who reads a part of each.
 
 use super::{bitcoin_etl, ethereum_etl, record::ReadPart};
+use crate::model::Chain;
 use serde::{Deserialize, Serialize};
 
 /// The formats this build reads; one file and one table line each.
@@ -25,6 +26,14 @@ impl Format {
     /// Finds a format by its name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.as_str() == name)
+    }
+
+    /// Returns the CAIP-2 id of the chain that the format is named after.
+    pub fn default_chain(self) -> &'static str {
+        match self {
+            Self::EthereumEtl => Chain::ETHEREUM,
+            Self::BitcoinEtl => Chain::BITCOIN,
+        }
     }
 
     /// Returns what reads one part of this format.

@@ -1,10 +1,12 @@
 //! Bytes to events: the format table, per-topic settings and the verdict on every part of a record.
 
+pub mod base64;
 mod bitcoin_etl;
 mod ethereum_etl;
 mod field;
 mod format;
 mod hex;
+pub mod inspect;
 mod json;
 mod keys;
 mod number;

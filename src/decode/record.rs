@@ -109,6 +109,10 @@ fn read_document(
             read(&mut scanner, n, 1)?;
             is_more = scanner.next_element(&mut n)?;
         }
+        if n == 0 {
+            // An empty batch holds nothing, but its record must be accounted for.
+            parts.push(Part { index: 0, verdict: Err(Refusal::Skip(SkipReason::NullResult)) });
+        }
     } else {
         scanner.value(0)?;
         let refusal = refuse(Reason::UnexpectedBatch, "an array, and batches are not allowed");

@@ -18,6 +18,21 @@ struct Decoded {
 }
 
 impl Decoded {
+    /// Decodes one record; a dead letter fails the test.
+    fn add(&mut self, settings: &Settings, record: &Record<'_>) {
+        let mut batch = Batch::default();
+        decode::decode(settings, record, &mut batch);
+        assert!(!batch.parts.is_empty());
+        for part in &batch.parts {
+            match &part.verdict {
+                Ok(range) => assert!(!range.is_empty(), "accepted without events"),
+                Err(Refusal::Skip(SkipReason::UnsupportedType)) => self.n_unsupported += 1,
+                Err(refusal) => panic!("{refusal:?} for {:?}", record.value.map(<[u8]>::len)),
+            }
+        }
+        self.events.append(&mut batch.events);
+    }
+
     fn txs(&self) -> impl Iterator<Item = &Tx> {
         self.events.iter().filter_map(|e| match &e.body {
             Body::Tx(tx) => Some(&**tx),
@@ -67,40 +82,20 @@ fn read(path: &Path) -> String {
     text
 }
 
-/// Decodes each line as one record; a dead letter fails the test.
-fn decode_lines<'a>(chain: &str, format: Format, lines: impl Iterator<Item = &'a str>) -> Decoded {
-    let settings = Settings {
-        format,
-        chain: Chain::parse(chain).unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
-    };
-    let mut decoded = Decoded::default();
-    let mut batch = Batch::default();
-    for line in lines.filter(|l| !l.trim().is_empty()) {
-        let record = Record { value: Some(line.as_bytes()), ..Record::default() };
-        decode::decode(&settings, &record, &mut batch);
-        assert!(!batch.parts.is_empty());
-        for part in &batch.parts {
-            match &part.verdict {
-                Ok(range) => assert!(!range.is_empty(), "accepted without events: {line}"),
-                Err(Refusal::Skip(SkipReason::UnsupportedType)) => decoded.n_unsupported += 1,
-                Err(refusal) => panic!("{refusal:?} for {}", &line[..line.len().min(400)]),
-            }
-        }
-        decoded.events.append(&mut batch.events);
-    }
-    decoded
+fn settings(chain: &str, format: Format) -> Settings {
+    let chain = Chain::parse(chain).unwrap();
+    Settings { format, chain, is_batch_allowed: true, limits: Limits::default() }
 }
 
 /// Decodes files below the shared data; `None` when it is not there.
 fn decode_files(test: &str, chain: &str, format: Format, files: &[&str]) -> Option<Decoded> {
+    let settings = settings(chain, format);
     let mut all = Decoded::default();
     for file in files {
         let text = read(&data::shared(test, file)?);
-        let decoded = decode_lines(chain, format, text.lines());
-        all.events.extend(decoded.events);
-        all.n_unsupported += decoded.n_unsupported;
+        for line in text.lines().filter(|l| !l.trim().is_empty()) {
+            all.add(&settings, &Record { value: Some(line.as_bytes()), ..Record::default() });
+        }
     }
     Some(all)
 }
@@ -374,4 +369,43 @@ fn coinjoins_with_every_input_valued() {
     assert_eq!(all.utxo().map(|tx| tx.outputs.len()).sum::<usize>(), 28_415);
     assert_eq!(output_sum(&all, true), 3_838_466_941_856);
     assert!(all.utxo().all(|tx| tx.fee().is_some()));
+}
+
+/// One line of the exporter's topics as it was recorded on a chain of our own.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    ts: i64,
+    payload: String,
+}
+
+#[test]
+fn devchain_topics_as_the_exporter_wrote_them() {
+    const TEST: &str = "oracle::devchain";
+    let read_topic = |topic: &str| -> Option<Decoded> {
+        let text = read(&data::shared(TEST, &format!("devchain/{topic}.jsonl.gz"))?);
+        let recorded = text.lines().map(|l| serde_json::from_str::<Recorded>(l).unwrap());
+        let settings = settings("eip155:20261", Format::EthereumEtl);
+        let mut all = Decoded::default();
+        for line in recorded {
+            let value = Some(line.payload.as_bytes());
+            all.add(&settings, &Record { kafka_ms: Some(line.ts), value, ..Record::default() });
+        }
+        Some(all)
+    };
+    let Some(txs) = read_topic("transactions") else { return };
+    assert!(txs.txs().count() > 1_000);
+    assert!(txs.txs().all(|tx| tx.outcome.is_some() && tx.inclusion.is_some()));
+    assert!(txs.events.iter().all(|e| e.quality.is_empty()));
+    let blocks = read_topic("blocks").unwrap();
+    assert!(blocks.blocks().count() >= 1_153);
+    assert!(blocks.blocks().all(|b| b.parent.is_some()));
+    // Each row of the exporter is one of the transfers that its log topic shows.
+    let ids = |decoded: &Decoded| -> BTreeSet<_> {
+        let transfers = decoded.events.iter().filter(|e| matches!(e.body, Body::Transfer(_)));
+        transfers.map(|e| e.id("eip155:20261").0).collect()
+    };
+    let (rows, logs) = (read_topic("token_transfers").unwrap(), read_topic("logs").unwrap());
+    assert!(rows.transfers().count() > 100);
+    assert!(logs.approvals().count() > 0);
+    assert!(ids(&rows).is_subset(&ids(&logs)));
 }
