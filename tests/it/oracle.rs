@@ -314,24 +314,18 @@ fn bitcoin_exports_recompute_what_the_exporter_got_wrong() {
 
 #[test]
 fn bitcoin_blocks_of_all_chains_with_odd_nonces() {
-    const NAMES: [&str; 7] = [
-        "bitcoin/block_0",
+    const FOLDER: &str = "bitcoin-etl/test_export_blocks_job";
+    let files = [
         "bitcoin/stream_50001_50002",
         "bitcoin_cash/block_with_duplicate_txid",
-        "dogecoin/block_without_transactions",
         "dogecoin/block_with_float_precision_loss",
-        "zcash/block_0",
         "zcash/block_with_value_balance",
-    ];
-    let files =
-        NAMES.map(|n| format!("bitcoin-etl/test_export_blocks_job/{n}/expected_blocks.json"));
-    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    ]
+    .map(|name| format!("{FOLDER}/{name}/expected_blocks.json"));
+    let files = files.each_ref().map(String::as_str);
     let Some(all) = bitcoin("oracle::bitcoin_blocks", &files) else { return };
-    assert_eq!(all.blocks().count(), 8);
-    assert_eq!(
-        all.blocks().filter_map(|b| b.n_transactions).sum::<u32>(),
-        1 + 4 + 1 + 1 + 6 + 1 + 10
-    );
+    let counts: Vec<_> = all.blocks().map(|b| b.n_transactions.unwrap()).collect();
+    assert_eq!(counts, [3, 1, 1, 6, 10]);
 }
 
 #[test]
