@@ -1,4 +1,4 @@
-//! Seeded randomness of the simulator: one generator per world, with the few distributions it needs.
+//! Seeded randomness of the simulator: one generator a world and the distributions it needs.
 
 use rand::RngCore;
 use rand_xoshiro::{Xoshiro256StarStar, rand_core::SeedableRng};
