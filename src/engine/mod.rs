@@ -1,8 +1,9 @@
 //! The deterministic fold: one record in, actions out, the same for the same log wherever it runs.
 
+pub use crate::detect::{FitJob, Fitted, models::run_fit};
 use crate::{
     decode,
-    detect::{FitJob, Fitted, ParamsError},
+    detect::ParamsError,
     model::{Alert, Chain, Finding, Record, Reference, TxId},
 };
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,7 @@
 
 use crate::{
     decode::Settings,
-    detect::{FitJob, Fitted, models::run_fit},
-    engine::{Action, Engine, EngineError, Input, Setup, Stats},
+    engine::{Action, Engine, EngineError, FitJob, Fitted, Input, Setup, Stats, run_fit},
     model::Record,
 };
 use std::{
