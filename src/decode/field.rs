@@ -1,4 +1,4 @@
-//! Typed reading of fields: hashes, addresses, amounts and counts, with a refusal that names the field.
+//! Typed reading of fields: hashes, addresses, amounts, counts; a refusal names the field.
 
 use super::{
     Limits, Reason, Refusal, Settings, hex,

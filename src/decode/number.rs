@@ -1,4 +1,4 @@
-//! Exact integers from JSON numbers, decimal and hex texts and ethers `BigNumber`s, never through floats.
+//! Exact integers from JSON numbers, texts and ethers `BigNumber`s, never through floats.
 
 use super::{
     Limits, hex,

@@ -1,4 +1,4 @@
-//! The vocabulary every other module speaks: chains, accounts, amounts, time, events, findings, alerts.
+//! The vocabulary every other module speaks: chains, accounts, amounts, time, events, alerts.
 
 mod account;
 mod alert;
@@ -12,6 +12,7 @@ mod reference;
 mod signal;
 mod stablecoin;
 mod time;
+mod utxo;
 
 pub use account::{AccountHasher, AccountKey, Address};
 pub use alert::{

@@ -1,4 +1,4 @@
-//! Event time: microseconds since the Unix epoch, always taken from the data and never from our clock.
+//! Event time: microseconds since the Unix epoch, from the data and never from our clock.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The settings of `run`: inputs, outputs, batching, and what to do when something is not as it was.
+//! The settings of `run`: inputs, outputs, batching, and what to do when something changed.
 
 use crate::{decode::Format, source::kafka};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Alerts and dead letters as Kafka messages: key, JSON body and headers (`tx.alerts.v1`, `tx.deadletter.v1`).
+//! Alerts and dead letters as Kafka messages: key, JSON body and headers (FORMATS §4, §6).
 
 use crate::{
     decode::{Disposition, Reason},

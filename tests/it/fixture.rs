@@ -1,4 +1,4 @@
-//! Reads rule fixtures: a header, and exporter lines with repetitions expanded (fixtures/README.md).
+//! Reads rule fixtures: a header, then exporter lines, repetitions expanded.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};

@@ -1,4 +1,4 @@
-//! Every rule against its fixtures: what fires, what stays quiet, and what each table line promises.
+//! Every rule against its fixtures: what fires, what stays quiet, what its table line promises.
 
 use crate::fixture::{self, Fixture};
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! ethereum-etl token transfers: the exporter's reading of `Transfer` logs, ERC-20 and ERC-721 alike.
+//! ethereum-etl token transfers: its reading of `Transfer` logs, ERC-20 and ERC-721 alike.
 
 use super::{Item, Key, inclusion};
 use crate::{
