@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+#[cfg(feature = "kafka")]
+mod broker;
 mod cli;
 mod data;
 mod decode;
