@@ -1,5 +1,6 @@
-//! Where records come from: Kafka, and the in-process broker of the demo.
+//! Where records come from: Kafka, files, and the in-process broker of the demo.
 
+pub mod file;
 pub mod kafka;
 #[cfg(feature = "kafka")]
 pub mod mock;

@@ -1,0 +1,116 @@
+//! `replay`: files through one engine, alerts as JSON lines, a summary at the end.
+
+mod fold;
+mod summary;
+
+use super::{
+    CliError,
+    input::{self, InputArgs},
+    output::{self, Output},
+};
+use crate::{
+    decode::Limits,
+    engine::{Params, Setup},
+    model::Reference,
+    runtime::{Driver, Fits},
+};
+use fold::Fold;
+use std::{
+    io::IsTerminal,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+use summary::Summary;
+
+/// Command line of `replay`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Where alerts go as JSON lines
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    alerts: PathBuf,
+    /// Where every finding goes before triage, as JSON lines
+    #[arg(long, value_name = "PATH")]
+    findings: Option<PathBuf>,
+    /// Where records go that could not be decoded
+    #[arg(long, value_name = "PATH")]
+    dead_letters: Option<PathBuf>,
+    /// Where the summary goes as one JSON object
+    #[arg(long, value_name = "PATH")]
+    summary: Option<PathBuf>,
+    /// Records between two flushes; changes no answer
+    #[arg(long, value_name = "N", default_value = "10000")]
+    batch: NonZeroUsize,
+    /// Print no summary for people
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let started = Instant::now();
+    let settings = args.input.settings(Limits::default())?;
+    let setup = Setup {
+        chain: settings.chain.clone(),
+        params: Params::default(),
+        reference: Arc::new(Reference::default()),
+        config_hash: String::new(),
+        is_reporting_findings: args.findings.is_some(),
+    };
+    let driver = Driver::new(setup, Fits::Background)
+        .map_err(|e| CliError::failure("cannot make the detector", e))?;
+    let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
+    let outputs = fold::Outputs {
+        alerts: Output::create(&args.alerts)?,
+        findings: create(&args.findings)?,
+        dead_letters: create(&args.dead_letters)?,
+    };
+    let mut summary_to = create(&args.summary)?;
+    let mut fold = Fold::new(driver, outputs, args.batch.get());
+    let bar = progress();
+    for path in &args.input.files {
+        read(path, &settings, &mut fold, &bar)?;
+    }
+    bar.finish_and_clear();
+    let (driver, counts) = fold.finish()?;
+    let summary = Summary::new(driver.engine(), &counts, started.elapsed().as_secs_f64());
+    if let Some(to) = &mut summary_to {
+        to.json_line(&summary)?;
+        to.flush()?;
+    }
+    if !args.quiet {
+        output::say(&summary.for_people());
+    }
+    Ok(())
+}
+
+fn read(
+    path: &Path,
+    settings: &crate::decode::Settings,
+    fold: &mut Fold,
+    bar: &indicatif::ProgressBar,
+) -> Result<(), CliError> {
+    let (topic, mut records) = input::open(path)?;
+    while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+        if fold.record(settings, &topic, value)? {
+            bar.set_position(fold.n_records());
+        }
+    }
+    Ok(())
+}
+
+/// Returns a spinner on a terminal and nothing elsewhere.
+fn progress() -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let style = indicatif::ProgressStyle::with_template("{spinner} {pos} records, {per_sec}");
+    let bar = indicatif::ProgressBar::new_spinner();
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

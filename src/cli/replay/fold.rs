@@ -1,0 +1,106 @@
+//! Drives one engine over records: writes what it wants written, a batch at a time.
+
+use super::super::{CliError, output::Output};
+use crate::{decode::Settings, engine::Action, model::Record, runtime::Driver};
+
+/// The files that actions go to; those that are absent are not wanted.
+pub(super) struct Outputs {
+    pub alerts: Output,
+    pub findings: Option<Output>,
+    pub dead_letters: Option<Output>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// First revisions.
+    pub n_alerts: u64,
+    /// Further revisions.
+    pub n_revisions: u64,
+}
+
+/// One engine and what it wants written.
+pub(super) struct Fold {
+    driver: Driver,
+    outputs: Outputs,
+    batch: usize,
+    n_pending: usize,
+    n_records: u64,
+    counts: Counts,
+    actions: Vec<Action>,
+}
+
+impl Fold {
+    /// Makes a fold that writes after every `batch` records.
+    pub(super) fn new(driver: Driver, outputs: Outputs, batch: usize) -> Self {
+        Self {
+            driver,
+            outputs,
+            batch,
+            n_pending: 0,
+            n_records: 0,
+            counts: Counts::default(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Returns the number of records folded.
+    pub(super) fn n_records(&self) -> u64 {
+        self.n_records
+    }
+
+    /// Folds one record; returns whether a batch ended with it.
+    pub(super) fn record(
+        &mut self,
+        settings: &Settings,
+        topic: &str,
+        value: &[u8],
+    ) -> Result<bool, CliError> {
+        let offset = self.n_records as i64;
+        let record = Record { topic, offset, value: Some(value), ..Record::default() };
+        self.driver.feed(settings, record, &mut self.actions);
+        self.n_records += 1;
+        self.n_pending += 1;
+        let is_full = self.n_pending >= self.batch;
+        if is_full {
+            self.flush()?;
+        }
+        Ok(is_full)
+    }
+
+    /// Writes what is left and returns the driver.
+    pub(super) fn finish(mut self) -> Result<(Driver, Counts), CliError> {
+        self.flush()?;
+        self.outputs.alerts.flush()?;
+        for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
+            output.as_mut().map_or(Ok(()), Output::flush)?;
+        }
+        Ok((self.driver, self.counts))
+    }
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        self.n_pending = 0;
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Alert(alert) => {
+                    let is_first = alert.revision == 1;
+                    self.counts.n_alerts += u64::from(is_first);
+                    self.counts.n_revisions += u64::from(!is_first);
+                    self.outputs.alerts.json_line(&alert)?;
+                }
+                Action::Finding(finding) => {
+                    if let Some(to) = &mut self.outputs.findings {
+                        to.json_line(&finding)?;
+                    }
+                }
+                Action::DeadLetter(letter) => {
+                    if let Some(to) = &mut self.outputs.dead_letters {
+                        to.json_line(&letter)?;
+                    }
+                }
+                Action::Fit(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
