@@ -1,9 +1,33 @@
 //! From a transaction and the state before it to a named vector of finite numbers.
 
+/// Declares the features of an account model once, so that names, docs and positions agree.
+macro_rules! features {
+    ($($position:ident $name:literal $unit:literal $is_value:ident $doc:literal;)*) => {
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        #[repr(usize)]
+        enum Position { $($position,)* }
+        $(#[doc = $doc] pub const $position: usize = Position::$position as usize;)*
+        /// Every feature, in order.
+        pub const DEFS: &[FeatureDef] = &[$(FeatureDef {
+            name: $name, unit: $unit, doc: $doc, is_value: $is_value,
+        },)*];
+        /// Marks features that are computed from the value moved.
+        const VALUE: bool = true;
+        /// Marks all others.
+        const PLAIN: bool = false;
+    };
+}
+
+pub mod evm;
+mod parties;
+pub mod utxo;
+
 use crate::{
-    model::{Event, Family, Tx},
+    model::{Event, EventTime, Family, Tx, TxBody},
     state::State,
 };
+
+pub use parties::{Parties, parties};
 
 /// The most features a schema may have: presence is one `u64`.
 pub const FEATURES_MAX: usize = 64;
@@ -25,6 +49,26 @@ pub struct FeatureDef {
 pub struct Schema {
     pub family: Family,
     pub defs: &'static [FeatureDef],
+}
+
+impl Schema {
+    /// Returns the position of a feature.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.defs.iter().position(|d| d.name == name)
+    }
+
+    /// Returns a short hash over the names in their order: what a fitted model is tied to.
+    ///
+    /// # Source
+    /// BLAKE3, the first 8 bytes.
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for def in self.defs {
+            hasher.update(def.name.as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
 }
 
 /// A vector of finite features; a feature that could not be computed is absent, not zero.
@@ -70,8 +114,8 @@ impl Features {
 
 /// Returns the schema of an account model.
 pub fn schema(family: Family) -> &'static Schema {
-    static EVM: Schema = Schema { family: Family::Evm, defs: &[] };
-    static UTXO: Schema = Schema { family: Family::Utxo, defs: &[] };
+    static EVM: Schema = Schema { family: Family::Evm, defs: evm::DEFS };
+    static UTXO: Schema = Schema { family: Family::Utxo, defs: utxo::DEFS };
     match family {
         Family::Evm => &EVM,
         Family::Utxo => &UTXO,
@@ -79,6 +123,29 @@ pub fn schema(family: Family) -> &'static Schema {
 }
 
 /// Computes the features of a transaction against the state before it.
-pub fn extract(_event: &Event, _tx: &Tx, state: &State) -> Features {
-    Features::new(schema(state.chain().family))
+///
+/// # Cost
+/// Two profile look-ups, two pair look-ups and about 30 logarithms: below a microsecond.
+pub fn extract(event: &Event, tx: &Tx, state: &State) -> Features {
+    let mut out = Features::new(schema(state.chain().family));
+    let parties = parties(tx, state);
+    match (&tx.body, state.chain().family) {
+        (TxBody::Evm(body), Family::Evm) => {
+            evm::extract(event, tx, body, &parties, state, &mut out)
+        }
+        (TxBody::Utxo(body), Family::Utxo) => utxo::extract(event, body, &parties, state, &mut out),
+        // A body of the other account model has no features here.
+        _ => {}
+    }
+    out
+}
+
+/// Returns ln(1 + seconds) since a time, 0 for times to come.
+fn log_age(now: EventTime, then: EventTime) -> f64 {
+    libm::log1p(now.since(then).max(0) as f64 / EventTime::SECOND as f64)
+}
+
+/// Returns ln(1 + n).
+fn log_count(n: u32) -> f64 {
+    libm::log1p(f64::from(n))
 }
