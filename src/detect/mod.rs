@@ -2,8 +2,12 @@
 
 pub mod models;
 pub mod negative_binomial;
+pub mod rank;
 pub mod rules;
+mod snapshot;
 mod suggest;
+pub mod surprise;
+pub mod tail;
 
 use crate::{
     feature::Features,
@@ -12,7 +16,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
 pub use suggest::nearest;
+pub use surprise::FINDING_SURPRISE_MIN;
 
 /// Everything a detector may look at: the event, and the world as it was before it.
 #[derive(Clone, Copy)]

@@ -1,0 +1,144 @@
+//! How far a payment is above what its sender usually pays (z of the log value).
+
+use super::{
+    definition::Definition,
+    evidence::{finding, odds, tx_of},
+    sentence::number,
+};
+use crate::{
+    detect::{
+        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
+        surprise::{of_student4, student4_at},
+    },
+    feature::{Schema, evm::SD_MIN, parties},
+    model::{DetectorKind, Finding},
+};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Parameters of [`AmountZ`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Payments a sender must have made before its habit counts. Default 8.
+    pub n_out_min: u32,
+    /// The least spread of a sender's habit, in log10 units. Default 0.1: a quarter more or less
+    /// is never remarkable, however exact the sender has been so far.
+    pub sd_min: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { n_out_min: 8, sd_min: 0.1 }
+    }
+}
+
+/// Compares the log value with the mean and deviation of the sender's own past payments.
+///
+/// Only values above the habit surprise: small ones are how ordinary fees, tests and dust look.
+/// The tail is Student's t with 4 degrees of freedom, because log values are not normal.
+pub struct AmountZ {
+    params: Params,
+    z_of_finding: f64,
+}
+
+const VERSION: u8 = 1;
+
+/// Added to values before the logarithm, as the state does, in whole units.
+const VALUE_EPSILON: f64 = 1e-6;
+
+/// A payment against its sender's habit.
+struct Deviation {
+    value: f64,
+    mean: f64,
+    sd: f64,
+    n_out: u32,
+}
+
+impl AmountZ {
+    fn deviation(&self, scene: &Scene<'_>) -> Option<Deviation> {
+        let (tx, _) = tx_of(scene)?;
+        let parties = parties(tx, scene.state);
+        let sender = scene.state.profile(parties.sender?)?;
+        let (mean, sd) = sender.log_out()?;
+        if sender.n_out() < self.params.n_out_min || parties.value <= 0.0 {
+            return None;
+        }
+        let sd = sd.max(self.params.sd_min).max(SD_MIN);
+        Some(Deviation { value: parties.value, mean, sd, n_out: sender.n_out() })
+    }
+}
+
+impl Definition for AmountZ {
+    type Params = Params;
+
+    const META: &'static ModelMeta = &ModelMeta {
+        id: "amount_z",
+        kind: DetectorKind::Statistical,
+        title: "Payment far above the sender's habit",
+        description: "Compares the logarithm of the value with the exponentially weighted mean \
+                      and deviation of the sender's own past payments.",
+        unit: "native units",
+        references: &["Roberts 1959, Control chart tests based on geometric moving averages"],
+    };
+
+    fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
+        Self { params, z_of_finding: student4_at(FINDING_SURPRISE_MIN) }
+    }
+
+    fn check(params: &Params) -> Result<(), String> {
+        if params.sd_min.is_finite() && params.sd_min >= 0.0 {
+            Ok(())
+        } else {
+            Err("sd_min must not be negative".to_owned())
+        }
+    }
+}
+
+impl Model for AmountZ {
+    fn meta(&self) -> &'static ModelMeta {
+        Self::META
+    }
+
+    fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
+        let d = self.deviation(scene)?;
+        let z = (libm::log10(d.value + VALUE_EPSILON) - d.mean) / d.sd;
+        Some(Opinion {
+            surprise: if z > 0.0 { of_student4(z) } else { 0.0 },
+            value: d.value,
+            expected: libm::exp10((d.mean + self.z_of_finding * d.sd).min(300.0)),
+        })
+    }
+
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
+        let mut finding = finding(Self::META, scene, opinion);
+        let symbol = &*scene.chain.native.symbol;
+        finding.unit = Cow::Owned(symbol.to_owned());
+        if let Some(d) = self.deviation(scene) {
+            let usual = libm::exp10(d.mean);
+            finding.explanation = format!(
+                "The sender pays {} {symbol}, {} times the usual {} {symbol} of its last {} \
+                 payments ({}).",
+                number(d.value),
+                number(d.value / usual.max(VALUE_EPSILON)),
+                number(usual),
+                d.n_out,
+                odds(opinion.surprise),
+            );
+        }
+        finding.quiet_if = format!("value below {} {symbol}", number(opinion.expected));
+        finding
+    }
+
+    fn learn(&mut self, _scene: &Scene<'_>) {
+        // The habit is part of the account's profile, which state keeps.
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        snapshot::encode(VERSION, &())
+    }
+
+    fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        snapshot::decode(Self::META.id, VERSION, bytes, |()| true)
+    }
+}
