@@ -64,7 +64,11 @@ pub fn build(
         .models
         .keys()
         .filter(|id| !ids().any(|known| known == id.as_str()))
-        .map(|id| ParamsError::Unknown { family: "model", id: id.clone(), suggestion: nearest(id, ids()) })
+        .map(|id| ParamsError::Unknown {
+            family: "model",
+            id: id.clone(),
+            suggestion: nearest(id, ids()),
+        })
         .collect();
     let mut models = Vec::new();
     let nothing = Map::new();

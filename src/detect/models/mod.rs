@@ -13,7 +13,4 @@ pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
 pub use soft_and::SoftAnd;
 
 /// Every model, by id, with the default weight of its surprise in the combined score.
-pub const TABLE: &[Entry] = &[
-    entry::<AmountZ>(0.25),
-    entry::<SoftAnd>(1.0),
-];
+pub const TABLE: &[Entry] = &[entry::<AmountZ>(0.25), entry::<SoftAnd>(1.0)];
