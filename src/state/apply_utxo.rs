@@ -25,14 +25,16 @@ struct Party {
     value: u64,
     /// Its largest single input or output.
     largest: u64,
+    /// What comes back to a payer.
+    change: u64,
 }
 
 impl State {
     pub(super) fn apply_utxo(&mut self, event: &Event, tx: &Tx, utxo: &UtxoTx) {
         let time = seconds(event.time);
         let spent = self.spend(utxo);
-        let payers = self.payers(utxo, &spent);
-        let payees = payees(self, utxo, &payers);
+        let mut payers = self.payers(utxo, &spent);
+        let payees = payees(self, utxo, &mut payers);
         self.learn_fee_rate(utxo, &spent);
         let known: Vec<StoredOutput> = spent.iter().flatten().copied().collect();
         self.remember_outputs(event, tx, utxo, &known);
@@ -62,7 +64,7 @@ impl State {
         for (at, payer) in payers.iter().enumerate() {
             // The payees were paid by the entity; it is counted where the largest input comes from.
             let n_new_recipients = if at == 0 { n_new_recipients } else { 0 };
-            let value = Some(self.units(payer.value));
+            let value = Some(self.units(payer.value.saturating_sub(payer.change)));
             let payment = Payment { time, value, n_new_recipients };
             let fresh = Profile::first_seen_at(time);
             self.memory.profiles.upsert(payer.end.key, fresh, |p| p.send(&payment));
@@ -177,13 +179,14 @@ impl State {
 }
 
 /// Returns the distinct accounts of the outputs; what comes back to a payer is change, no receipt.
-fn payees(state: &State, utxo: &UtxoTx, payers: &[Party]) -> Vec<Party> {
+fn payees(state: &State, utxo: &UtxoTx, payers: &mut [Party]) -> Vec<Party> {
     let mut payees = Vec::new();
     for output in &utxo.outputs {
         let Some(address) = &output.address else { continue };
         let end = end(state.key(address).0, Some(address));
-        if !payers.iter().any(|payer| payer.end.key == end.key) {
-            add_party(&mut payees, end, output.value);
+        match payers.iter_mut().find(|payer| payer.end.key == end.key) {
+            Some(payer) => payer.change = payer.change.saturating_add(output.value),
+            None => add_party(&mut payees, end, output.value),
         }
     }
     payees
@@ -194,6 +197,6 @@ fn add_party(parties: &mut Vec<Party>, end: End, value: u64) {
         party.value = party.value.saturating_add(value);
         party.largest = party.largest.max(value);
     } else if parties.len() < ACCOUNTS_PER_SIDE_MAX {
-        parties.push(Party { end, value, largest: value });
+        parties.push(Party { end, value, largest: value, change: 0 });
     }
 }

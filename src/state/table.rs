@@ -31,8 +31,8 @@ pub(super) struct Row<V> {
 
 /// A bounded map: the rows are dense, the index is derived.
 ///
-/// When it is full, a newcomer takes the place of the row longest unused among a few at a hand that
-/// goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a row
+/// When it is full, a newcomer takes the place of the row longest unused among a few, spread from a
+/// hand that goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a row
 /// enters the main part when it is established by the time the hand comes round: a flood of keys seen
 /// once cannot push out the others.
 ///
@@ -231,15 +231,21 @@ impl<V: Aged> Table<V> {
         index.remove(rows.all()[row].key, |row| rows.all()[row as usize].key);
     }
 
-    /// Returns the row longest unused of a few at the hand, among the rows from `first` on.
+    /// Returns the row to evict among the rows from `first` on: of a few spread evenly from the hand
+    /// on, one that is not established, else the one longest unused.
     fn victim(&mut self, first: usize) -> usize {
         let n = self.rows.len() - first;
         let hand = self.head.hand as usize % n;
         self.head.hand = ((hand + 1) % n) as u32;
+        let stride = (n / VICTIMS_MAX).max(1);
         let rows = self.rows.all();
-        let candidates = (0..VICTIMS_MAX.min(n)).map(|step| first + (hand + step) % n);
+        let candidates = (0..VICTIMS_MAX.min(n)).map(|step| first + (hand + step * stride) % n);
         // The first of equals, so that without reuse and removal this is first in, first out.
-        candidates.min_by_key(|row| rows[*row].value.last_used()).unwrap_or(first)
+        let rank = |row: &usize| {
+            let value = &rows[*row].value;
+            (value.is_established(), value.last_used())
+        };
+        candidates.min_by_key(rank).unwrap_or(first)
     }
 }
 
