@@ -200,13 +200,15 @@ pub struct Member {
     pub enabled: bool,
     /// Overrides a rule's severity.
     pub severity: Option<Severity>,
+    /// Overrides a model's weight in the combined score.
+    pub weight: Option<f64>,
     /// The member's own parameters, checked by its own type.
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for Member {
     fn default() -> Self {
-        Self { enabled: true, severity: None, params: serde_json::Map::new() }
+        Self { enabled: true, severity: None, weight: None, params: serde_json::Map::new() }
     }
 }
 

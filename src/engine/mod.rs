@@ -1,12 +1,23 @@
 //! The deterministic fold: one record in, actions out, the same for the same log wherever it runs.
 
+mod detectors;
+mod fits;
+mod fold;
+mod report;
+mod snapshot;
+mod stats;
+mod summary;
+
 pub use crate::detect::{FitJob, Fitted, models::run_fit};
 use crate::{
     decode,
     detect::ParamsError,
-    model::{Alert, Chain, Finding, Record, Reference, TxId},
+    model::{Alert, Chain, Record, Reference},
 };
+pub use fold::Engine;
+pub use report::{DeadLetter, FindingReport};
 use serde::{Deserialize, Serialize};
+pub use stats::Stats;
 use std::sync::Arc;
 
 /// Everything that can change an answer, apart from the input.
@@ -50,122 +61,31 @@ pub enum Action {
     Finding(Box<FindingReport>),
 }
 
-/// A finding with the transaction it is about, before triage.
-#[derive(Debug, Serialize)]
-pub struct FindingReport {
-    pub tx: Option<TxId>,
-    pub height: Option<u64>,
-    /// The subject, rendered.
-    pub subject: String,
-    #[serde(flatten)]
-    pub finding: Finding,
-}
-
-/// A part of a record that could not be read (`tx.deadletter.v1`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DeadLetter {
-    pub schema: String,
-    pub reason: decode::Reason,
-    pub disposition: decode::Disposition,
-    pub detail: String,
-    pub topic: String,
-    pub partition: i32,
-    pub offset: i64,
-    pub part_index: u32,
-    pub kafka_ms: Option<i64>,
-    pub format: decode::Format,
-    pub envelope: String,
-    pub size: u64,
-    pub sha256: String,
-    pub head_b64: String,
-    pub key_b64: Option<String>,
-}
-
 /// Why an engine could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    #[error("detector parameters are wrong")]
-    Params(#[from] ParamsError),
-    #[error("snapshot cannot be restored")]
-    Snapshot(#[source] postcard::Error),
+    #[error("detector parameters are wrong: {}", list(.0))]
+    Params(Vec<ParamsError>),
+    #[error("snapshot is damaged")]
+    Snapshot(#[from] postcard::Error),
+    #[error("snapshot of {what} cannot be restored")]
+    Model {
+        what: &'static str,
+        #[source]
+        source: crate::detect::SnapshotError,
+    },
+    #[error("snapshot was made with another {what}")]
+    OtherSetup { what: &'static str },
 }
 
-/// One partition's detector: a pure fold, see the module.
-pub struct Engine {
-    setup: Setup,
-    stats: Stats,
-}
-
-impl Engine {
-    /// Makes an engine with an empty history.
-    ///
-    /// # Errors
-    /// When a rule's or model's parameters are wrong.
-    pub fn new(setup: Setup) -> Result<Self, EngineError> {
-        Ok(Self { setup, stats: Stats::default() })
-    }
-
-    /// Folds one input. Cannot fail: what cannot be decoded becomes a dead letter.
-    pub fn step(&mut self, _input: Input<'_>, _actions: &mut Vec<Action>) {}
-
-    /// Returns the fit whose result must be delivered before the next record, if one is due.
-    pub fn fit_due(&self) -> Option<(&str, u64)> {
-        None
-    }
-
-    /// Returns what has been counted so far.
-    pub fn stats(&self) -> &Stats {
-        &self.stats
-    }
-
-    /// Returns the enabled rules that cannot work, with what they miss.
-    pub fn not_evaluable(&self) -> Vec<(&'static str, crate::detect::Need)> {
-        Vec::new()
-    }
-
-    /// Returns the chain.
-    pub fn chain(&self) -> &Chain {
-        &self.setup.chain
-    }
-
-    /// Writes the whole state: restoring it and folding on gives the same answers.
-    pub fn snapshot(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// Makes an engine from a snapshot.
-    ///
-    /// # Errors
-    /// When the bytes are no snapshot of this version, or were made with another setup.
-    pub fn restore(setup: Setup, _bytes: &[u8]) -> Result<Self, EngineError> {
-        Self::new(setup)
-    }
-}
-
-/// Counts since the engine's first record; every label comes from a closed list.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Stats {
-    pub n_records: u64,
-    pub n_parts: u64,
-    /// Parts that became at least one event.
-    pub n_decoded: u64,
-    pub n_events: u64,
-    pub n_transactions: u64,
-    pub n_late: u64,
-    pub n_reorgs: u64,
-    pub n_alerts: u64,
-    pub n_revisions: u64,
-    pub n_evicted_accounts: u64,
-    pub n_accounts: u64,
-    /// Event time of the newest event, in milliseconds.
-    pub event_time_ms: i64,
-    pub tip_height: u64,
-    /// By `SkipReason`, `Reason`, rule or model id, severity, status, and suppression reason.
-    pub skipped: std::collections::BTreeMap<&'static str, u64>,
-    pub dead_letters: std::collections::BTreeMap<&'static str, u64>,
-    pub findings: std::collections::BTreeMap<&'static str, u64>,
-    pub alerts_by_detector: std::collections::BTreeMap<&'static str, u64>,
-    pub alerts_by_severity: std::collections::BTreeMap<&'static str, u64>,
-    pub suppressed: std::collections::BTreeMap<&'static str, u64>,
+fn list(errors: &[ParamsError]) -> String {
+    let texts: Vec<String> = errors
+        .iter()
+        .map(|e| match std::error::Error::source(e) {
+            Some(source) => format!("{e}: {source}"),
+            None => e.to_string(),
+        })
+        .collect();
+    texts.join("; ")
 }

@@ -1,8 +1,64 @@
 //! Findings to alerts: calibrate, combine, budget, severity, suppress, revise, retract.
 
+mod budget;
+mod calibrate;
+mod combine;
+mod compose;
+mod cooldown;
+mod open;
+mod priority;
+mod lanes;
+
+pub use combine::{ScoreCase, Vote};
+pub use compose::{Case, Coordinates, Identity};
+pub use lanes::{Raised, Suppression, Triage};
+pub use priority::Stakes;
+
+use crate::model::Severity;
 use serde::{Deserialize, Serialize};
 
 /// How findings become alerts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Params {}
+pub struct Params {
+    /// Alerts of the score lane per day of event time: a ceiling, never a quota.
+    pub budget_per_day: f64,
+    /// Share of a day's budget that may be spent at once.
+    pub burst_share: f64,
+    /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
+    pub p_max: f64,
+    /// The least combined surprise (weighted mean of −log10 p) that can raise an alert.
+    pub surprise_min: f64,
+    /// Scored transactions per stratum before the score lane speaks.
+    pub warm_up: u64,
+    /// Repeats about one subject in one lane within this time are suppressed or revised.
+    pub cool_down_ms: i64,
+    /// Rule findings below this severity raise no alert.
+    pub severity_min: Severity,
+    /// Blocks on top of an alert's block before it is `confirmed`.
+    pub n_confirmations: u64,
+    /// Alerts that can still be revised or retracted; the oldest leave first.
+    pub open_alerts_max: usize,
+    /// Subjects in cool-down; the oldest leave first.
+    pub cool_downs_max: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            budget_per_day: 48.0,
+            burst_share: 0.25,
+            // Five in ten thousand: below the demo's goal of two alerts per thousand, rules included.
+            p_max: 5e-4,
+            // A tenth, on average over all models: a trailing rank alone always has a top.
+            surprise_min: 1.0,
+            warm_up: 1_000,
+            cool_down_ms: 24 * 3_600_000,
+            severity_min: Severity::Low,
+            // Two epochs at most are reorganised in practice; see `Params` of each chain.
+            n_confirmations: 12,
+            open_alerts_max: 4_096,
+            cool_downs_max: 65_536,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The enabled rules and models of one chain, built from the two tables and the parameters.
+
+use crate::{
+    detect::{
+        self, FINDING_SURPRISE_MIN, FitJob, Fitted, Model, Need, Opinion, ParamsError, Rule, Scene,
+        models, rules,
+    },
+    feature::Schema,
+    model::{Family, Finding, Reference, Severity},
+    triage::Vote,
+};
+
+/// A rule with its overridden severity.
+pub(super) struct ActiveRule {
+    pub(super) rule: Box<dyn Rule>,
+    severity: Option<Severity>,
+}
+
+/// A model with its weight in the combined score.
+pub(super) struct ActiveModel {
+    pub(super) model: Box<dyn Model>,
+    weight: f64,
+}
+
+/// Everything that holds opinions.
+pub(super) struct Detectors {
+    pub(super) rules: Vec<ActiveRule>,
+    pub(super) models: Vec<ActiveModel>,
+    /// Sum of all models' weights, silent ones included.
+    pub(super) weight_total: f64,
+}
+
+impl Detectors {
+    /// Builds what the parameters enable, collecting every mistake.
+    pub(super) fn build(
+        params: &detect::Params,
+        schema: &'static Schema,
+        seed: u64,
+    ) -> Result<Self, Vec<ParamsError>> {
+        let mut errors = Vec::new();
+        let rules = rules::build(params, schema.family).unwrap_or_else(|mut mistakes| {
+            errors.append(&mut mistakes);
+            Vec::new()
+        });
+        let models = models::build(params, schema, seed).unwrap_or_else(|mut mistakes| {
+            errors.append(&mut mistakes);
+            Vec::new()
+        });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        Ok(Self {
+            rules: rules
+                .into_iter()
+                .map(|(rule, severity)| ActiveRule { rule, severity })
+                .collect(),
+            weight_total: models.iter().map(|(_, weight)| weight).sum(),
+            models: models
+                .into_iter()
+                .map(|(model, weight)| ActiveModel { model, weight })
+                .collect(),
+        })
+    }
+
+    /// Evaluates every rule that applies to the family.
+    pub(super) fn findings(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        for active in &self.rules {
+            let before = out.len();
+            active.rule.evaluate(scene, out);
+            if let Some(severity) = active.severity {
+                for finding in &mut out[before..] {
+                    finding.severity = severity;
+                }
+            }
+        }
+    }
+
+    /// Asks every model.
+    pub(super) fn votes(
+        &self,
+        scene: &Scene<'_>,
+        votes: &mut Vec<Vote>,
+        opinions: &mut Vec<Opinion>,
+    ) {
+        votes.clear();
+        opinions.clear();
+        for (model_idx, active) in self.models.iter().enumerate() {
+            let Some(opinion) = active.model.score(scene) else { continue };
+            // INVARIANT: the conformance suite holds every model to it; a NaN would poison the sum.
+            assert!(opinion.surprise.is_finite() && opinion.surprise >= 0.0);
+            votes.push(Vote { model_idx, weight: active.weight, surprise: opinion.surprise });
+            opinions.push(opinion);
+        }
+    }
+
+    /// Puts the opinions that are findings on their own into words.
+    pub(super) fn explain_remarkable(
+        &self,
+        scene: &Scene<'_>,
+        votes: &[Vote],
+        opinions: &[Opinion],
+        out: &mut Vec<Finding>,
+    ) {
+        for (vote, opinion) in votes.iter().zip(opinions) {
+            if opinion.surprise >= FINDING_SURPRISE_MIN {
+                out.push(self.models[vote.model_idx].model.explain(scene, opinion));
+            }
+        }
+    }
+
+    /// Explains the votes behind a score, in the order of their shares.
+    pub(super) fn explain_shares(
+        &self,
+        scene: &Scene<'_>,
+        shares: &[(usize, f64)],
+        votes: &[Vote],
+        opinions: &[Opinion],
+    ) -> Vec<(Finding, f64)> {
+        let explain = |(model_idx, share): &(usize, f64)| {
+            let at = votes.iter().position(|v| v.model_idx == *model_idx)?;
+            Some((self.models[*model_idx].model.explain(scene, &opinions[at]), *share))
+        };
+        shares.iter().filter_map(explain).collect()
+    }
+
+    /// Lets every model learn the scene.
+    pub(super) fn learn(&mut self, scene: &Scene<'_>) {
+        for active in &mut self.models {
+            active.model.learn(scene);
+        }
+    }
+
+    /// Collects the fits that are due after a record.
+    pub(super) fn request_fits(&mut self, n_records: u64) -> Vec<FitJob> {
+        self.models.iter_mut().filter_map(|m| m.model.request_fit(n_records)).collect()
+    }
+
+    /// Hands a finished fit to its model.
+    pub(super) fn install(&mut self, fitted: Fitted) {
+        let owner = self.models.iter_mut().find(|m| m.model.meta().id == fitted.model);
+        if let Some(owner) = owner {
+            owner.model.install(fitted);
+        }
+    }
+
+    /// Names the fits in force, e.g. `dbscan@2+kmeans@3`.
+    pub(super) fn model_id(&self) -> String {
+        let ids: Vec<String> = self
+            .models
+            .iter()
+            .filter_map(|m| Some(format!("{}@{}", m.model.meta().id, m.model.fitted_id()?)))
+            .collect();
+        if ids.is_empty() { "unfitted".to_owned() } else { ids.join("+") }
+    }
+
+    /// Lists the enabled rules that cannot work, with what they miss.
+    pub(super) fn not_evaluable(
+        &self,
+        reference: &Reference,
+        has_seen: impl Fn(Need) -> bool,
+    ) -> Vec<(&'static str, Need)> {
+        let missing = |active: &ActiveRule| {
+            let meta = active.rule.meta();
+            let need = rules::missing(meta, reference).or_else(|| {
+                let of_input = |n: &&Need| matches!(n, Need::Logs | Need::Outcomes);
+                meta.needs.iter().find(|n| of_input(n) && !has_seen(**n)).copied()
+            })?;
+            Some((meta.id, need))
+        };
+        self.rules.iter().filter_map(missing).collect()
+    }
+
+    /// Hashes the ids of what runs; the parameters are in the configuration's hash.
+    pub(super) fn rules_hash(&self, family: Family) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{family:?}").as_bytes());
+        for active in &self.rules {
+            hasher.update(active.rule.meta().id.as_bytes());
+            hasher.update(&[0]);
+        }
+        for active in &self.models {
+            hasher.update(active.model.meta().id.as_bytes());
+            hasher.update(&active.weight.to_le_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+}

@@ -1,0 +1,392 @@
+//! The fold itself: decode, admit, score, triage, learn, apply, in that order for every event.
+
+use super::{
+    Action, EngineError, FindingReport, Input, Setup,
+    detectors::Detectors,
+    fits::Fits,
+    report::DeadLetter,
+    stats::{Stats, count},
+    summary::{self, Focus},
+};
+use crate::{
+    decode::{self, Refusal, Settings, SkipReason},
+    detect::{FitJob, Need, Opinion, Scene},
+    feature::{self, Features},
+    model::{
+        Alert, Body, Chain, Event, Finding, OutcomeStatus, Quality, Record, Severity, Signal, Tx,
+    },
+    state::{Disposition, State},
+    triage::{Case, Coordinates, Identity, Raised, Triage, Vote},
+};
+
+/// One partition's detector: a pure fold over its records.
+pub struct Engine {
+    pub(super) setup: Setup,
+    pub(super) state: State,
+    pub(super) detectors: Detectors,
+    pub(super) triage: Triage,
+    pub(super) fits: Fits,
+    pub(super) stats: Stats,
+    pub(super) seen: Seen,
+    scratch: Scratch,
+}
+
+/// Optional parts of the input that have been seen, on which some rules depend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Seen {
+    logs: bool,
+    outcomes: bool,
+}
+
+/// Buffers kept from record to record, so that the hot path does not allocate.
+#[derive(Default)]
+struct Scratch {
+    batch: decode::Batch,
+    findings: Vec<Finding>,
+    votes: Vec<Vote>,
+    opinions: Vec<Opinion>,
+    alerts: Vec<Alert>,
+}
+
+impl Engine {
+    /// Makes an engine with an empty history.
+    ///
+    /// # Errors
+    /// When a rule's or model's parameters are wrong: all mistakes at once.
+    pub fn new(setup: Setup) -> Result<Self, EngineError> {
+        let schema = feature::schema(setup.chain.family);
+        let seed = setup.params.seed;
+        let detectors =
+            Detectors::build(&setup.params.detect, schema, seed).map_err(EngineError::Params)?;
+        let identity = Identity {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_hash: setup.config_hash.clone(),
+            rules_hash: detectors.rules_hash(setup.chain.family),
+            model_id: detectors.model_id(),
+            features_hash: schema.hash(),
+        };
+        Ok(Self {
+            state: State::new(setup.chain.clone(), &setup.params.state, seed),
+            triage: Triage::new(setup.params.triage.clone(), identity),
+            setup,
+            detectors,
+            fits: Fits::default(),
+            stats: Stats::default(),
+            seen: Seen::default(),
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Folds one input. Cannot fail: what cannot be decoded becomes a dead letter.
+    ///
+    /// # Panics
+    /// When the driver passes a record although [`Engine::fit_due`] names a fit: the answer would
+    /// depend on timing.
+    pub fn step(&mut self, input: Input<'_>, actions: &mut Vec<Action>) {
+        match input {
+            Input::Record(settings, record) => self.on_record(settings, &record, actions),
+            Input::Fitted(fitted) => self.fits.deliver(fitted),
+        }
+    }
+
+    /// Returns the fit whose result must be delivered before the next record, if one is due.
+    pub fn fit_due(&self) -> Option<(&str, u64)> {
+        self.fits.missing(self.stats.n_records + 1)
+    }
+
+    /// Returns the fits that a driver must run again after a restore.
+    pub fn unfinished_fits(&self) -> impl Iterator<Item = &FitJob> {
+        self.fits.unfinished()
+    }
+
+    /// Returns what has been counted so far.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Returns the memory, for reading.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns triage, for reading.
+    pub fn triage(&self) -> &Triage {
+        &self.triage
+    }
+
+    /// Returns the enabled rules that cannot work, with what they miss.
+    pub fn not_evaluable(&self) -> Vec<(&'static str, Need)> {
+        self.detectors.not_evaluable(&self.setup.reference, |need| match need {
+            Need::Logs => self.seen.logs,
+            Need::Outcomes => self.seen.outcomes,
+            _ => true,
+        })
+    }
+
+    /// Returns the chain.
+    pub fn chain(&self) -> &Chain {
+        &self.setup.chain
+    }
+
+    fn on_record(&mut self, settings: &Settings, record: &Record<'_>, actions: &mut Vec<Action>) {
+        let n_record = self.stats.n_records + 1;
+        assert!(self.fits.missing(n_record).is_none(), "a due fit was not delivered");
+        self.install_due_fits(n_record);
+        self.stats.n_records = n_record;
+
+        let mut batch = std::mem::take(&mut self.scratch.batch);
+        decode::decode(settings, record, &mut batch);
+        let mut at = Coordinates {
+            topic: record.topic.to_owned(),
+            partition: record.partition,
+            offset: record.offset,
+            part_index: 0,
+        };
+        for part in &batch.parts {
+            at.part_index = part.index;
+            self.stats.n_parts += 1;
+            match &part.verdict {
+                Ok(range) => self.on_part(&mut batch.events[range.clone()], &at, actions),
+                Err(Refusal::Skip(reason)) => count(&mut self.stats.skipped, reason.as_str()),
+                Err(Refusal::DeadLetter { reason, detail }) => {
+                    count(&mut self.stats.dead_letters, reason.as_str());
+                    let letter = DeadLetter::of(settings, record, &at, *reason, detail.clone());
+                    actions.push(Action::DeadLetter(Box::new(letter)));
+                }
+            }
+        }
+        self.scratch.batch = batch;
+
+        for job in self.detectors.request_fits(n_record) {
+            self.fits.add(job.clone());
+            actions.push(Action::Fit(Box::new(job)));
+        }
+    }
+
+    fn install_due_fits(&mut self, n_record: u64) {
+        for fitted in self.fits.take_due(n_record) {
+            self.stats.n_fits += 1;
+            self.detectors.install(fitted);
+            self.triage.set_model_id(self.detectors.model_id());
+        }
+    }
+
+    fn on_part(&mut self, events: &mut [Event], at: &Coordinates, actions: &mut Vec<Action>) {
+        self.stats.n_decoded += 1;
+        let n_duplicates = events
+            .iter_mut()
+            .map(|event| self.on_event(event, at, actions))
+            .filter(|is_duplicate| *is_duplicate)
+            .count();
+        if n_duplicates > 0 && n_duplicates == events.len() {
+            count(&mut self.stats.skipped, SkipReason::Duplicate.as_str());
+        }
+    }
+
+    /// Scores and learns one event; returns whether it was a duplicate instead.
+    fn on_event(&mut self, event: &mut Event, at: &Coordinates, actions: &mut Vec<Action>) -> bool {
+        self.stats.n_events += 1;
+        let admission = self.state.admit(event);
+        match admission.disposition {
+            Disposition::Duplicate => return true,
+            Disposition::Late => {
+                event.quality |= Quality::LATE;
+                self.stats.n_late += 1;
+            }
+            Disposition::New => {}
+        }
+        self.stats.event_time_ms = self.stats.event_time_ms.max(event.time.millis());
+        self.note_seen(event);
+
+        let mut alerts = std::mem::take(&mut self.scratch.alerts);
+        for signal in &admission.signals {
+            if let Signal::Reorg(reorg) = signal {
+                self.stats.n_reorgs += 1;
+                self.triage.retract(&reorg.reverted, reorg.new_hash, at, &mut alerts);
+            }
+        }
+        self.detect(event, &admission.signals, at, actions, &mut alerts);
+        self.state.apply(event);
+        if let Some(tip) = self.state.tip_height() {
+            self.stats.tip_height = tip;
+            self.triage.advance(tip, at, &mut alerts);
+        }
+        for alert in alerts.drain(..) {
+            self.count_alert(&alert);
+            actions.push(Action::Alert(Box::new(alert)));
+        }
+        self.scratch.alerts = alerts;
+        false
+    }
+
+    /// Collects all opinions on one event, raises what is worth it, and lets the models learn.
+    fn detect(
+        &mut self,
+        event: &Event,
+        signals: &[Signal],
+        at: &Coordinates,
+        actions: &mut Vec<Action>,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let Scratch { mut findings, mut votes, mut opinions, .. } =
+            std::mem::take(&mut self.scratch);
+        let setup = self.setup.clone();
+        let tx = match &event.body {
+            Body::Tx(tx) => Some(&**tx),
+            _ => None,
+        };
+        let features: Option<Features> = tx.map(|tx| feature::extract(event, tx, &self.state));
+        let scene = Scene {
+            chain: &setup.chain,
+            event,
+            signals,
+            state: &self.state,
+            reference: &setup.reference,
+            features: features.as_ref(),
+        };
+        findings.clear();
+        self.detectors.findings(&scene, &mut findings);
+        let focus = tx.and_then(|tx| summary::focus(tx, &self.state));
+        self.stats.n_transactions += u64::from(tx.is_some());
+
+        let mut raiser = Raiser { triage: &mut self.triage, stats: &mut self.stats, at, alerts };
+        if let Some(focus) = &focus {
+            self.detectors.votes(&scene, &mut votes, &mut opinions);
+            raiser.score(&self.detectors, &scene, tx, focus, &votes, &opinions);
+        }
+        if setup.is_reporting_findings {
+            let mut all = findings.clone();
+            if focus.is_some() {
+                self.detectors.explain_remarkable(&scene, &votes, &opinions, &mut all);
+            }
+            actions.extend(all.into_iter().map(|f| Action::Finding(Box::new(report(&scene, f)))));
+        }
+        for finding in findings.drain(..) {
+            raiser.rule(&self.detectors, &scene, tx, finding);
+        }
+        if focus.is_some() {
+            self.detectors.learn(&scene);
+        }
+        self.scratch.findings = findings;
+        self.scratch.votes = votes;
+        self.scratch.opinions = opinions;
+    }
+
+    fn note_seen(&mut self, event: &Event) {
+        match &event.body {
+            Body::Transfer(_) | Body::Approval(_) | Body::Log(_) => self.seen.logs = true,
+            Body::Tx(tx) => {
+                let is_known =
+                    tx.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown);
+                self.seen.outcomes |= is_known;
+            }
+            Body::Block(_) => {}
+        }
+    }
+
+    fn count_alert(&mut self, alert: &Alert) {
+        if alert.revision > 1 {
+            self.stats.n_revisions += 1;
+            return;
+        }
+        self.stats.n_alerts += 1;
+        count(&mut self.stats.alerts_by_severity, alert.severity.as_str());
+        if let Some(lead) = alert.evidence.first() {
+            count(&mut self.stats.alerts_by_detector, &lead.detector);
+        }
+    }
+}
+
+/// What raising needs, borrowed together so that the scene can stay borrowed from the state.
+struct Raiser<'a> {
+    triage: &'a mut Triage,
+    stats: &'a mut Stats,
+    at: &'a Coordinates,
+    alerts: &'a mut Vec<Alert>,
+}
+
+impl Raiser<'_> {
+    fn score(
+        &mut self,
+        detectors: &Detectors,
+        scene: &Scene<'_>,
+        tx: Option<&Tx>,
+        focus: &Focus,
+        votes: &[Vote],
+        opinions: &[Opinion],
+    ) {
+        let (now, total) = (scene.event.time, detectors.weight_total);
+        match self.triage.judge(focus.stratum, focus.account, votes, total, now) {
+            None => {}
+            Some(Err(suppression)) => count(&mut self.stats.suppressed, suppression.as_str()),
+            Some(Ok(score)) => {
+                let explained = detectors.explain_shares(scene, &score.shares, votes, opinions);
+                let case = case(scene, tx, self.at);
+                let subject = focus.subject.clone();
+                let raised = self.triage.raise_score(
+                    &case,
+                    focus.account,
+                    subject,
+                    &score,
+                    explained,
+                    self.alerts,
+                );
+                self.note(raised);
+            }
+        }
+        self.triage.learn(focus.stratum, focus.account, votes, total, now);
+        for (vote, opinion) in votes.iter().zip(opinions) {
+            if opinion.surprise >= crate::detect::FINDING_SURPRISE_MIN {
+                let id = detectors.models[vote.model_idx].model.meta().id;
+                count(&mut self.stats.findings, id);
+            }
+        }
+    }
+
+    fn rule(
+        &mut self,
+        detectors: &Detectors,
+        scene: &Scene<'_>,
+        tx: Option<&Tx>,
+        finding: Finding,
+    ) {
+        count(&mut self.stats.findings, finding.detector);
+        let meta = detectors.rules.iter().map(|r| r.rule.meta()).find(|m| m.id == finding.detector);
+        let title = meta.map_or(finding.detector, |m| m.title);
+        let raised = if finding.severity == Severity::Info {
+            // Most findings are info: they never build a case.
+            Raised::Suppressed(crate::triage::Suppression::Severity)
+        } else {
+            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, self.alerts)
+        };
+        self.note(raised);
+    }
+
+    fn note(&mut self, raised: Raised) {
+        if let Raised::Suppressed(reason) = raised {
+            count(&mut self.stats.suppressed, reason.as_str());
+        }
+    }
+}
+
+fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<'a> {
+    Case {
+        chain: scene.chain,
+        event: scene.event.id(&scene.chain.id),
+        time: scene.event.time,
+        inclusion: scene.event.inclusion(),
+        tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
+        stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
+        at,
+    }
+}
+
+fn report(scene: &Scene<'_>, finding: Finding) -> FindingReport {
+    FindingReport {
+        tx: scene.event.tx_id(),
+        height: scene.event.inclusion().map(|i| i.height),
+        subject: finding.subject.render(scene.chain),
+        event_time_ms: scene.event.time.millis(),
+        finding,
+    }
+}

@@ -1,0 +1,150 @@
+//! What triage must know of a transaction: its summary, its stakes, its stratum and its subject.
+
+use crate::{
+    model::{
+        AccountKey, Address, Amount, Chain, Event, LabelKind, Reference, Status, Subject, Tx,
+        TxBlock, TxBody, TxSummary,
+    },
+    state::State,
+    triage::Stakes,
+};
+
+/// Addresses that an alert lists on either side.
+const PARTIES_MAX: usize = 16;
+/// Outputs from which on a UTXO transaction is a batch, with a calibration of its own.
+const BATCH_OUTPUTS_MIN: usize = 10;
+
+/// Who and what a transaction's score is about.
+pub(super) struct Focus {
+    /// Calibration stratum: transaction type inside the chain.
+    pub(super) stratum: usize,
+    pub(super) subject: Subject,
+    /// The account whose cool-down and calibration sample it is.
+    pub(super) account: AccountKey,
+}
+
+/// Finds the focus of a transaction; `None` for coinbases, which nobody sent.
+pub(super) fn focus(tx: &Tx, state: &State) -> Option<Focus> {
+    match &tx.body {
+        TxBody::Evm(evm) => {
+            let created = tx.outcome.as_ref().and_then(|o| o.created.as_ref());
+            let stratum = match (&evm.to, evm.input.n_bytes) {
+                (None, _) => 2,
+                (Some(_), 0) => 0,
+                (Some(_), _) => 1,
+            };
+            let address = evm.to.as_ref().or(created).unwrap_or(&evm.from);
+            let account = state.key(address);
+            Some(Focus { stratum, subject: Subject::Account(address.clone()), account })
+        }
+        TxBody::Utxo(utxo) => {
+            if utxo.is_coinbase {
+                return None;
+            }
+            let stratum = if utxo.outputs.len() < BATCH_OUTPUTS_MIN { 3 } else { 4 };
+            let pays_others = |address: &Address| {
+                !utxo.inputs.iter().any(|i| i.address.as_ref() == Some(address))
+            };
+            let account = utxo
+                .outputs
+                .iter()
+                .filter(|o| o.address.as_ref().is_some_and(pays_others))
+                .max_by_key(|o| o.value)
+                .or_else(|| utxo.outputs.iter().max_by_key(|o| o.value))
+                .and_then(|o| o.address.as_ref())
+                .map_or(AccountKey(0), |a| state.key(a));
+            Some(Focus { stratum, subject: Subject::Tx(tx.id), account })
+        }
+    }
+}
+
+/// Summarises the transaction of an event for an alert.
+pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
+    let (value, fee) = match &tx.body {
+        TxBody::Evm(evm) => (evm.value, evm_fee(tx)),
+        TxBody::Utxo(utxo) => {
+            (Amount::from_u64(utxo.output_value()), utxo.fee().map(Amount::from_u64))
+        }
+    };
+    let (from, to) = parties(tx);
+    TxSummary {
+        id: match tx.body {
+            TxBody::Evm(_) => format!("0x{}", tx.id),
+            TxBody::Utxo(_) => tx.id.hex(),
+        },
+        block: tx.inclusion.map(|i| TxBlock {
+            height: i.height,
+            hash: i.block.map(|b| b.hex()),
+            finality: Status::Provisional,
+        }),
+        index: tx.inclusion.and_then(|i| i.index),
+        value,
+        decimals: Some(chain.native.decimals),
+        asset: chain.native.symbol.to_string(),
+        from: texts(from),
+        to: texts(to),
+        fee,
+    }
+}
+
+/// Weighs what is at stake in an event.
+pub(super) fn stakes(
+    chain: &Chain,
+    event: &Event,
+    tx: Option<&Tx>,
+    reference: &Reference,
+) -> Stakes {
+    let (from, to) = tx.map(parties).unwrap_or_default();
+    let everybody = || from.iter().chain(&to).copied();
+    let price = reference.usd_price(&chain.native.symbol, event.time);
+    let units = tx.map(|tx| match &tx.body {
+        TxBody::Evm(evm) => evm.value.units(chain.native.decimals),
+        TxBody::Utxo(utxo) => Amount::from_u64(utxo.output_value()).units(chain.native.decimals),
+    });
+    Stakes {
+        usd: price.zip(units).map(|(price, units)| price * units),
+        is_watched: everybody().any(|a| reference.watch.contains_key(a)),
+        is_included: event.inclusion().is_some(),
+        is_regulated: everybody().any(|a| {
+            reference
+                .labels_of(a, event.time)
+                .any(|l| matches!(l.kind, LabelKind::Sanctioned | LabelKind::Mixer))
+        }),
+    }
+}
+
+fn evm_fee(tx: &Tx) -> Option<Amount> {
+    let outcome = tx.outcome.as_ref()?;
+    let price = outcome.effective_gas_price.or(tx.evm()?.gas_price)?;
+    let gas = Amount::from_u64(outcome.gas_used?);
+    let fee = Amount(price.0.checked_mul(gas.0)?);
+    Some(fee.saturating_add(outcome.l1_fee.unwrap_or_default()))
+}
+
+/// Returns the distinct parties of a transaction, in their order, bounded.
+fn parties(tx: &Tx) -> (Vec<&Address>, Vec<&Address>) {
+    match &tx.body {
+        TxBody::Evm(evm) => (vec![&evm.from], evm.to.iter().collect()),
+        TxBody::Utxo(utxo) => (
+            bounded(utxo.inputs.iter().filter_map(|i| i.address.as_ref())),
+            bounded(utxo.outputs.iter().filter_map(|o| o.address.as_ref())),
+        ),
+    }
+}
+
+fn bounded<'a>(addresses: impl Iterator<Item = &'a Address>) -> Vec<&'a Address> {
+    let mut distinct: Vec<&Address> = Vec::new();
+    for address in addresses {
+        if distinct.len() == PARTIES_MAX {
+            break;
+        }
+        if !distinct.contains(&address) {
+            distinct.push(address);
+        }
+    }
+    distinct
+}
+
+fn texts(addresses: Vec<&Address>) -> Vec<String> {
+    addresses.into_iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,115 @@
+//! The score lane's opinion: weighted surprises to one calibrated p-value, additive by vote.
+
+use super::{Params, budget::Budget, calibrate::Calibrator};
+use crate::model::{AccountKey, EventTime, Severity};
+use serde::{Deserialize, Serialize};
+
+/// Strata with a calibration of their own, per chain.
+const STRATA_MAX: usize = 8;
+/// A single model's surprise counts up to here: Fisher's flaw is to reward one extreme feature.
+const VOTE_CAP: f64 = 6.0;
+/// Slots of the table that admits one calibration sample per account and hour.
+const SAMPLERS: usize = 1 << 14;
+
+/// One model's opinion on an event.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Vote {
+    /// Index into the caller's list of models.
+    pub model_idx: usize,
+    pub weight: f64,
+    /// −log10 p, finite and not negative.
+    pub surprise: f64,
+}
+
+/// What the score lane concludes, before cool-down and budget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreCase {
+    /// Combined surprise: the weighted mean of the votes.
+    pub surprise: f64,
+    /// Share of the stratum's past that was at least as surprising.
+    pub p_value: f64,
+    /// 1 − p.
+    pub score: f64,
+    pub severity: Severity,
+    /// (model index, share of the combined surprise), greatest first; shares sum to 1.
+    pub shares: Vec<(usize, f64)>,
+}
+
+/// Calibrations by stratum, and who has already given a sample this hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Combiner {
+    strata: Vec<Calibrator>,
+    /// (account, hour) by hash slot; a collision lets one more sample in.
+    samplers: Vec<(u64, i64)>,
+}
+
+impl Combiner {
+    pub(super) fn new() -> Self {
+        Self {
+            strata: vec![Calibrator::default(); STRATA_MAX],
+            samplers: vec![(0, i64::MIN); SAMPLERS],
+        }
+    }
+
+    /// Returns the combined surprise: silent models count as unsurprised, so that one loud model
+    /// among silent ones is not the whole truth.
+    pub(super) fn surprise(votes: &[Vote], weight_total: f64) -> f64 {
+        let sum: f64 = votes.iter().map(|v| v.weight * v.surprise.min(VOTE_CAP)).sum();
+        if weight_total > 0.0 { sum / weight_total } else { 0.0 }
+    }
+
+    /// Returns the p-value of a combined surprise in its stratum, `None` in warm-up.
+    pub(super) fn p_value(&self, params: &Params, stratum: usize, surprise: f64) -> Option<f64> {
+        let calibrator = &self.strata[stratum % STRATA_MAX];
+        (calibrator.n_seen() >= params.warm_up).then(|| calibrator.p_value(surprise))
+    }
+
+    /// Learns a combined surprise: at most one sample per account and hour.
+    pub(super) fn learn(
+        &mut self,
+        stratum: usize,
+        account: AccountKey,
+        now: EventTime,
+        surprise: f64,
+    ) {
+        let hour = now.micros().div_euclid(EventTime::HOUR);
+        let slot = (account.0 % SAMPLERS as u64) as usize;
+        if self.samplers[slot] != (account.0, hour) {
+            self.samplers[slot] = (account.0, hour);
+            self.strata[stratum % STRATA_MAX].learn(surprise);
+        }
+    }
+}
+
+/// Decides whether a combined surprise is worth an alert, given floor and budget.
+pub(super) fn is_over_threshold(
+    params: &Params,
+    budget: &Budget,
+    surprise: f64,
+    p_value: f64,
+) -> bool {
+    surprise >= params.surprise_min && p_value <= budget.p_threshold(params)
+}
+
+/// Splits a combined surprise into the votes' shares, greatest first.
+pub(super) fn shares(votes: &[Vote]) -> Vec<(usize, f64)> {
+    let parts: Vec<(usize, f64)> =
+        votes.iter().map(|v| (v.model_idx, v.weight * v.surprise.min(VOTE_CAP))).collect();
+    let total: f64 = parts.iter().map(|(_, part)| part).sum();
+    let mut shares: Vec<(usize, f64)> = parts
+        .into_iter()
+        .filter(|(_, part)| *part > 0.0)
+        .map(|(model, part)| (model, part / total))
+        .collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    shares
+}
+
+/// Grades a p-value: the score lane never claims more than `high`.
+pub(super) fn severity(p_value: f64) -> Severity {
+    match p_value {
+        p if p <= 1e-6 => Severity::High,
+        p if p <= 5e-5 => Severity::Medium,
+        _ => Severity::Low,
+    }
+}

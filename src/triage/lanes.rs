@@ -1,0 +1,363 @@
+//! The lanes: a finding or a score becomes an alert, a revision, or a counted suppression.
+
+use super::{
+    Params,
+    budget::Budget,
+    combine::{self, Combiner, ScoreCase, Vote},
+    compose::{self, Case, Coordinates, Identity, Proposal},
+    cooldown::{CoolDowns, Entry},
+    open::{Open, OpenAlerts},
+};
+use crate::model::{
+    AccountKey, Alert, AlertId, BlockHash, EventId, EventTime, Finding, Related, Retraction,
+    RetractionReason, Severity, Status, Subject,
+};
+use serde::{Deserialize, Serialize};
+
+/// Ids of folded repeats that an alert lists.
+const RELATED_MAX: usize = 16;
+/// Deepest reorg that can still retract: the journal's bound.
+const REORG_DEPTH_MAX: u64 = 256;
+/// The name of the score lane in ids and metrics.
+const SCORE_LANE: &str = "score";
+
+/// Why something found did not become an alert of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Suppression {
+    /// The subject is in the lane's cool-down.
+    CoolDown,
+    /// The budget's bucket is empty.
+    Budget,
+    /// Below the least severity that raises an alert.
+    Severity,
+    /// The same alert was raised before.
+    Duplicate,
+}
+
+impl Suppression {
+    pub const ALL: [Self; 4] = [Self::CoolDown, Self::Budget, Self::Severity, Self::Duplicate];
+
+    /// Returns the metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CoolDown => "cool_down",
+            Self::Budget => "budget",
+            Self::Severity => "severity",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// What became of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raised {
+    Alert,
+    Revision,
+    Suppressed(Suppression),
+}
+
+/// All that triage remembers of one chain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Triage {
+    params: Params,
+    identity: Identity,
+    combiner: Combiner,
+    budget: Budget,
+    cool_downs: CoolDowns,
+    open: OpenAlerts,
+    seq: u64,
+    tip_height: u64,
+}
+
+impl Triage {
+    /// Makes a triage with nothing raised.
+    pub fn new(params: Params, identity: Identity) -> Self {
+        Self {
+            budget: Budget::new(&params),
+            params,
+            identity,
+            combiner: Combiner::new(),
+            cool_downs: CoolDowns::default(),
+            open: OpenAlerts::default(),
+            seq: 0,
+            tip_height: 0,
+        }
+    }
+
+    /// Returns how many alert bodies (revisions included) have been written.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// Returns how many alerts can still change.
+    pub fn n_open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Returns the share of the budget's bucket that is left, 0–1.
+    pub fn budget_fill(&self) -> f64 {
+        self.budget.fill(&self.params)
+    }
+
+    /// Returns the greatest p-value that may raise a score alert now.
+    pub fn p_threshold(&self) -> f64 {
+        self.budget.p_threshold(&self.params)
+    }
+
+    /// Says which models decide from now on.
+    pub fn set_model_id(&mut self, model_id: String) {
+        self.identity.model_id = model_id;
+    }
+
+    /// Combines votes and decides whether they are worth an alert. Changes nothing.
+    ///
+    /// `weight_total` is the sum of all enabled models' weights, silent ones included.
+    pub fn judge(
+        &self,
+        stratum: usize,
+        account: AccountKey,
+        votes: &[Vote],
+        weight_total: f64,
+        now: EventTime,
+    ) -> Option<Result<ScoreCase, Suppression>> {
+        let surprise = Combiner::surprise(votes, weight_total);
+        let p_value = self.combiner.p_value(&self.params, stratum, surprise)?;
+        if !combine::is_over_threshold(&self.params, &self.budget, surprise, p_value) {
+            return None;
+        }
+        let severity = combine::severity(p_value);
+        let is_cooling =
+            self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_some();
+        if is_cooling && severity < Severity::High {
+            return Some(Err(Suppression::CoolDown));
+        }
+        if !is_cooling && !self.budget.has_token() {
+            return Some(Err(Suppression::Budget));
+        }
+        let shares = combine::shares(votes);
+        Some(Ok(ScoreCase { surprise, p_value, score: 1.0 - p_value, severity, shares }))
+    }
+
+    /// Learns the votes of a scored transaction. Called once per transaction, after `judge`.
+    pub fn learn(
+        &mut self,
+        stratum: usize,
+        account: AccountKey,
+        votes: &[Vote],
+        weight_total: f64,
+        now: EventTime,
+    ) {
+        self.budget.on_scored(&self.params, now);
+        if self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_none() {
+            let surprise = Combiner::surprise(votes, weight_total);
+            self.combiner.learn(stratum, account, now, surprise);
+        }
+    }
+
+    /// Raises the alert of a score case. `findings` are the explained votes with their shares.
+    pub fn raise_score(
+        &mut self,
+        case: &Case<'_>,
+        account: AccountKey,
+        subject: Subject,
+        score: &ScoreCase,
+        findings: Vec<(Finding, f64)>,
+        out: &mut Vec<Alert>,
+    ) -> Raised {
+        let proposal = Proposal {
+            lane: SCORE_LANE,
+            title: "Unusual account behaviour".to_owned(),
+            subject,
+            severity: score.severity,
+            score: score.score,
+            findings,
+        };
+        let raised = self.raise(case, account.0, proposal, out);
+        if raised == Raised::Alert {
+            self.budget.on_raised();
+        }
+        raised
+    }
+
+    /// Raises the alert of a rule's finding.
+    pub fn raise_rule(
+        &mut self,
+        case: &Case<'_>,
+        title: &str,
+        finding: Finding,
+        out: &mut Vec<Alert>,
+    ) -> Raised {
+        if finding.severity < self.params.severity_min {
+            return Raised::Suppressed(Suppression::Severity);
+        }
+        let subject = finding.subject.clone();
+        // The cool-down's key: the id of an alert without an event is its subject and lane.
+        let key = AlertId::of(
+            &case.chain.id,
+            &subject.render(case.chain),
+            EventId([0; 16]),
+            finding.detector,
+        );
+        let key = u64::from_le_bytes(std::array::from_fn(|i| key.0[i]));
+        let proposal = Proposal {
+            lane: finding.detector,
+            title: title.to_owned(),
+            subject,
+            severity: finding.severity,
+            score: 1.0,
+            findings: vec![(finding, 1.0)],
+        };
+        self.raise(case, key, proposal, out)
+    }
+
+    /// Moves the tip: alerts buried deep enough are confirmed.
+    pub fn advance(&mut self, tip_height: u64, at: &Coordinates, out: &mut Vec<Alert>) {
+        if tip_height <= self.tip_height {
+            return;
+        }
+        self.tip_height = tip_height;
+        if let Some(height) = tip_height.checked_sub(self.params.n_confirmations) {
+            for id in self.open.take_confirmed(height) {
+                self.revise(id, at, out, |alert| {
+                    // One that was retracted meanwhile stays retracted.
+                    let is_provisional = alert.status == Status::Provisional;
+                    if is_provisional {
+                        set_status(alert, Status::Confirmed);
+                    }
+                    is_provisional
+                });
+            }
+        }
+        self.open.forget_below(tip_height.saturating_sub(REORG_DEPTH_MAX));
+    }
+
+    /// Takes back the alerts of orphaned blocks.
+    pub fn retract(
+        &mut self,
+        blocks: &[BlockHash],
+        by: BlockHash,
+        at: &Coordinates,
+        out: &mut Vec<Alert>,
+    ) {
+        for id in self.open.in_blocks(blocks) {
+            self.cool_downs.end(id);
+            self.revise(id, at, out, |alert| {
+                if alert.status == Status::Retracted {
+                    return false;
+                }
+                set_status(alert, Status::Retracted);
+                alert.retraction =
+                    Some(Retraction { reason: RetractionReason::Reorg, by: by.hex() });
+                true
+            });
+        }
+        // The chain is shorter now; the same heights will come again.
+        self.tip_height = 0;
+    }
+
+    fn raise(
+        &mut self,
+        case: &Case<'_>,
+        key: u64,
+        proposal: Proposal,
+        out: &mut Vec<Alert>,
+    ) -> Raised {
+        let id = proposal.id(case);
+        let mut revision = 1;
+        if let Some(known) = self.open.get_mut(id) {
+            if known.alert.status != Status::Retracted {
+                return Raised::Suppressed(Suppression::Duplicate);
+            }
+            // Included again after a reorg: the same alert, one revision further.
+            revision = known.alert.revision + 1;
+        } else if let Some(cooling) = self.cool_downs.get(key, case.time, self.params.cool_down_ms)
+        {
+            if let Some(raised) = self.fold_repeat(cooling, id, case, &proposal, out) {
+                return raised;
+            }
+        }
+        self.seq += 1;
+        let provenance = self.identity.provenance(case.at, self.seq);
+        let mut alert = proposal.compose(case, id, provenance);
+        alert.revision = revision;
+        let open = Open {
+            alert: alert.clone(),
+            height: case.inclusion.map(|i| i.height),
+            block: case.inclusion.and_then(|i| i.block),
+        };
+        self.open.insert(id, open, self.params.open_alerts_max);
+        let entry = Entry { alert: id, since: case.time };
+        self.cool_downs.start(key, entry, self.params.cool_downs_max);
+        out.push(alert);
+        if revision == 1 { Raised::Alert } else { Raised::Revision }
+    }
+
+    /// Folds a repeat into the alert that is cooling: silently, or as a revision when it is high
+    /// or critical. `None` when that alert is no longer open and the repeat must stand alone.
+    fn fold_repeat(
+        &mut self,
+        cooling: Entry,
+        repeat: AlertId,
+        case: &Case<'_>,
+        proposal: &Proposal,
+        out: &mut Vec<Alert>,
+    ) -> Option<Raised> {
+        let is_grave = proposal.severity >= Severity::High;
+        let Some(open) = self.open.get_mut(cooling.alert) else {
+            return (!is_grave).then_some(Raised::Suppressed(Suppression::CoolDown));
+        };
+        let related = open.alert.related.get_or_insert_with(Related::default);
+        related.suppressed_count += 1;
+        if related.alert_ids.len() < RELATED_MAX {
+            related.alert_ids.push(repeat.hex());
+        }
+        if !is_grave {
+            return Some(Raised::Suppressed(Suppression::CoolDown));
+        }
+        let newest = compose::evidence(proposal.findings.clone());
+        self.revise(cooling.alert, case.at, out, |alert| {
+            alert.severity = alert.severity.max(proposal.severity);
+            alert.score = alert.score.max(proposal.score);
+            if let Some(newest) = newest.first() {
+                alert.reason = format!(
+                    "{} Repeated {} times within the cool-down, last: {}",
+                    first_sentence(&alert.reason),
+                    alert.related.as_ref().map_or(0, |r| r.suppressed_count),
+                    newest.explanation
+                );
+            }
+            true
+        });
+        Some(Raised::Revision)
+    }
+
+    /// Changes an open alert and writes it as its next revision, if `change` says so.
+    fn revise(
+        &mut self,
+        id: AlertId,
+        at: &Coordinates,
+        out: &mut Vec<Alert>,
+        change: impl FnOnce(&mut Alert) -> bool,
+    ) {
+        let Some(open) = self.open.get_mut(id) else { return };
+        if !change(&mut open.alert) {
+            return;
+        }
+        self.seq += 1;
+        open.alert.revision += 1;
+        open.alert.provenance = self.identity.provenance(at, self.seq);
+        out.push(open.alert.clone());
+    }
+}
+
+/// Returns what stood before the note on repeats.
+fn first_sentence(reason: &str) -> &str {
+    reason.split(" Repeated ").next().unwrap_or(reason)
+}
+
+fn set_status(alert: &mut Alert, status: Status) {
+    alert.status = status;
+    if let Some(block) = alert.tx.as_mut().and_then(|tx| tx.block.as_mut()) {
+        block.finality = status;
+    }
+}
