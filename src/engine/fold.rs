@@ -228,48 +228,44 @@ impl Engine {
         actions: &mut Vec<Action>,
         alerts: &mut Vec<Alert>,
     ) {
-        let Scratch { mut findings, mut votes, mut opinions, .. } =
-            std::mem::take(&mut self.scratch);
-        let setup = self.setup.clone();
+        let Self { setup, state, detectors, triage, stats, scratch, .. } = self;
+        let Scratch { findings, votes, opinions, .. } = scratch;
         let tx = match &event.body {
             Body::Tx(tx) => Some(&**tx),
             _ => None,
         };
-        let features: Option<Features> = tx.map(|tx| feature::extract(event, tx, &self.state));
+        let features: Option<Features> = tx.map(|tx| feature::extract(event, tx, state));
         let scene = Scene {
             chain: &setup.chain,
             event,
             signals,
-            state: &self.state,
+            state,
             reference: &setup.reference,
             features: features.as_ref(),
         };
         findings.clear();
-        self.detectors.findings(&scene, &mut findings);
-        let focus = tx.and_then(|tx| summary::focus(tx, &self.state));
-        self.stats.n_transactions += u64::from(tx.is_some());
+        detectors.findings(&scene, findings);
+        let focus = tx.and_then(|tx| summary::focus(tx, state));
+        stats.n_transactions += u64::from(tx.is_some());
 
-        let mut raiser = Raiser { triage: &mut self.triage, stats: &mut self.stats, at, alerts };
+        let mut raiser = Raiser { triage, stats, at, alerts };
         if let Some(focus) = &focus {
-            self.detectors.votes(&scene, &mut votes, &mut opinions);
-            raiser.score(&self.detectors, &scene, tx, focus, &votes, &opinions);
+            detectors.votes(&scene, votes, opinions);
+            raiser.score(detectors, &scene, tx, focus, votes, opinions);
         }
         if setup.is_reporting_findings {
             let mut all = findings.clone();
             if focus.is_some() {
-                self.detectors.explain_remarkable(&scene, &votes, &opinions, &mut all);
+                detectors.explain_remarkable(&scene, votes, opinions, &mut all);
             }
             actions.extend(all.into_iter().map(|f| Action::Finding(Box::new(report(&scene, f)))));
         }
         for finding in findings.drain(..) {
-            raiser.rule(&self.detectors, &scene, tx, finding);
+            raiser.rule(detectors, &scene, tx, finding);
         }
         if focus.is_some() {
-            self.detectors.learn(&scene);
+            detectors.learn(&scene);
         }
-        self.scratch.findings = findings;
-        self.scratch.votes = votes;
-        self.scratch.opinions = opinions;
     }
 
     fn note_seen(&mut self, event: &Event) {
