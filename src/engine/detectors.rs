@@ -156,12 +156,13 @@ impl Detectors {
     /// Lists the enabled rules that cannot work, with what they miss.
     pub(super) fn not_evaluable(
         &self,
+        native: &str,
         reference: &Reference,
         has_seen: impl Fn(Need) -> bool,
     ) -> Vec<(&'static str, Need)> {
         let missing = |active: &ActiveRule| {
             let meta = active.rule.meta();
-            let need = rules::missing(meta, reference).or_else(|| {
+            let need = rules::missing(meta, native, reference).or_else(|| {
                 let of_input = |n: &&Need| matches!(n, Need::Logs | Need::Outcomes);
                 meta.needs.iter().find(|n| of_input(n) && !has_seen(**n)).copied()
             })?;

@@ -116,7 +116,8 @@ impl Engine {
 
     /// Returns the enabled rules that cannot work, with what they miss.
     pub fn not_evaluable(&self) -> Vec<(&'static str, Need)> {
-        self.detectors.not_evaluable(&self.setup.reference, |need| match need {
+        let native = &self.setup.chain.native.symbol;
+        self.detectors.not_evaluable(native, &self.setup.reference, |need| match need {
             Need::Logs => self.seen.logs,
             Need::Outcomes => self.seen.outcomes,
             _ => true,
