@@ -2,7 +2,7 @@
 
 use super::priority::{self, Stakes};
 use crate::model::{
-    Alert, AlertId, Chain, Evidence, EventId, EventTime, Finding, Inclusion, Method, Provenance,
+    Alert, AlertId, Chain, EventId, EventTime, Evidence, Finding, Inclusion, Method, Provenance,
     Severity, Status, Subject, TxSummary,
 };
 use serde::{Deserialize, Serialize};

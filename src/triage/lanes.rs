@@ -126,8 +126,7 @@ impl Triage {
             return None;
         }
         let severity = combine::severity(p_value);
-        let is_cooling =
-            self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_some();
+        let is_cooling = self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_some();
         if is_cooling && severity < Severity::High {
             return Some(Err(Suppression::CoolDown));
         }
@@ -271,10 +270,9 @@ impl Triage {
             // Included again after a reorg: the same alert, one revision further.
             revision = known.alert.revision + 1;
         } else if let Some(cooling) = self.cool_downs.get(key, case.time, self.params.cool_down_ms)
+            && let Some(raised) = self.fold_repeat(cooling, id, case, &proposal, out)
         {
-            if let Some(raised) = self.fold_repeat(cooling, id, case, &proposal, out) {
-                return raised;
-            }
+            return raised;
         }
         self.seq += 1;
         let provenance = self.identity.provenance(case.at, self.seq);

@@ -5,9 +5,9 @@ mod calibrate;
 mod combine;
 mod compose;
 mod cooldown;
+mod lanes;
 mod open;
 mod priority;
-mod lanes;
 
 pub use combine::{ScoreCase, Vote};
 pub use compose::{Case, Coordinates, Identity};

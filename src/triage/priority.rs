@@ -21,7 +21,8 @@ const WEIGHTS: [f64; 5] = [0.35, 0.2, 0.15, 0.15, 0.15];
 /// Ranks an alert.
 pub(super) fn rank(stakes: &Stakes, severity: Severity, score: f64) -> Priority {
     // Log scale: $1 is 0, $10 million and more is 1. Unknown value is a middling one.
-    let value_at_risk = stakes.usd.map_or(0.4, |usd| (libm::log10(1.0 + usd) / 7.0).clamp(0.0, 1.0));
+    let value_at_risk =
+        stakes.usd.map_or(0.4, |usd| (libm::log10(1.0 + usd) / 7.0).clamp(0.0, 1.0));
     let asset_criticality = if stakes.is_watched { 1.0 } else { 0.2 };
     let irreversibility = if stakes.is_included { 1.0 } else { 0.5 };
     let regulatory = if stakes.is_regulated { 1.0 } else { 0.0 };

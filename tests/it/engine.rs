@@ -8,7 +8,6 @@ use txwarden::{
     runtime::{Driver, Fits},
 };
 
-
 /// One ethereum-etl transaction line.
 struct Line {
     n: u64,
@@ -98,7 +97,10 @@ fn feed(driver: &mut Driver, lines: &[String], first_offset: usize) -> Vec<Actio
 }
 
 fn alerts(actions: &[Action]) -> Vec<&Alert> {
-    actions.iter().filter_map(|a| if let Action::Alert(a) = a { Some(&**a) } else { None }).collect()
+    actions
+        .iter()
+        .filter_map(|a| if let Action::Alert(a) = a { Some(&**a) } else { None })
+        .collect()
 }
 
 fn json(actions: &[Action]) -> Vec<String> {

@@ -136,8 +136,11 @@ fn score_lane(budget_per_day: f64) -> (usize, usize) {
         let is_loud = i % 1_000 == 999;
         // Background surprises are exponential, as those of honest p-values are.
         let noise = -libm::log10((i as f64 * 0.618_033_988_749_895).fract().max(1e-12));
-        let votes =
-            [Vote { model_idx: 0, weight: 1.0, surprise: if is_loud { 9.0 } else { noise.min(2.0) } }];
+        let votes = [Vote {
+            model_idx: 0,
+            weight: 1.0,
+            surprise: if is_loud { 9.0 } else { noise.min(2.0) },
+        }];
         let account = AccountKey(i.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         match bench.triage.judge(0, account, &votes, 1.0, now) {
             Some(Ok(score)) => {

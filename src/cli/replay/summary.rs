@@ -12,14 +12,14 @@ pub(super) struct Summary {
     /// Parts of records that became at least one event.
     decoded: u64,
     transactions: u64,
-    skipped: BTreeMap<&'static str, u64>,
-    dead_letters: BTreeMap<&'static str, u64>,
+    skipped: BTreeMap<String, u64>,
+    dead_letters: BTreeMap<String, u64>,
     /// Distinct alerts.
     alerts: u64,
     /// Revisions of alerts beyond the first.
     revisions: u64,
-    alerts_by_detector: BTreeMap<&'static str, u64>,
-    alerts_by_severity: BTreeMap<&'static str, u64>,
+    alerts_by_detector: BTreeMap<String, u64>,
+    alerts_by_severity: BTreeMap<String, u64>,
     /// Ids of enabled rules that miss data, sorted.
     not_evaluable: Vec<&'static str>,
     seconds: f64,
