@@ -11,6 +11,16 @@ pub struct Stablecoin {
 }
 
 impl Stablecoin {
+    /// Returns every listed coin.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        LIST.iter()
+    }
+
+    /// Returns where it lives.
+    pub fn address(&self) -> Address {
+        Address::Evm(self.address)
+    }
+
     /// Returns the dollars that an amount stands for.
     pub fn usd(&self, amount: Amount) -> f64 {
         amount.units(self.decimals)
@@ -64,11 +74,8 @@ const fn coin(symbol: &'static str, decimals: u8, hex: &str) -> Stablecoin {
 }
 
 const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => panic!("addresses are written in lower-case hex"),
-    }
+    assert!(matches!(digit, b'0'..=b'9' | b'a'..=b'f'), "addresses are in lower-case hex");
+    if digit <= b'9' { digit - b'0' } else { digit - b'a' + 10 }
 }
 
 #[cfg(test)]

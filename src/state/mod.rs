@@ -117,6 +117,11 @@ impl State {
         self.memory.edges.n_payments(edges::Pair::new(from, to, None))
     }
 
+    /// Returns how often `from` has moved this token to `to` (saturating at 255; 0 = new pair).
+    pub fn n_transfers(&self, from: AccountKey, to: AccountKey, token: AccountKey) -> u32 {
+        self.memory.edges.n_payments(edges::Pair::new(from, to, Some(token)))
+    }
+
     /// Returns an account's recent outgoing moves, newest first, at most `DEGREE_MAX` of them.
     pub fn sent(&self, account: AccountKey) -> impl Iterator<Item = Move> + '_ {
         self.memory.graph.sent(account)

@@ -1,0 +1,207 @@
+//! `pass_through`: a young account forwards what it has just got.
+
+use super::{
+    Definition,
+    age::{self, UnknownAge},
+    finding, money, moves, parties,
+};
+use crate::{
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{AccountKey, Address, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
+    state::Move,
+};
+use serde::{Deserialize, Serialize};
+
+/// Parameters of [`PassThrough`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Least share of what came in that goes out again. S: 0.9 (bank rules: 0.8 in 48 hours).
+    pub share_min: f64,
+    /// Minutes within which both happen. S: 60.
+    pub minutes: u32,
+    /// Least amount that comes in, in dollars. D: 10,000.
+    pub usd_min: f64,
+    /// Days below which the account is young. S (FATF): 30.
+    pub young_days: u32,
+    /// What to do while its age is unknown. D: info.
+    pub unknown_age: UnknownAge,
+    /// A receiver with as many different payers collects deposits: the account is then one of an
+    /// exchange's deposit addresses. D: 200.
+    pub n_collector_payers: u32,
+    /// Quiet when either end carries one of these labels. D: exchange, bridge, defi, miner.
+    pub ignore_labels: Vec<LabelKind>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            share_min: 0.9,
+            minutes: 60,
+            usd_min: 10_000.0,
+            young_days: 30,
+            unknown_age: UnknownAge::Info,
+            n_collector_payers: 200,
+            ignore_labels: vec![
+                LabelKind::Exchange,
+                LabelKind::Bridge,
+                LabelKind::Defi,
+                LabelKind::Miner,
+            ],
+        }
+    }
+}
+
+/// The rule.
+pub struct PassThrough {
+    params: Params,
+}
+
+impl Definition for PassThrough {
+    type Params = Params;
+
+    const META: &'static RuleMeta = &RuleMeta {
+        id: "pass_through",
+        title: "Forwarded as soon as it came in",
+        description: "An account younger than 30 days receives at least $10,000 of the native \
+                      asset and sends at least 90 % of it on within an hour: a mule, or a hop of \
+                      a laundering chain. Fires on the payment that reaches 90 %; only info while \
+                      the account's age is unknown. Not for UTXO chains, where change outputs do \
+                      this all day.",
+        severity: Severity::Medium,
+        families: &[Family::Evm],
+        subject: "sender",
+        needs: &[Need::NativePrice],
+        false_positives: &[
+            "deposit addresses of an exchange whose collecting wallet has no label and few payers",
+            "somebody who moves to a new wallet in two steps",
+        ],
+        references: &[
+            "https://www.fatf-gafi.org/en/publications/Methodsandtrends/\
+             Virtual-assets-red-flag-indicators.html",
+            "https://github.com/IBM/AMLSim",
+        ],
+    };
+
+    fn new(params: Params) -> Self {
+        Self { params }
+    }
+
+    fn check(params: &Params) -> Result<(), String> {
+        if !(0.0..=1.0).contains(&params.share_min) {
+            return Err("share_min must lie between 0 and 1".to_owned());
+        }
+        if params.minutes == 0 { Err("minutes must be at least 1".to_owned()) } else { Ok(()) }
+    }
+}
+
+impl Rule for PassThrough {
+    fn meta(&self) -> &'static RuleMeta {
+        Self::META
+    }
+
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let Some((tx, body)) = parties::evm(scene) else { return };
+        let Some(to) = body.to.as_ref().filter(|_| !tx.is_failed() && !body.value.is_zero()) else {
+            return;
+        };
+        let (account, now) = (scene.state.key(&body.from), scene.event.time);
+        let Some(profile) = scene.state.profile(account) else { return };
+        let window_us = i64::from(self.params.minutes) * EventTime::MINUTE;
+        let is_recent = profile.last_in().is_some_and(|last| now.since(last) <= window_us);
+        let worth_ever = scene.usd_of_native(profile.total_in()).unwrap_or(0.0);
+        if !is_recent || worth_ever < self.params.usd_min || *to == body.from {
+            return;
+        }
+        let young_us = i64::from(self.params.young_days) * EventTime::DAY;
+        let age = age::of(scene, Some(profile), body.nonce, young_us);
+        let Some(severity) = age::severity(age, self.params.unknown_age, Self::META.severity)
+        else {
+            return;
+        };
+        let value = money::native_units(scene.chain, body.value);
+        let Some(flow) = self.flow(scene, account, value) else { return };
+        if self.is_collector(scene, to) || self.is_ignored(scene, &body.from, to) {
+            return;
+        }
+        let limit = self.params.share_min * 100.0;
+        out.push(Finding {
+            severity,
+            value: flow.share() * 100.0,
+            expected: Band::below(limit),
+            unit: "% forwarded".into(),
+            explanation: format!(
+                "{}, {}, got {} ({}) and sent {} % of it on within {}, the last part to {to}.",
+                body.from,
+                age::text(age, young_us),
+                money::units_text(flow.came_in, &scene.chain.native.symbol),
+                money::usd_text(flow.usd),
+                money::number_text(libm::round(flow.share() * 100.0)),
+                moves::span_text(flow.span_us),
+            ),
+            quiet_if: format!(
+                "less than {} % had been sent on within {}",
+                money::number_text(limit),
+                moves::span_text(window_us)
+            ),
+            refs: flow.refs,
+            ..finding(Self::META, Subject::Account(body.from.clone()))
+        });
+    }
+}
+
+/// What went through the account.
+struct Flow {
+    came_in: f64,
+    went_out: f64,
+    usd: f64,
+    span_us: i64,
+    refs: Vec<String>,
+}
+
+impl Flow {
+    fn share(&self) -> f64 {
+        // An account may send older money too: more than all is all.
+        (self.went_out / self.came_in).min(1.0)
+    }
+}
+
+impl PassThrough {
+    /// Returns the flow through the account when this payment makes it a pass-through.
+    fn flow(&self, scene: &Scene<'_>, account: AccountKey, value: f64) -> Option<Flow> {
+        let now = scene.event.time;
+        let since = now.plus(-i64::from(self.params.minutes) * EventTime::MINUTE);
+        let received: Vec<Move> =
+            moves::recent(scene.state.received(account), None, since).collect();
+        let came_in = moves::sum(&received);
+        let usd = scene.usd_of_native(came_in)?;
+        let first = received.iter().map(|m| m.time).min()?;
+        if usd < self.params.usd_min {
+            return None;
+        }
+        // What it sent before the money came was not this money.
+        let sent: Vec<Move> = moves::recent(scene.state.sent(account), None, first).collect();
+        let before = moves::sum(&sent);
+        let went_out = before + value;
+        let limit = self.params.share_min * came_in;
+        // Only the payment that reaches the share fires.
+        (before < limit && went_out >= limit).then(|| Flow {
+            came_in,
+            went_out,
+            usd,
+            span_us: now.since(first),
+            refs: moves::tx_refs(&received),
+        })
+    }
+
+    /// Returns whether the receiver collects from so many that it must be a service.
+    fn is_collector(&self, scene: &Scene<'_>, to: &Address) -> bool {
+        let profile = scene.state.profile(scene.state.key(to));
+        profile.is_some_and(|p| p.n_senders() >= self.params.n_collector_payers)
+    }
+
+    fn is_ignored(&self, scene: &Scene<'_>, from: &Address, to: &Address) -> bool {
+        let ignored = &self.params.ignore_labels;
+        parties::is_labelled(scene, from, ignored) || parties::is_labelled(scene, to, ignored)
+    }
+}
