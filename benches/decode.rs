@@ -1,3 +1,134 @@
-//! Benches of decode.
+//! How long one record takes to decode, from bytes to events, on one core.
+//!
+//! The records have the shape and size of real exports: ids and amounts from a fixed seed.
 
-fn main() {}
+#![allow(missing_docs)]
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256StarStar;
+use std::hint::black_box;
+use txwarden::{
+    decode::{Batch, Format, Limits, Settings, decode},
+    model::{Chain, Record},
+};
+
+/// Records that a bench cycles through: more than the branch predictor learns by heart.
+const N_RECORDS: usize = 256;
+/// Mean calldata of a mainnet transaction, in bytes.
+const CALLDATA_BYTES: usize = 200;
+
+fn hex(rng: &mut Xoshiro256StarStar, n_bytes: usize) -> String {
+    (0..n_bytes).map(|_| format!("{:02x}", rng.r#gen::<u8>())).collect()
+}
+
+/// Writes a transaction as ethereum-etl streams it, with the receipt's fields.
+fn ethereum_transaction(rng: &mut Xoshiro256StarStar, n_input: usize) -> String {
+    let (hash, block) = (hex(rng, 32), hex(rng, 32));
+    let (from, to, input) = (hex(rng, 20), hex(rng, 20), hex(rng, n_input));
+    let value = u128::from(rng.r#gen::<u64>()) * 1_000;
+    let (nonce, index) = (rng.r#gen::<u16>(), rng.gen_range(0..300));
+    format!(
+        "{{\"type\": \"transaction\", \"hash\": \"0x{hash}\", \"nonce\": {nonce}, \
+         \"transaction_index\": {index}, \"from_address\": \"0x{from}\", \
+         \"to_address\": \"0x{to}\", \"value\": {value}, \"gas\": 250000, \
+         \"gas_price\": 80869370967, \"input\": \"0x{input}\", \"block_timestamp\": 1683029999, \
+         \"block_number\": 17173049, \"block_hash\": \"0x{block}\", \
+         \"max_fee_per_gas\": 120869370967, \"max_priority_fee_per_gas\": 1500000000, \
+         \"transaction_type\": 2, \"receipt_cumulative_gas_used\": 9755040, \
+         \"receipt_gas_used\": 121632, \"receipt_contract_address\": null, \
+         \"receipt_root\": null, \"receipt_status\": 1, \
+         \"receipt_effective_gas_price\": 80869370967, \"item_id\": \"transaction_0x{hash}\", \
+         \"item_timestamp\": \"2023-05-02T12:19:59Z\", \"receipt_l1_fee\": null, \
+         \"receipt_l1_gas_used\": null, \"receipt_l1_gas_price\": null, \
+         \"receipt_l1_fee_scalar\": null}}"
+    )
+}
+
+/// Writes an ERC-20 `Transfer` log.
+fn ethereum_log(rng: &mut Xoshiro256StarStar) -> String {
+    let (tx, block, token, data) = (hex(rng, 32), hex(rng, 32), hex(rng, 20), hex(rng, 32));
+    let (from, to, zeros) = (hex(rng, 20), hex(rng, 20), "0".repeat(24));
+    format!(
+        "{{\"type\": \"log\", \"log_index\": 7, \"transaction_hash\": \"0x{tx}\", \
+         \"transaction_index\": 0, \"address\": \"0x{token}\", \"data\": \"0x{data}\", \
+         \"topics\": [\"0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef\", \
+         \"0x{zeros}{from}\", \"0x{zeros}{to}\"], \"block_number\": 17173049, \
+         \"block_timestamp\": 1683029999, \"block_hash\": \"0x{block}\", \
+         \"item_id\": \"log_0x{tx}_7\", \"item_timestamp\": \"2023-05-02T12:19:59Z\"}}"
+    )
+}
+
+/// Writes an enriched Bitcoin transaction of two inputs and two outputs.
+fn bitcoin_transaction(rng: &mut Xoshiro256StarStar) -> String {
+    let put = |rng: &mut _, i: usize| {
+        let (tx, script, key) = (hex(rng, 32), hex(rng, 107), hex(rng, 19));
+        format!(
+            "{{\"index\":{i},\"spent_transaction_hash\":\"{tx}\",\"spent_output_index\":{i},\
+             \"script_asm\":\"{script}\",\"script_hex\":\"{script}\",\"sequence\":4294967293,\
+             \"required_signatures\":null,\"type\":\"witness_v0_keyhash\",\
+             \"addresses\":[\"bc1q{key}\"],\"value\":500000}}"
+        )
+    };
+    let pay = |rng: &mut _, i: usize| {
+        let (script, key) = (hex(rng, 22), hex(rng, 19));
+        format!(
+            "{{\"index\":{i},\"script_asm\":\"0 {script}\",\"script_hex\":\"{script}\",\
+             \"required_signatures\":null,\"type\":\"witness_v0_keyhash\",\
+             \"addresses\":[\"bc1q{key}\"],\"value\":499000}}"
+        )
+    };
+    let (hash, block) = (hex(rng, 32), hex(rng, 32));
+    let (in0, in1, out0, out1) = (put(rng, 0), put(rng, 1), pay(rng, 0), pay(rng, 1));
+    format!(
+        "{{\"type\":\"transaction\",\"hash\":\"{hash}\",\"size\":370,\"virtual_size\":208,\
+         \"version\":2,\"lock_time\":0,\"block_number\":700000,\"block_hash\":\"{block}\",\
+         \"block_timestamp\":1631333672,\"is_coinbase\":false,\"index\":3,\
+         \"inputs\":[{in0},{in1}],\"outputs\":[{out0},{out1}],\"input_count\":2,\
+         \"output_count\":2,\"input_value\":1000000,\"output_value\":998000,\"fee\":2000,\
+         \"item_id\":\"transaction_{hash}\"}}"
+    )
+}
+
+fn bench(
+    c: &mut Criterion,
+    name: &str,
+    format: Format,
+    make: impl Fn(&mut Xoshiro256StarStar) -> String,
+) {
+    let mut rng = Xoshiro256StarStar::seed_from_u64(1);
+    let records: Vec<String> = (0..N_RECORDS).map(|_| make(&mut rng)).collect();
+    let chain = if format == Format::BitcoinEtl { Chain::BITCOIN } else { Chain::ETHEREUM };
+    let chain = Chain::parse(chain).unwrap_or_else(|e| unreachable!("{e}"));
+    let settings = Settings { format, chain, is_batch_allowed: true, limits: Limits::default() };
+    let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));
+    let n_bytes = records.iter().map(String::len).sum::<usize>() / N_RECORDS;
+    // One element an iteration: the time shown is nanoseconds an event.
+    group.throughput(Throughput::Bytes(n_bytes as u64));
+    let mut batch = Batch::default();
+    let mut next = (0..N_RECORDS).cycle();
+    group.bench_function(name, |b| {
+        b.iter_batched(
+            || &records[next.next().unwrap_or_default()],
+            |text| {
+                let record = Record { value: Some(text.as_bytes()), ..Record::default() };
+                decode(&settings, black_box(&record), &mut batch);
+                assert!(batch.parts[0].verdict.is_ok());
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+}
+
+fn all(c: &mut Criterion) {
+    use Format::{BitcoinEtl, EthereumEtl};
+    bench(c, "transaction", EthereumEtl, |rng| ethereum_transaction(rng, CALLDATA_BYTES));
+    bench(c, "transfer", EthereumEtl, |rng| ethereum_transaction(rng, 0));
+    bench(c, "calldata_128k", EthereumEtl, |rng| ethereum_transaction(rng, 128 << 10));
+    bench(c, "log", EthereumEtl, ethereum_log);
+    bench(c, "transaction", BitcoinEtl, bitcoin_transaction);
+}
+
+criterion_group!(benches, all);
+criterion_main!(benches);

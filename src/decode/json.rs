@@ -334,3 +334,6 @@ impl<'a, 's> Scanner<'a, 's> {
         Flaw { reason, what, at: self.pos }
     }
 }
+
+#[cfg(test)]
+mod tests;

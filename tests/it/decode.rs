@@ -1,10 +1,16 @@
 //! Records that are wrong, odd or hostile: each ends with the verdict that its case states.
 
 use crate::data;
-use std::fs;
-use txwarden::decode::{
-    Format, base64,
-    inspect::{Inspector, Verdict},
+use proptest::{collection::vec, prelude::*};
+use serde::Deserialize;
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::Path};
+use txwarden::{
+    decode::{
+        Batch, DETAIL_BYTES_MAX, Format, Limits, Refusal, Settings, base64, decode,
+        inspect::{Inspection, Inspector, Verdict},
+    },
+    model::{Chain, Record},
 };
 
 /// Writes out what the two cases that only describe their payload mean.
@@ -49,4 +55,182 @@ fn adversarial_cases_end_as_they_should() {
         n_judged += 1;
     }
     assert_eq!((n_judged, n_expanded), (36, 2));
+}
+
+/// One line of `fixtures/decode/<format>/*.jsonl`: a payload, or an edit of a valid one by name.
+///
+/// Payloads are written with `'` for `"`, so that JSON inside JSON stays readable.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Fixture {
+    name: String,
+    payload: Option<String>,
+    payload_b64: Option<()>,
+    of: Option<String>,
+    replace: String,
+    with: String,
+    /// Judge every proper prefix of the payload instead of the whole.
+    cut_each: bool,
+    kafka_ms: Option<i64>,
+    verdict: String,
+    reason: Option<String>,
+    /// Kinds of the events, in order.
+    events: Option<Vec<String>>,
+    flags: Option<Vec<String>>,
+    /// What the first event must contain.
+    expect: Option<Value>,
+    same_id_as: Option<String>,
+}
+
+/// Returns the payload of a fixture: its own, or that of the named one after the edit.
+fn payload(fixture: &Fixture, valid: &BTreeMap<String, Fixture>) -> Option<String> {
+    let Some(of) = &fixture.of else { return Some(fixture.payload.as_ref()?.replace('\'', "\"")) };
+    let base = valid[of].payload.as_ref().unwrap();
+    if fixture.cut_each {
+        return Some(base.replace('\'', "\""));
+    }
+    assert!(base.contains(&fixture.replace), "{}: nothing to replace", fixture.name);
+    Some(base.replacen(&fixture.replace, &fixture.with, 1).replace('\'', "\""))
+}
+
+fn inspect(format: Format, payload: Option<&str>, kafka_ms: Option<i64>) -> Inspection {
+    let record = Record { value: payload.map(str::as_bytes), kafka_ms, ..Record::default() };
+    Inspector::default().record(format, &record).unwrap()
+}
+
+/// Asserts that `part` is contained in `whole`, field by field.
+fn assert_contains(name: &str, whole: &Value, part: &Value) {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().for_each(|(key, value)| assert_contains(name, &whole[key], value));
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            assert_eq!(whole.len(), part.len(), "{name}");
+            whole.iter().zip(part).for_each(|(w, p)| assert_contains(name, w, p));
+        }
+        _ => assert_eq!(whole, part, "{name}"),
+    }
+}
+
+fn check(format: Format, fixture: &Fixture, valid: &BTreeMap<String, Fixture>) {
+    let name = &fixture.name;
+    let payload = payload(fixture, valid);
+    if fixture.cut_each {
+        let whole = payload.unwrap();
+        for cut in 1..whole.len() {
+            let inspection = inspect(format, Some(&whole[..cut]), None);
+            assert_eq!(inspection.verdict, Verdict::Reject, "{name} cut at {cut}");
+            assert_eq!(inspection.reason, fixture.reason.as_deref(), "{name} cut at {cut}");
+        }
+        return;
+    }
+    let inspection = inspect(format, payload.as_deref(), fixture.kafka_ms);
+    let json = serde_json::to_value(&inspection).unwrap();
+    let detail = &inspection.detail;
+    assert_eq!(json["verdict"], *fixture.verdict, "{name}: {detail:?}");
+    assert_eq!(inspection.reason, fixture.reason.as_deref(), "{name}: {detail:?}");
+    let events = json["events"].as_array().unwrap();
+    if let Some(kinds) = &fixture.events {
+        let decoded: Vec<_> = events.iter().map(|e| e["kind"].as_str().unwrap()).collect();
+        assert_eq!(&decoded, kinds, "{name}");
+    }
+    if fixture.verdict == "accept" {
+        assert!(!events.is_empty(), "{name}: accepted without events");
+        let flags = fixture.flags.clone().unwrap_or_default();
+        assert_eq!(json["flags"], Value::from(flags), "{name}");
+    }
+    if let Some(expect) = &fixture.expect {
+        assert_contains(name, &events[0], expect);
+    }
+    if let Some(twin) = &fixture.same_id_as {
+        let payload = self::payload(&valid[twin], valid);
+        let twin = inspect(format, payload.as_deref(), None);
+        assert_eq!(inspection.events[0].event_id, twin.events[0].event_id, "{name}");
+    }
+}
+
+#[test]
+fn fixtures_end_as_they_state() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode");
+    for format in Format::ALL {
+        let read = |file: &str| -> Vec<Fixture> {
+            let text = fs::read_to_string(root.join(format.as_str()).join(file)).unwrap();
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let valid: BTreeMap<_, _> =
+            read("valid.jsonl").into_iter().map(|f| (f.name.clone(), f)).collect();
+        for file in ["valid.jsonl", "hostile.jsonl", "truncated.jsonl"] {
+            let fixtures = read(file);
+            assert!(!fixtures.is_empty());
+            fixtures.iter().for_each(|fixture| check(format, fixture, &valid));
+        }
+    }
+}
+
+#[test]
+fn sizes_are_judged_before_anything_else() {
+    let long = "x".repeat(20_000);
+    let headers = [("name", long.as_bytes())];
+    let many = vec![("a", &b"b"[..]); 65];
+    let record = Record { value: Some(b"\xff"), ..Record::default() };
+    let reason = |record: Record<'_>| {
+        Inspector::default().record(Format::EthereumEtl, &record).unwrap().reason
+    };
+    assert_eq!(reason(record), Some("not_utf8"));
+    assert_eq!(reason(Record { key: Some(long.as_bytes()), ..record }), Some("too_large"));
+    assert_eq!(reason(Record { headers: &headers, ..record }), Some("too_large"));
+    assert_eq!(reason(Record { headers: &many, ..record }), Some("too_large"));
+    let huge = vec![b' '; (16 << 20) + 1];
+    assert_eq!(reason(Record { value: Some(&huge), ..record }), Some("too_large"));
+    assert_eq!(reason(Record { value: Some(b""), ..record }), Some("empty_value"));
+    assert_eq!(reason(Record { value: None, ..record }), Some("tombstone"));
+}
+
+proptest! {
+    /// Whatever the bytes: every record has a part, and every event belongs to exactly one.
+    #[test]
+    fn any_bytes_end_in_one_verdict_a_part(
+        noise in vec(any::<u8>(), 0..64),
+        edits in vec((0..1_000usize, any::<u8>()), 0..6),
+        pick in 0..64usize,
+    ) {
+        for format in Format::ALL {
+            let file = format!("fixtures/decode/{}/valid.jsonl", format.as_str());
+            let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+            let line = text.lines().cycle().nth(pick).unwrap();
+            let fixture: Fixture = serde_json::from_str(line).unwrap();
+            let mut bytes = fixture.payload.unwrap_or_default().replace('\'', "\"").into_bytes();
+            for (position, byte) in &edits {
+                let at = position * bytes.len() / 1_000;
+                if let Some(old) = bytes.get_mut(at) {
+                    *old = *byte;
+                }
+            }
+            let chain = Chain::parse(format.default_chain()).unwrap();
+            let limits = Limits::default();
+            let settings = Settings { format, chain, is_batch_allowed: true, limits };
+            let mut batch = Batch::default();
+            for value in [&bytes, &noise] {
+                let record = Record { value: Some(value), ..Record::default() };
+                decode(&settings, &record, &mut batch);
+                prop_assert!(!batch.parts.is_empty());
+                let mut n_owned = 0;
+                for (i, part) in batch.parts.iter().enumerate() {
+                    prop_assert_eq!(part.index as usize, i);
+                    match &part.verdict {
+                        Ok(range) => {
+                            prop_assert!(range.start == n_owned && !range.is_empty());
+                            n_owned = range.end;
+                        }
+                        Err(Refusal::DeadLetter { detail, .. }) => {
+                            prop_assert!(detail.len() <= DETAIL_BYTES_MAX);
+                            prop_assert!(detail.bytes().all(|b| (b' '..=b'~').contains(&b)));
+                        }
+                        Err(Refusal::Skip(_)) => {}
+                    }
+                }
+                prop_assert_eq!(n_owned, batch.events.len());
+            }
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, io::Read, path::Path};
 use txwarden::{
     decode::{self, Batch, Format, Limits, Refusal, Settings, SkipReason},
     model::{
-        Amount, Approval, BlockStep, Body, Chain, Event, EvmTx, OutcomeStatus, Record, ScriptType,
-        Transfer, Tx, UtxoTx,
+        Amount, Approval, BlockStep, Body, Chain, Event, EventId, EvmTx, OutcomeStatus, Record,
+        ScriptType, Transfer, Tx, UtxoTx,
     },
 };
 
@@ -60,6 +60,11 @@ impl Decoded {
             Body::Transfer(transfer) => Some(&**transfer),
             _ => None,
         })
+    }
+
+    fn transfer_ids(&self, chain: &str) -> BTreeSet<EventId> {
+        let transfers = self.events.iter().filter(|e| matches!(e.body, Body::Transfer(_)));
+        transfers.map(|e| e.id(chain)).collect()
     }
 
     fn approvals(&self) -> impl Iterator<Item = &Approval> {
@@ -205,15 +210,12 @@ fn check_stream_transfers(rows: &Decoded, logs: &Decoded) {
     let big = rows.transfers().filter(|t| amount(t) >= Amount::from_u128(1 << 64)).count();
     assert_eq!(big, 75);
     // A row and the log with the same index are one fact.
-    let ids = |decoded: &Decoded| -> BTreeSet<_> {
-        let transfers = decoded.events.iter().filter(|e| matches!(e.body, Body::Transfer(_)));
-        transfers.map(|e| e.id(Chain::ETHEREUM).0).collect()
-    };
-    let of_rows = ids(rows);
+    let of_rows = rows.transfer_ids(Chain::ETHEREUM);
     assert_eq!(of_rows.len(), 291);
     // The exporter has no row for the one ERC-1155 transfer.
-    assert_eq!(ids(logs).len(), 292);
-    assert!(of_rows.is_subset(&ids(logs)));
+    let of_logs = logs.transfer_ids(Chain::ETHEREUM);
+    assert_eq!(of_logs.len(), 292);
+    assert!(of_rows.is_subset(&of_logs));
 }
 
 #[test]
@@ -394,12 +396,9 @@ fn devchain_topics_as_the_exporter_wrote_them() {
     assert!(blocks.blocks().count() >= 1_153);
     assert!(blocks.blocks().all(|b| b.parent.is_some()));
     // Each row of the exporter is one of the transfers that its log topic shows.
-    let ids = |decoded: &Decoded| -> BTreeSet<_> {
-        let transfers = decoded.events.iter().filter(|e| matches!(e.body, Body::Transfer(_)));
-        transfers.map(|e| e.id("eip155:20261").0).collect()
-    };
     let (rows, logs) = (read_topic("token_transfers").unwrap(), read_topic("logs").unwrap());
     assert!(rows.transfers().count() > 100);
     assert!(logs.approvals().count() > 0);
+    let ids = |all: &Decoded| all.transfer_ids("eip155:20261");
     assert!(ids(&rows).is_subset(&ids(&logs)));
 }
