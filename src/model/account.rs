@@ -1,12 +1,12 @@
 //! Accounts: addresses as they are shown, and the keyed 64-bit hash under which state keeps them.
 
 use super::id::Hash32;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip::SipHasher13;
 use std::{fmt, hash::Hasher};
 
-/// An address of any chain, in its one canonical form.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// An address of any chain, in its one canonical form; in JSON the text that is shown.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Address {
     /// A 20-byte EVM address; shown as `0x` and lower-case hex.
     Evm([u8; 20]),
@@ -46,6 +46,48 @@ impl fmt::Debug for Address {
     }
 }
 
+/// What binary encodings hold: the variant and its bytes.
+#[derive(Serialize, Deserialize)]
+enum Packed {
+    Evm([u8; 20]),
+    Text(Box<str>),
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        if s.is_human_readable() {
+            return s.collect_str(self);
+        }
+        match self {
+            Self::Evm(bytes) => Packed::Evm(*bytes).serialize(s),
+            Self::Text(text) => Packed::Text(text.clone()).serialize(s),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        if !d.is_human_readable() {
+            return Ok(match Packed::deserialize(d)? {
+                Packed::Evm(bytes) => Self::Evm(bytes),
+                Packed::Text(text) => Self::Text(text),
+            });
+        }
+        let text = String::deserialize(d)?;
+        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
+        let Some(digits) = digits else { return Ok(Self::Text(text.into())) };
+        let mut bytes = [0; 20];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let nibble = |c: u8| char::from(c).to_digit(16).map(|v| v as u8);
+            *byte = match (nibble(pair[0]), nibble(pair[1])) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => return Err(serde::de::Error::custom("expected 0x and 40 hex digits")),
+            };
+        }
+        Ok(Self::Evm(bytes))
+    }
+}
+
 /// The key of an account inside one engine: a keyed hash of its address.
 ///
 /// Two of a million accounts share a key with probability 3e-8; the hash is keyed by the
@@ -81,5 +123,23 @@ impl AccountHasher {
             hasher.write_u8(0xff);
         }
         hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_survive_both_encodings() {
+        for (address, text) in [
+            (Address::Evm([0xab; 20]), format!("\"0x{}\"", "ab".repeat(20))),
+            (Address::Text("bc1qx".into()), "\"bc1qx\"".to_owned()),
+        ] {
+            assert_eq!(serde_json::to_string(&address).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Address>(&text).unwrap(), address);
+            let bytes = postcard::to_stdvec(&address).unwrap();
+            assert_eq!(postcard::from_bytes::<Address>(&bytes).unwrap(), address);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     account::Address,
     amount::Amount,
-    id::{BlockHash, EventId, TxId},
+    id::{BlockHash, EventId, TxId, to_hex},
     time::EventTime,
 };
 use serde::{Deserialize, Serialize};
@@ -110,9 +110,18 @@ pub struct EvmTx {
 pub struct Calldata {
     pub n_bytes: u32,
     /// The first four bytes, when there are four.
+    #[serde(serialize_with = "as_hex")]
     pub selector: Option<[u8; 4]>,
     /// A 64-bit digest of the whole (SipHash-1-3, zero key); 0 when empty.
     pub digest: u64,
+}
+
+/// Writes bytes as hex with `0x`.
+fn as_hex<S: serde::Serializer, const N: usize>(
+    bytes: &Option<[u8; N]>,
+    s: S,
+) -> Result<S::Ok, S::Error> {
+    bytes.map(|b| format!("0x{}", to_hex(&b))).serialize(s)
 }
 
 /// A UTXO transaction.
@@ -276,6 +285,7 @@ pub struct Log {
     pub tx: TxId,
     pub log_index: u32,
     pub address: Address,
+    #[serde(serialize_with = "as_hex")]
     pub topic0: Option<[u8; 32]>,
     pub n_topics: u8,
     pub n_data_bytes: u32,
