@@ -69,19 +69,20 @@ impl Broker {
         }
     }
 
-    /// Writes values to partition 0, in order.
-    pub fn produce<V: AsRef<[u8]>>(&self, topic: &str, values: impl IntoIterator<Item = V>) {
+    /// Writes values with their timestamps to partition 0, in order.
+    pub fn produce(&self, topic: &str, values: &[(String, i64)]) {
         let producer: BaseProducer = self
             .config()
             .set("linger.ms", "20")
             .set("enable.idempotence", "true")
             .create()
             .unwrap();
-        for value in values {
+        for (value, ms) in values {
             let mut record = BaseRecord::<[u8], [u8]>::to(topic)
                 .partition(0)
                 .key(b"original key")
-                .payload(value.as_ref());
+                .timestamp(*ms)
+                .payload(value.as_bytes());
             while let Err((_, back)) = producer.send(record) {
                 record = back;
                 producer.poll(Duration::from_millis(1));
@@ -237,7 +238,7 @@ fn properties(dir: &Path, port: u16, controller_port: u16) -> String {
          listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}\n\
          advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
          controller.listener.names=CONTROLLER\ninter.broker.listener.name=PLAINTEXT\n\
-         log.dirs={}\nauto.create.topics.enable=false\n\
+         log.dirs={}\nauto.create.topics.enable=false\nlog.retention.ms=-1\n\
          offsets.topic.replication.factor=1\noffsets.topic.num.partitions=3\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
          transaction.state.log.num.partitions=3\nshare.coordinator.state.topic.replication.factor=1\n\

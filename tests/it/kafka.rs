@@ -38,7 +38,7 @@ fn alerts_are_those_of_the_pure_fold() {
     let expected = job.fold(&lines);
     assert!(expected.len() > 10, "only {} alerts", expected.len());
     let written = job.alerts();
-    assert_eq!(bodies(&written), bodies(&expected));
+    assert_same(&written, &expected);
     assert_contiguous(&written);
     let message = &job.broker.read_committed(&job.params.outputs.alerts)[0];
     let alert: Alert = serde_json::from_slice(message.payload().unwrap()).unwrap();
@@ -67,7 +67,7 @@ fn stops_and_restarts_leave_no_trace() {
     }
     let written = job.alerts();
     assert!(written.len() > 10, "only {} alerts", written.len());
-    assert_eq!(bodies(&written), bodies(&job.fold(&lines)));
+    assert_same(&written, &job.fold(&lines));
     assert_contiguous(&written);
 }
 
@@ -98,7 +98,7 @@ fn an_abandoned_transaction_is_invisible() {
     assert!(victim.commit_transaction(Duration::from_secs(10)).is_err(), "it was fenced");
     let written = job.alerts();
     assert!(!written.is_empty());
-    assert_eq!(bodies(&written), bodies(&job.fold(&lines)));
+    assert_same(&written, &job.fold(&lines));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn two_instances_share_partitions_and_one_failing_over_repeats_nothing() {
     second.stop().unwrap();
     let written = job.alerts();
     assert!(written.len() > 10, "only {} alerts", written.len());
-    assert_eq!(bodies(&written), bodies(&job.fold(&lines)));
+    assert_same(&written, &job.fold(&lines));
     assert_contiguous(&written);
 }
 
@@ -129,7 +129,7 @@ fn what_cannot_be_decoded_is_dead_lettered_with_its_coordinates() {
     let test = "what_cannot_be_decoded_is_dead_lettered_with_its_coordinates";
     let Some(job) = Job::new(test) else { return };
     let mut lines = lines();
-    lines.insert(5, "{\"no\": json".to_owned());
+    lines.insert(5, ("{\"no\": json".to_owned(), lines[5].1));
     job.broker.produce(&job.input, &lines);
     let running = job.start();
     running.await_records(lines.len());
@@ -142,7 +142,7 @@ fn what_cannot_be_decoded_is_dead_lettered_with_its_coordinates() {
     assert_eq!(header(&letters[0], "dlq-offset").as_deref(), Some("5"));
     assert_eq!(header(&letters[0], "dlq-reason").as_deref(), Some("bad_json"));
     lines.remove(5);
-    assert_eq!(bodies(&job.alerts()), bodies(&job.fold(&lines)));
+    assert_same(&job.alerts(), &job.fold(&lines));
 }
 
 #[test]
@@ -150,7 +150,8 @@ fn a_flood_of_format_errors_commits_and_pauses() {
     let Some(job) = Job::new("a_flood_of_format_errors_commits_and_pauses") else { return };
     let mut job = job;
     job.params.batch.records_max = 50;
-    job.broker.produce(&job.input, (0..1_000).map(|i| format!("not json {i}")));
+    job.broker
+        .produce(&job.input, &(0..1_000).map(|i| (format!("not json {i}"), i)).collect::<Vec<_>>());
     let running = job.start();
     running.await_phase(Phase::Paused);
     running.stop().unwrap();
@@ -169,7 +170,7 @@ fn a_flood_of_format_errors_commits_and_pauses() {
 fn a_first_start_without_start_is_refused() {
     let Some(mut job) = Job::new("a_first_start_without_start_is_refused") else { return };
     job.params.kafka.start = None;
-    job.broker.produce(&job.input, ["{}"]);
+    job.broker.produce(&job.input, &[("{}".to_owned(), 0)]);
     let refused = job.start().stop_when_done().unwrap_err();
     assert_eq!(refused.code(), "refused");
     assert!(refused.to_string().contains("the first start of a group needs start:"), "{refused}");
@@ -254,28 +255,30 @@ impl Job {
     }
 
     /// Folds lines without Kafka.
-    fn fold(&self, lines: &[String]) -> Vec<Alert> {
+    fn fold(&self, lines: &[(String, i64)]) -> Vec<Alert> {
         let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
         let (mut actions, settings) = (Vec::new(), &self.inputs[0].settings);
-        for (offset, line) in lines.iter().enumerate() {
+        for (offset, (line, ms)) in lines.iter().enumerate() {
             let record = Record {
                 topic: "t",
                 offset: offset as i64,
+                kafka_ms: Some(*ms),
                 value: Some(line.as_bytes()),
                 ..Record::default()
             };
             driver.feed(settings, record, &mut actions);
         }
         let alert = |action| match action {
-            Action::Alert(alert) => Some(*alert),
+            // Through text, as the written ones: serde_json may read a float one bit off.
+            Action::Alert(alert) => Some(parse(&serde_json::to_vec(&alert).unwrap())),
             _ => None,
         };
         actions.into_iter().filter_map(alert).collect()
     }
 
     fn alerts(&self) -> Vec<Alert> {
-        let parse = |m: &OwnedMessage| serde_json::from_slice(m.payload().unwrap()).unwrap();
-        self.broker.read_committed(&self.params.outputs.alerts).iter().map(parse).collect()
+        let alert = |m: &OwnedMessage| parse(m.payload().unwrap());
+        self.broker.read_committed(&self.params.outputs.alerts).iter().map(alert).collect()
     }
 
     fn await_committed(&self, n_records: usize) {
@@ -372,8 +375,12 @@ impl Observer for Watch {
 
 fn setup() -> Setup {
     let mut params = EngineParams::default();
-    // An information by default: here it has to raise alerts.
-    let loud = Member { severity: Some(Severity::High), ..Member::default() };
+    // An information about 100 ETH by default: here it has to raise alerts, and many.
+    let loud = Member {
+        severity: Some(Severity::High),
+        params: serde_json::from_str(r#"{"units_min": {"ETH": 2.0}}"#).unwrap(),
+        ..Member::default()
+    };
     params.detect.rules = BTreeMap::from([("large_native".to_owned(), loud)]);
     Setup {
         chain: Chain::parse(Chain::ETHEREUM).unwrap(),
@@ -384,14 +391,25 @@ fn setup() -> Setup {
     }
 }
 
-fn lines() -> Vec<String> {
+/// Exporter lines with their Kafka time, which is the event time of pending transactions.
+fn lines() -> Vec<(String, i64)> {
     let evm = Evm { n_blocks: 200, ..Evm::default() };
     let (lines, _) = Scenario::new(7).evm(evm).generate();
-    lines.into_iter().map(|line| line.json).collect()
+    lines.into_iter().map(|line| (line.json, line.event_time.millis())).collect()
 }
 
-fn bodies(alerts: &[Alert]) -> Vec<String> {
-    alerts.iter().map(|alert| alert.canonical_body().unwrap()).collect()
+fn parse(body: &[u8]) -> Alert {
+    serde_json::from_slice(body).unwrap()
+}
+
+/// Compares canonical bodies, and shows the first pair that differs.
+fn assert_same(written: &[Alert], expected: &[Alert]) {
+    let body = |alert: &Alert| alert.canonical_body().unwrap();
+    let differs = written.iter().zip(expected).position(|(a, b)| body(a) != body(b));
+    if let Some(i) = differs {
+        panic!("alert {i}:\n{}\n{}", body(&written[i]), body(&expected[i]));
+    }
+    assert_eq!(written.len(), expected.len());
 }
 
 fn assert_contiguous(alerts: &[Alert]) {
