@@ -105,8 +105,9 @@ impl Tail {
         if mean <= 1e-12 || spread <= 1e-12 {
             return None;
         }
-        // A shape beyond ±½ is sampling noise at this size and would make the tail absurd.
-        let shape = (2.0 - mean / spread).clamp(-0.5, 0.5);
+        // Above ½ is sampling noise at this size. Below 0 the tail would end just beyond the largest
+        // sample, and everything further out would be called impossible: exponential at the least.
+        let shape = (2.0 - mean / spread).clamp(0.0, 0.5);
         Some(Self { threshold, scale: mean * (1.0 - shape), shape })
     }
 
@@ -115,8 +116,7 @@ impl Tail {
         let p = if self.shape.abs() < 1e-9 {
             libm::exp(-z)
         } else {
-            let base = 1.0 + self.shape * z;
-            if base <= 0.0 { 0.0 } else { libm::pow(base, -1.0 / self.shape) }
+            libm::pow(1.0 + self.shape * z, -1.0 / self.shape)
         };
         // 1e-9 of the tail: beyond that the model, not the data, would be speaking.
         p.clamp(1e-9, 1.0)

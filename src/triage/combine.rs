@@ -1,6 +1,6 @@
 //! The score lane's opinion: weighted surprises to one calibrated p-value, additive by vote.
 
-use super::{Params, budget::Budget, calibrate::Calibrator};
+use super::{Params, calibrate::Calibrator};
 use crate::model::{AccountKey, EventTime, Severity};
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +58,23 @@ impl Combiner {
         if weight_total > 0.0 { sum / weight_total } else { 0.0 }
     }
 
-    /// Returns the p-value of a combined surprise in its stratum, `None` in warm-up.
-    pub(super) fn p_value(&self, params: &Params, stratum: usize, surprise: f64) -> Option<f64> {
+    /// Returns the p-value of votes in their stratum, `None` in warm-up.
+    ///
+    /// The trailing rank alone would call the top of any dull stretch impossible; so p is never
+    /// below what the votes themselves claim together, were they independent.
+    pub(super) fn p_value(
+        &self,
+        params: &Params,
+        stratum: usize,
+        votes: &[Vote],
+        surprise: f64,
+    ) -> Option<f64> {
         let calibrator = &self.strata[stratum % STRATA_MAX];
-        (calibrator.n_seen() >= params.warm_up).then(|| calibrator.p_value(surprise))
+        if calibrator.n_seen() < params.warm_up {
+            return None;
+        }
+        let claimed: f64 = votes.iter().map(|v| v.weight * v.surprise.min(VOTE_CAP)).sum();
+        Some(calibrator.p_value(surprise).max(libm::exp10(-claimed)))
     }
 
     /// Learns a combined surprise: at most one sample per account and hour.
@@ -79,16 +92,6 @@ impl Combiner {
             self.strata[stratum % STRATA_MAX].learn(surprise);
         }
     }
-}
-
-/// Decides whether a combined surprise is worth an alert, given floor and budget.
-pub(super) fn is_over_threshold(
-    params: &Params,
-    budget: &Budget,
-    surprise: f64,
-    p_value: f64,
-) -> bool {
-    surprise >= params.surprise_min && p_value <= budget.p_threshold(params)
 }
 
 /// Splits a combined surprise into the votes' shares, greatest first.

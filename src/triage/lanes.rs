@@ -121,8 +121,8 @@ impl Triage {
         now: EventTime,
     ) -> Option<Result<ScoreCase, Suppression>> {
         let surprise = Combiner::surprise(votes, weight_total);
-        let p_value = self.combiner.p_value(&self.params, stratum, surprise)?;
-        if !combine::is_over_threshold(&self.params, &self.budget, surprise, p_value) {
+        let p_value = self.combiner.p_value(&self.params, stratum, votes, surprise)?;
+        if p_value > self.budget.p_threshold(&self.params) {
             return None;
         }
         let severity = combine::severity(p_value);

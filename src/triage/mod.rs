@@ -27,8 +27,6 @@ pub struct Params {
     pub burst_share: f64,
     /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
     pub p_max: f64,
-    /// The least combined surprise (weighted mean of −log10 p) that can raise an alert.
-    pub surprise_min: f64,
     /// Scored transactions per stratum before the score lane speaks.
     pub warm_up: u64,
     /// Repeats about one subject in one lane within this time are suppressed or revised.
@@ -50,8 +48,6 @@ impl Default for Params {
             burst_share: 0.25,
             // Five in ten thousand: below the demo's goal of two alerts per thousand, rules included.
             p_max: 5e-4,
-            // A tenth, on average over all models: a trailing rank alone always has a top.
-            surprise_min: 1.0,
             warm_up: 1_000,
             cool_down_ms: 24 * 3_600_000,
             severity_min: Severity::Low,
