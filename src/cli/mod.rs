@@ -1,6 +1,8 @@
 //! Subcommands: one file each, listed here.
 
 mod decode;
+#[cfg(feature = "kafka")]
+mod demo;
 mod error;
 mod input;
 mod output;
@@ -22,6 +24,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch simulated chains with planted incidents: no broker, no configuration
+    #[cfg(feature = "kafka")]
+    Demo(demo::Args),
     /// Feed files through the detector and write the alerts
     Replay(replay::Args),
     /// Show what the decoder makes of each record
@@ -58,6 +63,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
+        #[cfg(feature = "kafka")]
+        Command::Demo(args) => demo::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),

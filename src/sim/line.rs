@@ -16,6 +16,8 @@ pub struct Line {
     pub n_transactions: u32,
     /// Index into [`Truth::incidents`] when the record is part of a planted incident.
     pub incident: Option<usize>,
+    /// Seen in the memory pool only: the record has no block and so no time of its own.
+    pub is_pending: bool,
 }
 
 /// Returns the topic that the simulator proposes for a family.

@@ -87,6 +87,7 @@ impl Chain {
             let tx = self.mine(draft, base_fee, rng);
             if is_pending {
                 out.push(json::transaction(&tx, None), secs, 1, tx.draft.incident, Some(&tx.hash));
+                out.mark_pending();
             } else {
                 txs.push(tx);
             }
@@ -119,8 +120,9 @@ impl Chain {
         }
         for old in orphaned {
             out.truth.incidents[incident].subjects.push(hex(&old.hash));
-            let parent = self.parent;
-            self.append(Block { hash: rng.bytes(), parent, incident: Some(incident), ..old }, out);
+            let (hash, parent) = (rng.bytes(), self.parent);
+            out.truth.incidents[incident].subjects.push(hex(&hash));
+            self.append(Block { hash, parent, incident: Some(incident), ..old }, out);
         }
     }
 
@@ -195,6 +197,14 @@ impl Out<'_> {
             json,
             n_transactions,
             incident,
+            is_pending: false,
         });
+    }
+
+    /// Marks the last record as one without a block.
+    fn mark_pending(&mut self) {
+        if let Some(line) = self.lines.back_mut() {
+            line.is_pending = true;
+        }
     }
 }

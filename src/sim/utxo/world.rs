@@ -111,7 +111,9 @@ impl World {
         for task in due.into_values().flatten() {
             match task {
                 Task::Send(draft) if draft.is_pending => {
-                    let line = record(json::transaction(&draft, None), secs, 1, draft.incident);
+                    let json = json::transaction(&draft, None);
+                    let line = record(json, secs, 1, draft.incident);
+                    let line = Line { is_pending: true, ..line };
                     push(lines, truth, line, Some(&draft.id));
                 }
                 Task::Send(draft) => txs.push(*draft),
@@ -156,6 +158,7 @@ impl World {
             // Another miner found it: another coinbase, the same payments.
             old.txs[0].id = self.rng.bytes();
             let hash = self.block_hash();
+            truth.incidents[incident].subjects.push(hex(&hash));
             self.append(Block { hash, incident: Some(incident), ..old }, lines, truth);
         }
     }
@@ -185,7 +188,8 @@ impl World {
 fn record(json: String, secs: i64, n_transactions: u32, incident: Option<usize>) -> Line {
     let event_time = EventTime::from_secs(secs);
     let family = Family::Utxo;
-    Line { family, topic: topic(family), event_time, json, n_transactions, incident }
+    let topic = topic(family);
+    Line { family, topic, event_time, json, n_transactions, incident, is_pending: false }
 }
 
 fn push(lines: &mut VecDeque<Line>, truth: &mut Truth, line: Line, tx: Option<&[u8; 32]>) {

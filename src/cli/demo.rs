@@ -1,0 +1,237 @@
+//! `demo`: simulated chains through an in-process broker and the pipeline of `run`, with a score.
+
+mod board;
+mod feed;
+mod progress;
+mod watch;
+
+use super::{CliError, output};
+use crate::{
+    decode::{Format, Limits, Settings},
+    engine,
+    model::{Chain, Family, Reference},
+    runtime::{self, InputParams, InputSetup},
+    sim::{Evm, Scenario, Truth, Utxo, topic},
+    source::{
+        kafka::{self, Start},
+        mock::MockBroker,
+    },
+};
+use board::Board;
+use progress::Progress;
+use serde::Serialize;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Command line of `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Seeds the simulated chains: the same seed gives the same records
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    seed: u64,
+    /// Where the summary goes as one JSON object
+    #[arg(long, value_name = "PATH")]
+    summary: Option<PathBuf>,
+    /// Keep the broker and the metrics up until Ctrl-C
+    #[arg(long)]
+    stay: bool,
+}
+
+/// The demo's result, as `--summary` writes it.
+#[derive(Debug, Serialize)]
+struct Summary<'a> {
+    seed: u64,
+    planted: &'a [board::Verdict],
+    n_detected: usize,
+    n_transactions: u64,
+    n_alerts: u64,
+    n_background_alerts: u64,
+    background_alerts_per_1000_tx: f64,
+    n_dead_letters: u64,
+    first_alert_ms: Option<u64>,
+    elapsed_ms: u64,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let started = Instant::now();
+    let broker = MockBroker::start().map_err(|e| CliError::failure("cannot start a broker", e))?;
+    let params = runtime_params(&broker.bootstrap());
+    let topics = params.inputs.iter().map(|i| &i.topic);
+    for topic in topics.chain([&params.outputs.alerts, &params.outputs.dead_letters]) {
+        broker.create_topic(topic).map_err(|e| CliError::failure("cannot create a topic", e))?;
+    }
+    // The scenario is a function of its seed: once for the truth, once for the bus.
+    let truth = {
+        let mut lines = scenario(args.seed).lines();
+        lines.by_ref().for_each(drop);
+        lines.truth().clone()
+    };
+    introduce(args, &params, &truth)?;
+    let inputs = inputs(&params, &truth.reference, args.seed)?;
+    let mut board = Board::new(&truth);
+    let progress = Arc::new(Progress::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    thread::scope(|scope| {
+        let detector = scope.spawn(|| {
+            runtime::run(&params, inputs, Arc::clone(&stop), Arc::clone(&progress) as Arc<_>)
+        });
+        let feeder = scope
+            .spawn(|| feed::feed(&params.kafka.brokers, scenario(args.seed), &progress, &stop));
+        let alerts = &params.outputs.alerts;
+        let watched = watch::watch(&params.kafka.brokers, alerts, &mut board, &progress, &stop);
+        let summarised = watched.and_then(|first| {
+            summarise(args, &board, &progress, first, started.elapsed())?;
+            if args.stay { wait_for_ctrl_c() } else { Ok(()) }
+        });
+        stop.store(true, Ordering::Release);
+        let ran = detector.join().ok();
+        let fed = feeder.join().ok();
+        if let Some(Err(error)) = ran {
+            return Err(CliError::failure("the detector stopped", error));
+        }
+        if let Some(Err(error)) = fed {
+            return Err(CliError::failure("the demo cannot feed its broker", error));
+        }
+        summarised
+    })
+}
+
+/// Two days of an EVM chain and of a UTXO chain, small enough for half a minute.
+fn scenario(seed: u64) -> Scenario {
+    let evm = Evm { n_blocks: 14_400, block_secs: 12, txs_per_block: 1.6, n_users: 3_000 };
+    let utxo = Utxo { n_blocks: 288, block_secs: 600, txs_per_block: 25.0, n_users: 2_000 };
+    Scenario::new(seed).evm(evm).utxo(utxo)
+}
+
+fn runtime_params(brokers: &str) -> runtime::Params {
+    let input = |family, format, chain: &str| InputParams {
+        topic: topic(family).to_owned(),
+        format,
+        chain: chain.to_owned(),
+        allow_partitions: false,
+        allow_batch: true,
+    };
+    runtime::Params {
+        kafka: kafka::Params {
+            brokers: brokers.to_owned(),
+            group: "txwarden-demo".to_owned(),
+            start: Some(Start::Earliest),
+            ..kafka::Params::default()
+        },
+        inputs: vec![
+            input(Family::Evm, Format::EthereumEtl, Chain::ETHEREUM),
+            input(Family::Utxo, Format::BitcoinEtl, Chain::BITCOIN),
+        ],
+        ..runtime::Params::default()
+    }
+}
+
+fn inputs(
+    params: &runtime::Params,
+    reference: &Reference,
+    seed: u64,
+) -> Result<Vec<InputSetup>, CliError> {
+    let reference = Arc::new(reference.clone());
+    let setup = |input: &InputParams| {
+        let chain = Chain::parse(&input.chain)
+            .map_err(|e| CliError::failure("the demo's chain is wrong", e))?;
+        Ok(InputSetup {
+            topic: input.topic.clone(),
+            settings: Settings {
+                format: input.format,
+                chain: chain.clone(),
+                is_batch_allowed: input.allow_batch,
+                limits: Limits::default(),
+            },
+            setup: engine::Setup {
+                chain,
+                params: engine::Params { seed, ..engine::Params::default() },
+                reference: Arc::clone(&reference),
+                config_hash: "demo".to_owned(),
+                is_reporting_findings: false,
+            },
+        })
+    };
+    params.inputs.iter().map(setup).collect()
+}
+
+fn introduce(args: &Args, params: &runtime::Params, truth: &Truth) -> Result<(), CliError> {
+    let brokers = &params.kafka.brokers;
+    let text = format!(
+        "txwarden demo: seed {}, {} simulated transactions, {} planted incidents.\n\
+         An in-process mock broker plays Kafka: the pipeline is that of `run`, but the mock\n\
+         ignores transactions, so this shows detection and not exactly-once delivery.\n\
+         Read along:  kcat -C -b {brokers} -t {} -o beginning\n\n",
+        args.seed,
+        truth.n_transactions,
+        truth.incidents.len(),
+        params.outputs.alerts,
+    );
+    output::stdout(text.as_bytes())
+}
+
+fn summarise(
+    args: &Args,
+    board: &Board,
+    progress: &Progress,
+    first: Option<Duration>,
+    elapsed: Duration,
+) -> Result<(), CliError> {
+    let (n_transactions, n_dead_letters) = progress.look(|c| (c.n_transactions, c.n_dead_letters));
+    let planted = board.verdicts();
+    let summary = Summary {
+        seed: args.seed,
+        planted,
+        n_detected: planted.iter().filter(|v| v.detected).count(),
+        n_transactions,
+        n_alerts: board.n_alerts,
+        n_background_alerts: board.n_background,
+        background_alerts_per_1000_tx: board.n_background as f64 * 1e3
+            / n_transactions.max(1) as f64,
+        n_dead_letters,
+        first_alert_ms: first.map(|d| d.as_millis() as u64),
+        elapsed_ms: elapsed.as_millis() as u64,
+    };
+    let mut text = "\nplanted incident          noticed by              after\n".to_owned();
+    for verdict in planted {
+        let line = match (&verdict.detector, verdict.delay_ms) {
+            (Some(detector), Some(ms)) => {
+                format!("{:<25} {detector:<22} {ms:>5} ms\n", verdict.name)
+            }
+            _ => format!("{:<25} MISSED, expected {}\n", verdict.name, verdict.expected.join(", ")),
+        };
+        text.push_str(&line);
+    }
+    text.push_str(&format!(
+        "\n{} of {} planted incidents detected; {} alerts on {} transactions, {} of them on \
+         background traffic ({:.2} per 1,000); {:.1} s\n",
+        summary.n_detected,
+        planted.len(),
+        summary.n_alerts,
+        n_transactions,
+        summary.n_background_alerts,
+        summary.background_alerts_per_1000_tx,
+        elapsed.as_secs_f64(),
+    ));
+    output::stdout(text.as_bytes())?;
+    let Some(path) = &args.summary else { return Ok(()) };
+    let mut to = output::Output::create(path)?;
+    to.json_line(&summary)?;
+    to.flush()
+}
+
+fn wait_for_ctrl_c() -> Result<(), CliError> {
+    output::say("staying; press Ctrl-C to end");
+    let failed = |e| CliError::failure("cannot wait for Ctrl-C", e);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(tokio::signal::ctrl_c()).map_err(failed)
+}

@@ -1,0 +1,92 @@
+//! The demo's analyst: reads the alert topic, prints each alert in a line, keeps the score.
+
+use super::{
+    board::{About, Board},
+    progress::Progress,
+};
+use crate::{
+    cli::{CliError, output},
+    model::Alert,
+};
+use rdkafka::{
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+/// How long to wait for records that were produced but never folded.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Prints alerts until all are in, or until `stop`; returns when the first one came.
+pub(super) fn watch(
+    brokers: &str,
+    topic: &str,
+    board: &mut Board,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<Option<Duration>, CliError> {
+    let consumer = connect(brokers, topic)
+        .map_err(|e| CliError::failure("cannot read the demo's alert topic", e))?;
+    let (started, mut first, mut n_seen) = (Instant::now(), None, 0);
+    let mut last_change = (Instant::now(), 0);
+    while !stop.load(Ordering::Acquire) {
+        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
+            n_seen += 1;
+            first.get_or_insert_with(|| started.elapsed());
+            match message.payload().map(serde_json::from_slice::<Alert>) {
+                Some(Ok(alert)) => show(&alert, board, progress)?,
+                _ => output::say("an alert that cannot be read"),
+            }
+            continue;
+        }
+        let (is_done, n_committed, n_folded) =
+            progress.look(|c| (c.is_done(), c.n_committed, c.folded.values().sum::<u64>()));
+        if is_done && n_seen >= n_committed {
+            break;
+        }
+        if last_change.1 != n_folded {
+            last_change = (Instant::now(), n_folded);
+        } else if last_change.0.elapsed() > PATIENCE {
+            output::say("the detector has stopped making progress: the summary is incomplete");
+            break;
+        }
+    }
+    Ok(first)
+}
+
+fn connect(brokers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "txwarden-demo-analyst")
+        .set("enable.auto.commit", "false")
+        .set("fetch.wait.max.ms", "20")
+        .create()?;
+    let mut assignment = TopicPartitionList::new();
+    assignment.add_partition_offset(topic, 0, Offset::Beginning)?;
+    consumer.assign(&assignment)?;
+    Ok(consumer)
+}
+
+fn show(alert: &Alert, board: &mut Board, progress: &Progress) -> Result<(), CliError> {
+    let about = board.note(alert, |idx| progress.look(|c| c.sent.get(&idx).copied()));
+    if alert.revision > 1 {
+        return Ok(());
+    }
+    let note = match about {
+        About::First(idx) => {
+            let verdict = board.verdict(idx);
+            let delay = verdict.delay_ms.unwrap_or(0);
+            format!("   <- planted {}, detected after {delay} ms", verdict.name)
+        }
+        About::Again(idx) => format!("   <- planted {}", board.verdict(idx).name),
+        About::Background => String::new(),
+    };
+    let severity = alert.severity.as_str();
+    let detector = alert.evidence.first().map_or("", |e| e.detector.as_str());
+    let line = format!("{severity:<8} {detector:<22} {}{note}\n", alert.reason);
+    output::stdout(line.as_bytes())
+}
