@@ -2,20 +2,30 @@
 
 pub mod age;
 mod batch_disperse;
+mod coinjoin;
 mod definition;
+mod dormant_wake;
+mod double_spend_attempt;
+mod dusting;
 mod failed_tx_storm;
 mod fan_in;
 mod fan_out;
+mod fee_fat_finger;
 mod frequency_spike;
+mod gas_price_anomaly;
 mod key_sweep;
 mod large_native;
 pub mod money;
 pub mod moves;
+mod nonce_replaced;
 pub mod parties;
 mod pass_through;
+mod peel_chain;
 mod poison_lookalike;
 mod poison_zero;
+mod reorg_depth;
 mod round_trip;
+mod sanctioned;
 mod structuring;
 
 use super::RuleMeta;
@@ -40,15 +50,25 @@ const fn entry<R: Definition>() -> Entry {
 pub const TABLE: &[Entry] = &[
     // Keep one line a rule.
     entry::<batch_disperse::BatchDisperse>(),
+    entry::<coinjoin::CoinJoin>(),
+    entry::<dormant_wake::DormantWake>(),
+    entry::<double_spend_attempt::DoubleSpendAttempt>(),
+    entry::<dusting::Dusting>(),
     entry::<failed_tx_storm::FailedTxStorm>(),
     entry::<fan_in::FanIn>(),
     entry::<fan_out::FanOut>(),
+    entry::<fee_fat_finger::FeeFatFinger>(),
     entry::<frequency_spike::FrequencySpike>(),
+    entry::<gas_price_anomaly::GasPriceAnomaly>(),
     entry::<key_sweep::KeySweep>(),
     entry::<large_native::LargeNative>(),
+    entry::<nonce_replaced::NonceReplaced>(),
     entry::<pass_through::PassThrough>(),
+    entry::<peel_chain::PeelChain>(),
     entry::<poison_lookalike::PoisonLookalike>(),
     entry::<poison_zero::PoisonZero>(),
+    entry::<reorg_depth::ReorgDepth>(),
     entry::<round_trip::RoundTrip>(),
+    entry::<sanctioned::Sanctioned>(),
     entry::<structuring::Structuring>(),
 ];

@@ -1,0 +1,112 @@
+//! `double_spend_attempt`: two transactions spend one output, and the second is no fee bump.
+
+use super::{Definition, bounded, finding, money};
+use crate::{
+    detect::{Rule, RuleMeta, Scene},
+    model::{
+        Band, Conflict, ConflictKey, ConflictKind, Family, Finding, OutPoint, Severity, Signal,
+        Subject,
+    },
+};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// Parameters of [`DoubleSpendAttempt`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Least value that recipients of the original lose, in base units. D: 0, every attempt.
+    pub value_at_risk_min: u64,
+}
+
+/// The rule.
+pub struct DoubleSpendAttempt {
+    params: Params,
+}
+
+impl Definition for DoubleSpendAttempt {
+    type Params = Params;
+
+    const META: &'static RuleMeta = &RuleMeta {
+        id: "double_spend_attempt",
+        title: "Double-spend attempt",
+        description: "A second transaction spends an output that is already spent, and pays \
+                      somebody else: not the same scripts, or a value moved by more than 10,000 \
+                      sat. High when the original was confirmed or paid a watched account, \
+                      critical when both.",
+        severity: Severity::Medium,
+        families: &[Family::Utxo],
+        subject: "outpoint",
+        needs: &[],
+        false_positives: &[
+            "a wallet that replaces an unconfirmed payment by another on purpose",
+            "both sides of a reorganisation",
+        ],
+        references: &[
+            "https://github.com/BitMEXResearch/forkmonitor",
+            "https://bips.dev/125/",
+            "https://forkmonitor.info",
+        ],
+    };
+
+    fn new(params: Params) -> Self {
+        Self { params }
+    }
+}
+
+impl Rule for DoubleSpendAttempt {
+    fn meta(&self) -> &'static RuleMeta {
+        Self::META
+    }
+
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        let mut last_original = None;
+        for signal in scene.signals {
+            let Signal::Conflict(conflict) = signal else { continue };
+            let ConflictKey::OutPoint(outpoint) = &conflict.key else { continue };
+            let at_risk = conflict.value_at_risk;
+            // Two transactions that share several inputs are one attempt, not one per input.
+            if conflict.kind == ConflictKind::DoubleSpend
+                && at_risk >= crate::model::Amount::from_u64(self.params.value_at_risk_min)
+                && last_original != Some(conflict.original)
+            {
+                last_original = Some(conflict.original);
+                out.push(attempt(scene, conflict, *outpoint));
+            }
+        }
+    }
+}
+
+fn attempt(scene: &Scene<'_>, conflict: &Conflict, outpoint: OutPoint) -> Finding {
+    let meta = DoubleSpendAttempt::META;
+    let watched = conflict.original_to.as_ref().and_then(|to| scene.reference.watch.get(to));
+    let severity = match (watched.is_some(), conflict.is_original_confirmed) {
+        (true, true) => Severity::Critical,
+        (false, false) => meta.severity,
+        _ => Severity::High,
+    };
+    let state = if conflict.is_original_confirmed { "confirmed" } else { "unconfirmed" };
+    let whom = match (&conflict.original_to, watched) {
+        (Some(to), Some(entry)) => format!(" to {to} (watched: {})", entry.name),
+        (Some(to), None) => format!(" to {to}"),
+        (None, _) => String::new(),
+    };
+    let amount = money::native_text(scene.chain, conflict.value_at_risk);
+    Finding {
+        severity,
+        value: 2.0,
+        expected: Band::below(2.0),
+        unit: Cow::Borrowed("spends"),
+        explanation: format!(
+            "Transaction {} spends an output that the {state} transaction {} had already spent; \
+             {amount} that the original paid{whom} would be lost.",
+            conflict.replacement, conflict.original
+        ),
+        quiet_if: "the replacement paid the same scripts, each value within 10,000 sat".to_owned(),
+        refs: bounded([
+            format!("tx:{}", conflict.original),
+            format!("tx:{}", conflict.replacement),
+        ]),
+        ..finding(meta, Subject::OutPoint(outpoint))
+    }
+}
