@@ -55,19 +55,22 @@ struct ReferenceText {
 pub fn read(path: &Path, family: Family) -> Fixture {
     let text = fs::read_to_string(path)
         .unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()));
-    let mut values: Vec<Value> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            serde_json::from_str(line)
-                .unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()))
-        })
-        .collect();
+    let parse = |line: &str| -> Value {
+        serde_json::from_str(line)
+            .unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()))
+    };
     let mut header = Header::default();
-    if let Some(value) = values.first_mut().and_then(|first| first.get_mut("fixture")) {
-        header = serde_json::from_value(value.take())
-            .unwrap_or_else(|error| panic!("{}: header: {error}", path.display()));
-        values.remove(0);
+    let mut lines = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        if line.starts_with("{\"fixture\"") {
+            header = serde_json::from_value(parse(line)["fixture"].take())
+                .unwrap_or_else(|error| panic!("{}: header: {error}", path.display()));
+        } else if line.contains("\"repeat\"") {
+            lines.extend(expand_list(vec![parse(line)], &[]).iter().map(Value::to_string));
+        } else {
+            // Kept as it is written: parsing would round numbers above 2^64.
+            lines.push(line.to_owned());
+        }
     }
     let default_chain = match family {
         Family::Evm => Chain::ETHEREUM,
@@ -79,7 +82,7 @@ pub fn read(path: &Path, family: Family) -> Fixture {
         chain,
         params: header.params,
         expect: header.expect,
-        lines: expand_list(values, &[]).iter().map(Value::to_string).collect(),
+        lines,
     }
 }
 

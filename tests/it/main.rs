@@ -5,6 +5,7 @@
 #[cfg(feature = "kafka")]
 mod broker;
 mod cli;
+mod coinjoin;
 mod data;
 mod decode;
 mod demo;
