@@ -1,9 +1,13 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
+pub mod cells;
 pub mod models;
 pub mod negative_binomial;
+pub mod pockets;
 pub mod rank;
+pub mod reservoir;
 pub mod rules;
+pub mod scaler;
 mod snapshot;
 mod suggest;
 pub mod surprise;
@@ -172,6 +176,8 @@ pub struct FitJob {
     /// `(data.len() / n_columns, n_columns)`
     pub data: Vec<f64>,
     pub n_columns: usize,
+    /// The model's own settings for the fit, e.g. the number of cells.
+    pub settings: Vec<u64>,
 }
 
 /// The result of a [`FitJob`].

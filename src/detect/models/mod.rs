@@ -1,16 +1,43 @@
 //! The model table: one file and one line a learning detector.
 
 mod amount_z;
+mod burst;
+mod columns;
+mod dbscan;
 mod definition;
 mod evidence;
 mod groups;
+mod kmeans;
+mod peer_z;
+mod refit;
+mod seasonal;
 mod sentence;
 mod soft_and;
+mod spot;
 
 pub use amount_z::AmountZ;
+pub use burst::Burst;
+pub use dbscan::Dbscan;
 use definition::entry;
 pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
+pub use kmeans::Kmeans;
+pub use peer_z::PeerZ;
+pub use refit::Schedule;
+pub use seasonal::Seasonal;
 pub use soft_and::SoftAnd;
+pub use spot::Spot;
 
 /// Every model, by id, with the default weight of its surprise in the combined score.
-pub const TABLE: &[Entry] = &[entry::<AmountZ>(0.25), entry::<SoftAnd>(1.0)];
+///
+/// The soft-AND is what ranks fraud without labels; the others are for what it cannot see, and
+/// weigh little until verdicts earn them more.
+pub const TABLE: &[Entry] = &[
+    entry::<SoftAnd>(1.0),
+    entry::<Burst>(0.5),
+    entry::<AmountZ>(0.25),
+    entry::<PeerZ>(0.1),
+    entry::<Spot>(0.1),
+    entry::<Seasonal>(0.1),
+    entry::<Kmeans>(0.15),
+    entry::<Dbscan>(0.15),
+];

@@ -13,7 +13,7 @@ use crate::{
         snapshot,
         tail::Calibration,
     },
-    feature::{Features, Schema},
+    feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
 };
 use serde::{Deserialize, Serialize};
@@ -66,33 +66,45 @@ struct Learned {
 
 const VERSION: u8 = 1;
 
+/// ln(1 + 3,600 s).
+const LN_HOUR: f64 = 8.188_967;
+
 impl SoftAnd {
     /// Returns S = Σ over groups of w/|g| · Σ ln max(u, floor), `None` where it does not apply.
     ///
     /// # Cost
     /// One rank a part: 22 binary searches and logarithms, about 0.5 µs.
     pub fn sum(&self, features: &Features) -> Option<f64> {
-        // Without a receiver there is nobody whose history could be ranked.
-        let is_receiver_known = match self.schema.family {
-            Family::Evm => features.get(crate::feature::evm::RECEIVER_AGE).is_some(),
-            Family::Utxo => features.get(crate::feature::utxo::RECEIVER_AGE).is_some(),
+        let age = match self.schema.family {
+            Family::Evm => evm::RECEIVER_AGE,
+            Family::Utxo => utxo::RECEIVER_AGE,
         };
+        // Without a receiver there is nobody whose history could be ranked.
+        let is_receiver_known = features.get(age).is_some();
         if !is_receiver_known || !self.learned.ranks.is_warm() {
             return None;
         }
         let mut column = 0;
         let mut sum = 0.0;
         for group in self.groups {
-            let mut of_group = 0.0;
+            // One logarithm a group: at most three ranks of at least 1e-6 do not underflow.
+            let mut of_group = 1.0;
             for part in group.parts {
-                of_group += libm::log(self.rank(column, part, features));
+                of_group *= self.rank(column, part, features);
                 column += 1;
             }
             if !self.is_without(group) {
-                sum += group.weight * of_group / group.parts.len() as f64;
+                sum += group.weight * libm::log(of_group) / group.parts.len() as f64;
             }
         }
         Some(sum)
+    }
+
+    /// Returns whether an event may calibrate: at most one a receiver and hour does, or else a
+    /// collector in full swing would teach the tail that collectors are usual.
+    fn is_representative(&self, features: &Features) -> bool {
+        self.schema.family == Family::Utxo
+            || features.get(evm::RECEIVER_GAP).is_none_or(|gap| gap > LN_HOUR)
     }
 
     fn is_without(&self, group: &Group) -> bool {
@@ -241,8 +253,10 @@ impl Model for SoftAnd {
 
     fn learn(&mut self, scene: &Scene<'_>) {
         let Some((_, features)) = tx_of(scene) else { return };
-        if let Some(sum) = self.sum(features) {
-            self.learned.sums.push(sum);
+        if self.is_representative(features) {
+            if let Some(sum) = self.sum(features) {
+                self.learned.sums.push(sum);
+            }
         }
         let parts = self.groups.iter().flat_map(|g| g.parts);
         let row: Vec<f32> = parts

@@ -1,0 +1,70 @@
+//! The features that clustering looks at: without near-duplicates, about twenty of each family.
+
+use crate::{
+    feature::{Features, evm, utxo},
+    model::Family,
+};
+
+/// Returns the positions of the clustered features.
+pub fn of(family: Family) -> &'static [usize] {
+    match family {
+        Family::Evm => &EVM,
+        Family::Utxo => &UTXO,
+    }
+}
+
+const EVM: [usize; 20] = [
+    evm::LOG_VALUE,
+    evm::DIGITS,
+    evm::SENDER_GAP,
+    evm::SENDER_FUNDED_GAP,
+    evm::RECEIVER_GAP,
+    evm::SENDER_AGE,
+    evm::RECEIVER_AGE,
+    evm::SENDER_OUT,
+    evm::SENDER_FAN_OUT,
+    evm::RECEIVER_IN,
+    evm::RECEIVER_OUT,
+    evm::FAN_IN,
+    evm::SINGLE_SHARE,
+    evm::NEW_SENDERS_24H,
+    evm::FRESH_SHARE,
+    evm::PAYERS_AGE,
+    evm::RETENTION,
+    evm::IS_NEW_EDGE,
+    evm::HAS_CALLDATA,
+    evm::FEE_OVER_BASE,
+];
+
+const UTXO: [usize; 20] = [
+    utxo::LOG_TOTAL,
+    utxo::FEE_RATE_Z,
+    utxo::N_IN,
+    utxo::N_OUT,
+    utxo::N_EQUAL,
+    utxo::EQUAL_SHARE,
+    utxo::OUT_ENTROPY,
+    utxo::IN_ENTROPY,
+    utxo::IN_AGE,
+    utxo::COIN_DAYS,
+    utxo::N_DUST,
+    utxo::ROUND_SHARE,
+    utxo::CHANGE_SHARE,
+    utxo::SCRIPT_MIX,
+    utxo::SIGNALS_RBF,
+    utxo::OP_RETURN_BYTES,
+    utxo::N_PEELS,
+    utxo::SENDER_AGE,
+    utxo::RECEIVER_AGE,
+    utxo::IS_NEW_EDGE,
+];
+
+/// Stands for an absent feature: just outside of what ages, counts and shares can be, so that
+/// "never" is a neighbour of nothing but itself.
+const ABSENT: f32 = -1.0;
+
+/// Returns the clustered features of a transaction.
+pub fn row(family: Family, features: &Features) -> Vec<f32> {
+    let value = |&position: &usize| features.get(position).map_or(ABSENT, |v| v as f32);
+    of(family).iter().map(value).collect()
+}
