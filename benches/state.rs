@@ -79,7 +79,7 @@ fn account(n: u64) -> Address {
 
 fn filled(n_accounts: u64) -> (State, Stream) {
     let params = Params { accounts_max: n_accounts as usize, ..Params::default() };
-    let chain = Chain::parse(Chain::ETHEREUM).expect("a known chain");
+    let Ok(chain) = Chain::parse(Chain::ETHEREUM) else { unreachable!("it is a constant") };
     let mut state = State::new(chain, &params, SEED);
     let mut stream = Stream::new();
     for n in 0..n_accounts / 2 {
@@ -131,7 +131,7 @@ fn bench(criterion: &mut Criterion, n_accounts: u64) {
     group.throughput(Throughput::Elements(n_accounts));
     group.sample_size(10);
     if n_accounts <= 1_000_000 {
-        let bytes = postcard::to_allocvec(&state).expect("state can be written");
+        let Ok(bytes) = postcard::to_allocvec(&state) else { unreachable!("state is plain data") };
         let _ = writeln!(std::io::stdout(), "state/{n_accounts}: snapshot {} bytes", bytes.len());
         let write = || postcard::to_allocvec(&state).map(|bytes| bytes.len());
         group.bench_function(format!("snapshot/{n_accounts}"), |bencher| bencher.iter(write));

@@ -40,11 +40,14 @@ impl State {
 
     /// Returns whether every fact of an event has been seen.
     fn is_known(&self, event: &Event) -> bool {
-        if let (Body::Tx(tx), None) = (&event.body, event.inclusion()) {
-            return self.bodies.get(body_key(&tx.id, &self.hasher)).is_some();
+        let fact = self.memory.facts.get(fact_key(event, &self.hasher));
+        match (&event.body, event.inclusion()) {
+            // In a block is known better than pending.
+            (Body::Tx(tx), None) => {
+                fact.is_some() || self.bodies.get(body_key(&tx.id, &self.hasher)).is_some()
+            }
+            _ => fact.is_some_and(|seen| seen.is_same(&Seen::of(event))),
         }
-        let seen = self.memory.facts.get(fact_key(event, &self.hasher));
-        seen.is_some_and(|seen| seen.is_same(&Seen::of(event)))
     }
 }
 

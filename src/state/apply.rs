@@ -23,13 +23,15 @@ impl State {
     /// no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a block.
     pub fn apply(&mut self, event: &Event) {
         if let Body::Tx(tx) = &event.body {
-            let body = Seen::of(event);
-            self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
-            // What has been seen has no past to go back to.
-            self.bodies.forget(&self.bodies.mark());
             self.conflicts.claim(event, tx, &self.hasher);
-            if tx.inclusion.is_none() && !self.params.learns_unincluded {
-                return;
+            if tx.inclusion.is_none() {
+                let body = Seen::of(event);
+                self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
+                // What has been seen has no past to go back to.
+                self.bodies.forget(&self.bodies.mark());
+                if !self.params.learns_unincluded {
+                    return;
+                }
             }
         }
         if let Some(place) = place(event) {

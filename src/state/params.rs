@@ -6,18 +6,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Accounts kept; the ones longest unseen leave first, newcomers seen once before them. 109
+    /// Accounts kept; the ones longest unseen leave first, newcomers seen once before them. 110
     /// bytes each.
     pub accounts_max: usize,
     /// Distinct (sender, receiver) pairs remembered. 8 bytes each.
     pub edges_max: usize,
     /// Transfers kept in the recent transfer graph. 64 bytes each, and as much for their ends.
     pub transfers_max: usize,
-    /// Unspent outputs (UTXO) remembered. 45 bytes each.
+    /// Unspent outputs (UTXO) remembered. 48 bytes each.
     pub outputs_max: usize,
     /// Conflict keys remembered, for 72 h at most.
     pub conflicts_max: usize,
-    /// Event ids remembered for deduplication. 21 bytes each.
+    /// Event ids remembered for deduplication. 24 bytes each.
     pub dedup_max: usize,
     /// Blocks that can be undone, at most 256.
     pub journal_blocks_max: usize,

@@ -2,10 +2,12 @@
 
 use super::{
     cells::{Cells, CellsMark},
-    index::Index,
+    index::{Index, Load},
 };
 use serde::{Deserialize, Serialize};
 
+/// Rows that any table may have: an index slot keeps one bit for a tag.
+const ROWS_MAX: usize = (1 << 31) - 1;
 /// Rows looked at to find one to evict: the oldest of them goes.
 const VICTIMS_MAX: usize = 8;
 /// One row in this many is on probation where newcomers must prove themselves.
@@ -31,8 +33,8 @@ pub(super) struct Row<V> {
 
 /// A bounded map: the rows are dense, the index is derived.
 ///
-/// When it is full, a newcomer takes the place of the row longest unused among a few, spread from a
-/// hand that goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a row
+/// When it is full, a newcomer takes the place of the row longest unused among a few
+/// from a hand on that goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a row
 /// enters the main part when it is established by the time the hand comes round: a flood of keys seen
 /// once cannot push out the others.
 ///
@@ -76,13 +78,13 @@ struct Stored<V> {
 impl<V: Aged> Table<V> {
     /// Makes an empty table.
     pub fn new(n_rows_max: usize) -> Self {
-        let n_rows_max = n_rows_max.clamp(1, u32::MAX as usize - 1);
+        let n_rows_max = n_rows_max.clamp(1, ROWS_MAX);
         Self {
             rows: Cells::new(),
             head: Head::default(),
             n_rows_max,
             n_probation: 0,
-            index: Index::new(n_rows_max),
+            index: Index::new(n_rows_max, Load::Half),
         }
     }
 
@@ -90,6 +92,7 @@ impl<V: Aged> Table<V> {
     pub fn with_probation(n_rows_max: usize) -> Self {
         let mut table = Self::new(n_rows_max);
         table.n_probation = (table.n_rows_max / PROBATION_SHARE).max(1);
+        table.index = Index::new(table.n_rows_max, Load::ThreeQuarters);
         table
     }
 
@@ -231,13 +234,14 @@ impl<V: Aged> Table<V> {
         index.remove(rows.all()[row].key, |row| rows.all()[row as usize].key);
     }
 
-    /// Returns the row to evict among the rows from `first` on: of a few spread evenly from the hand
-    /// on, one that is not established, else the one longest unused.
+    /// Returns the row to evict among the rows from `first` on: of a few from the hand on, one that is not established, else the one longest unused.
     fn victim(&mut self, first: usize) -> usize {
         let n = self.rows.len() - first;
         let hand = self.head.hand as usize % n;
         self.head.hand = ((hand + 1) % n) as u32;
-        let stride = (n / VICTIMS_MAX).max(1);
+        // Neighbours share a cache line; where newcomers are on probation, a run of established rows
+        // must not hide the others.
+        let stride = if first == 0 { 1 } else { (n / VICTIMS_MAX).max(1) };
         let rows = self.rows.all();
         let candidates = (0..VICTIMS_MAX.min(n)).map(|step| first + (hand + step * stride) % n);
         // The first of equals, so that without reuse and removal this is first in, first out.
@@ -252,7 +256,8 @@ impl<V: Aged> Table<V> {
 impl<V: Aged> From<Stored<V>> for Table<V> {
     fn from(stored: Stored<V>) -> Self {
         let Stored { rows, head, n_rows_max, n_probation } = stored;
-        let mut index = Index::new(n_rows_max);
+        let load = if n_probation > 0 { Load::ThreeQuarters } else { Load::Half };
+        let mut index = Index::new(n_rows_max, load);
         for (row, Row { key, .. }) in rows.all().iter().enumerate() {
             index.insert(*key, row as u32, |row| rows.all()[row as usize].key);
         }
