@@ -1,3 +1,101 @@
-//! Benches of engine.
+//! Benches of the engine: one step by chain, with the default detectors and with rules only.
 
-fn main() {}
+#![allow(clippy::unwrap_used)]
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
+use txwarden::{
+    decode::{Format, Limits, Settings},
+    detect::{Member, models},
+    engine::{Action, Engine, Input, Params, Setup},
+    model::{Chain, Family, Record, Reference},
+    sim::{Evm, Line, Scenario, Utxo},
+};
+
+/// Records that have been folded before the measured ones, so that state and models are warm.
+const N_WARM: usize = 30_000;
+/// Records of one measured iteration.
+const N_MEASURED: usize = 10_000;
+
+fn lines(family: Family) -> (Vec<Line>, Reference) {
+    let scenario = Scenario::new(1).without_incidents();
+    let scenario = match family {
+        Family::Evm => scenario.evm(Evm { n_blocks: 2_000, ..Evm::default() }),
+        Family::Utxo => scenario.utxo(Utxo {
+            n_blocks: 800,
+            txs_per_block: 60.0,
+            n_users: 4_000,
+            ..Utxo::default()
+        }),
+    };
+    let mut feed = scenario.lines();
+    let lines = feed.by_ref().take(N_WARM + N_MEASURED).collect();
+    (lines, feed.truth().reference.clone())
+}
+
+fn settings(family: Family) -> Settings {
+    let (format, chain) = match family {
+        Family::Evm => (Format::EthereumEtl, Chain::ETHEREUM),
+        Family::Utxo => (Format::BitcoinEtl, Chain::BITCOIN),
+    };
+    let chain = Chain::parse(chain).unwrap();
+    Settings { format, chain, is_batch_allowed: true, limits: Limits::default() }
+}
+
+/// Parameters without any model.
+fn rules_only() -> Params {
+    let off = |entry: &models::Entry| {
+        (entry.meta.id.to_owned(), Member { enabled: false, ..Member::default() })
+    };
+    let mut params = Params::default();
+    params.detect.models = models::TABLE.iter().map(off).collect::<BTreeMap<_, _>>();
+    params
+}
+
+fn fold(engine: &mut Engine, settings: &Settings, lines: &[Line], actions: &mut Vec<Action>) {
+    for (offset, line) in lines.iter().enumerate() {
+        let value = Some(line.json.as_bytes());
+        let record =
+            Record { topic: line.topic, offset: offset as i64, value, ..Record::default() };
+        engine.step(Input::Record(settings, record), actions);
+        // What a runtime does with a fit is not the step's cost.
+        actions.clear();
+    }
+}
+
+fn all(c: &mut Criterion) {
+    for family in [Family::Evm, Family::Utxo] {
+        let (lines, reference) = lines(family);
+        let settings = settings(family);
+        for (name, params) in [("default", Params::default()), ("rules", rules_only())] {
+            let setup = Setup {
+                chain: settings.chain.clone(),
+                params,
+                reference: Arc::new(reference.clone()),
+                config_hash: String::new(),
+                is_reporting_findings: false,
+            };
+            let mut warm = Engine::new(setup.clone()).unwrap();
+            let mut actions = Vec::new();
+            fold(&mut warm, &settings, &lines[..N_WARM], &mut actions);
+            let snapshot = warm.snapshot();
+            let mut group = c.benchmark_group(format!("engine/{name}"));
+            group.sample_size(10).measurement_time(Duration::from_secs(8));
+            group.throughput(Throughput::Elements(N_MEASURED as u64));
+            let id = if family == Family::Evm { "evm" } else { "utxo" };
+            group.bench_function(id, |b| {
+                b.iter_batched(
+                    || Engine::restore(setup.clone(), &snapshot).unwrap(),
+                    |mut engine| {
+                        fold(&mut engine, &settings, &lines[N_WARM..], &mut actions);
+                        black_box(engine)
+                    },
+                    BatchSize::LargeInput,
+                );
+            });
+        }
+    }
+}
+
+criterion_group!(benches, all);
+criterion_main!(benches);

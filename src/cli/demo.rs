@@ -8,8 +8,9 @@ mod watch;
 use super::{CliError, output};
 use crate::{
     decode::{Format, Limits, Settings},
+    detect::Member,
     engine,
-    model::{Chain, Family, Reference},
+    model::{Chain, Family, Reference, Severity},
     runtime::{self, InputParams, InputSetup},
     sim::{Evm, Scenario, Truth, Utxo, topic},
     source::{
@@ -153,7 +154,7 @@ fn inputs(
             },
             setup: engine::Setup {
                 chain,
-                params: engine::Params { seed, ..engine::Params::default() },
+                params: engine_params(seed),
                 reference: Arc::clone(&reference),
                 config_hash: "demo".to_owned(),
                 is_reporting_findings: false,
@@ -163,16 +164,30 @@ fn inputs(
     params.inputs.iter().map(setup).collect()
 }
 
+/// Informational rules that the demo raises to low: by default they make no alert.
+const RAISED: [&str; 2] = ["coinjoin", "large_native"];
+
+fn engine_params(seed: u64) -> engine::Params {
+    let mut params = engine::Params { seed, ..engine::Params::default() };
+    for rule in RAISED {
+        let member = Member { severity: Some(Severity::Low), ..Member::default() };
+        params.detect.rules.insert(rule.to_owned(), member);
+    }
+    params
+}
+
 fn introduce(args: &Args, params: &runtime::Params, truth: &Truth) -> Result<(), CliError> {
     let brokers = &params.kafka.brokers;
     let text = format!(
         "txwarden demo: seed {}, {} simulated transactions, {} planted incidents.\n\
          An in-process mock broker plays Kafka: the pipeline is that of `run`, but the mock\n\
          ignores transactions, so this shows detection and not exactly-once delivery.\n\
+         Defaults throughout, but {} make low alerts here instead of none.\n\
          Read along:  kcat -C -b {brokers} -t {} -o beginning\n\n",
         args.seed,
         truth.n_transactions,
         truth.incidents.len(),
+        RAISED.join(" and "),
         params.outputs.alerts,
     );
     output::stdout(text.as_bytes())

@@ -136,6 +136,10 @@ impl Population {
 
     fn token_payment(&self, user: &User, sender: usize, rng: &mut Rng) -> Draft {
         let token = self.tokens[rng.power_law(self.tokens.len())];
+        if rng.chance(0.05) {
+            let spender = self.contracts[rng.power_law(self.contracts.len())];
+            return Draft::approve(user.address, token, spender);
+        }
         let to = if rng.chance(0.3) {
             self.exchanges[user.exchange]
         } else {

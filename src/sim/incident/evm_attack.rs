@@ -38,27 +38,10 @@ pub(super) fn poison_zero(plan: &mut Planner<'_>) {
     let token = plan.people.tokens[0];
     for rank in 0..12 {
         let (from, to) = (plan.people.user(50 + rank), plan.fresh());
+        plan.subject(from);
         draft.effects.push(Effect::Transfer { token, from, to, amount: 0 });
     }
     plan.at(0, draft);
-}
-
-/// Six owners approve one spender, who then pulls from three of them.
-pub(super) fn ice_phishing(plan: &mut Planner<'_>) {
-    let spender = plan.fresh();
-    plan.subject(spender);
-    let token = plan.people.tokens[0];
-    for i in 0..6 {
-        let owner = plan.people.user(300 + 11 * i as usize);
-        plan.at(i * 1_200, Draft::approve(owner, token, spender));
-    }
-    for i in 0..3 {
-        let from = plan.people.user(300 + 11 * i as usize);
-        let mut pull = Draft::call(spender, token, [0x23, 0xb8, 0x72, 0xdd], &[[0; 32]; 3]);
-        let amount = 4_000_000_000;
-        pull.effects.push(Effect::Transfer { token, from, to: spender, amount });
-        plan.at(9_000 + i * 60, pull);
-    }
 }
 
 /// Ninety victims of a giveaway scam, each paying once and little, over eight hours.

@@ -53,11 +53,10 @@ pub const TABLE: &[Incident] = &[
     evm("key_sweep", "stolen keys: twelve accounts emptied into one", &["key_sweep"], 3 * HOUR, evm_attack::key_sweep),
     evm("poison_lookalike", "dust from an address that looks like a counterparty", &["poison_lookalike"], HOUR, evm_attack::poison_lookalike),
     evm("poison_zero", "transfers of nothing in other people's names", &["poison_zero"], 60, evm_attack::poison_zero),
-    evm("ice_phishing", "owners approve one spender, who takes the tokens", &["ice_phishing"], 4 * HOUR, evm_attack::ice_phishing),
     evm("phishing_campaign", "many small first payments into a young account", &["score", "fan_in"], 10 * HOUR, evm_attack::phishing_campaign),
     evm("failed_tx_storm", "80 failing calls to one contract in a minute", &["failed_tx_storm"], 120, evm_fee::failed_tx_storm),
     evm("frequency_spike", "a bot repeats itself 60 times in ten minutes", &["frequency_spike"], HOUR, evm_fee::frequency_spike),
-    evm("gas_price_anomaly", "a priority fee thousands of times too high", &["gas_price_anomaly", "fee_fat_finger"], 60, evm_fee::gas_price_anomaly),
+    evm("gas_price_anomaly", "a priority fee thousands of times too high", &["gas_price_anomaly"], 60, evm_fee::gas_price_anomaly),
     evm("nonce_replaced", "a pending payment is redirected before it is mined", &["nonce_replaced"], 120, evm_fee::nonce_replaced),
     evm("reorg_evm", "two blocks are replaced", &["reorg_depth"], 120, evm_fee::reorg),
     utxo("peel_chain", "a hoard is peeled off in nine hops", &["peel_chain"], 5 * HOUR, utxo_flow::peel_chain),
@@ -66,8 +65,8 @@ pub const TABLE: &[Incident] = &[
     utxo("fee_fat_finger", "a fee larger than the payment", &["fee_fat_finger"], HOUR, utxo_flow::fee_fat_finger),
     utxo("reorg_utxo", "two blocks are replaced", &["reorg_depth"], 2 * HOUR, utxo_flow::reorg),
     utxo("dusting", "dust to eighty used addresses", &["dusting"], HOUR, utxo_pattern::dusting),
-    utxo("coinjoin_wasabi", "a mix with equal denominations", &["coinjoin_wasabi"], HOUR, utxo_pattern::wasabi),
-    utxo("coinjoin_whirlpool", "five equal inputs, five equal outputs", &["coinjoin_whirlpool"], HOUR, utxo_pattern::whirlpool),
+    utxo("coinjoin_wasabi", "a mix with equal denominations", &["coinjoin"], HOUR, utxo_pattern::wasabi),
+    utxo("coinjoin_whirlpool", "five equal inputs, five equal outputs", &["coinjoin"], HOUR, utxo_pattern::whirlpool),
 ];
 
 const fn evm(
