@@ -15,6 +15,7 @@ mod kafka;
 mod models;
 mod oracle;
 mod rules;
+mod rules_real;
 mod sim;
 mod state;
 mod triage;

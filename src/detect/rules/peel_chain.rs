@@ -1,6 +1,6 @@
 //! `peel_chain`: a large coin is peeled, payment by payment, each spending the change before.
 
-use super::{Definition, bounded, finding, money, parties};
+use super::{Definition, bounded, finding, money, moves, parties};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
     model::{Amount, Band, EventTime, Family, Finding, Severity, Subject},
@@ -40,9 +40,9 @@ impl Definition for PeelChain {
         id: "peel_chain",
         title: "Peel chain",
         description: "A chain of transactions with one input and two outputs, each spending the \
-                      larger output of the one before within 24 h. Fires at 5 hops and at each \
-                      doubling; high from 20 hops on.",
-        severity: Severity::Medium,
+                      larger output of the one before within 24 h. Low at 5 hops, again at each \
+                      doubling, high from 20 hops on.",
+        severity: Severity::Low,
         families: &[Family::Utxo],
         subject: "transaction",
         needs: &[],
@@ -88,7 +88,7 @@ impl Rule for PeelChain {
         {
             return;
         }
-        let hours = scene.event.time.since(spent.peel_start) as f64 / EventTime::HOUR as f64;
+        let span = scene.event.time.since(spent.peel_start);
         let text = |value| money::native_text(scene.chain, Amount::from_u64(value));
         let is_long = n_hops >= self.params.n_hops_high;
         out.push(Finding {
@@ -97,9 +97,9 @@ impl Rule for PeelChain {
             expected: Band::below(f64::from(self.params.n_hops_min)),
             unit: Cow::Borrowed("hops"),
             explanation: format!(
-                "Hop {n_hops} of a peel chain within {} h: {} of {} peeled off to {}, {:.0} % \
+                "Hop {n_hops} of a peel chain within {}: {} of {} peeled off to {}, {:.0} % \
                  kept as change.",
-                money::number_text(hours),
+                moves::span_text(span),
                 text(peeled.value),
                 text(spent.value),
                 peeled.address.as_ref().map_or("a script".to_owned(), ToString::to_string),
