@@ -88,7 +88,10 @@ impl Rule for PeelChain {
         {
             return;
         }
-        let span = scene.event.time.since(spent.peel_start);
+        let span = match scene.event.time.since(spent.peel_start) {
+            0 => "one block".to_owned(),
+            span => moves::span_text(span),
+        };
         let text = |value| money::native_text(scene.chain, Amount::from_u64(value));
         let is_long = n_hops >= self.params.n_hops_high;
         out.push(Finding {
@@ -97,9 +100,8 @@ impl Rule for PeelChain {
             expected: Band::below(f64::from(self.params.n_hops_min)),
             unit: Cow::Borrowed("hops"),
             explanation: format!(
-                "Hop {n_hops} of a peel chain within {}: {} of {} peeled off to {}, {:.0} % \
+                "Hop {n_hops} of a peel chain within {span}: {} of {} peeled off to {}, {:.0} % \
                  kept as change.",
-                moves::span_text(span),
                 text(peeled.value),
                 text(spent.value),
                 peeled.address.as_ref().map_or("a script".to_owned(), ToString::to_string),
