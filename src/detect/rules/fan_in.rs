@@ -12,7 +12,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What state keeps of an account's recent moves; with so many the rest is in the totals.
+/// What state keeps of an account's recent moves.
 const MOVES_MAX: usize = 64;
 
 /// Parameters of [`FanIn`].
@@ -171,25 +171,20 @@ impl FanIn {
         profile: &Profile,
         body: &EvmTx,
     ) -> Option<Flow> {
+        // The totals of a young account are its history, and cost no walk through the graph.
+        let (came_in, before) = (profile.total_in(), profile.total_out());
+        let went_out = before + money::native_units(scene.chain, body.value);
+        let limit = self.params.forwarded_min * came_in;
+        // Only the payment that reaches the share fires.
+        if came_in <= 0.0 || went_out < limit || before >= limit {
+            return None;
+        }
         let now = scene.event.time;
         let since = now.plus(-i64::from(self.params.hours) * EventTime::HOUR);
         let received: Vec<Move> =
             moves::recent(scene.state.received(account), None, since).collect();
         let n_senders = most_senders_in_a_day(&received);
         if n_senders < self.params.n_senders_min as usize {
-            return None;
-        }
-        let sent: Vec<Move> = moves::recent(scene.state.sent(account), None, since).collect();
-        // Beyond what the graph holds, the totals of a young account are the better sum.
-        let sum = |moves: &[Move], total: f64| {
-            if moves.len() < MOVES_MAX { moves::sum(moves) } else { total }
-        };
-        let came_in = sum(&received, profile.total_in());
-        let before = sum(&sent, profile.total_out());
-        let went_out = before + money::native_units(scene.chain, body.value);
-        let limit = self.params.forwarded_min * came_in;
-        // Only the payment that reaches the share fires.
-        if came_in <= 0.0 || went_out < limit || before >= limit {
             return None;
         }
         let first = received.iter().map(|m| m.time).min()?;
@@ -201,7 +196,7 @@ impl FanIn {
 /// Returns the most different senders within any 24 hours.
 ///
 /// # Cost
-/// Quadratic in at most 64 moves, and only for accounts that have had as many senders.
+/// Quadratic in at most 64 moves, and only for the payment that reaches the share.
 fn most_senders_in_a_day(received: &[Move]) -> usize {
     let day = |last: &Move| -> Vec<Move> {
         let is_within = |m: &&Move| (0..=EventTime::DAY).contains(&last.time.since(m.time));

@@ -89,7 +89,9 @@ impl Rule for FanOut {
         let (sender, now) = (scene.state.key(&body.from), scene.event.time);
         // Two look-ups rule out nearly everything: a known recipient, a sender with few payments.
         let Some(profile) = scene.state.profile(sender) else { return };
-        if profile.n_recipients() + 1 < self.params.n_min
+        // A count with a half-life of an hour has lost at most half of what the hour brought.
+        if profile.out_1h(now) < f64::from(self.params.n_min - 1) / 2.0
+            || profile.n_recipients() + 1 < self.params.n_min
             || scene.state.profile(scene.state.key(to)).is_some()
         {
             return;

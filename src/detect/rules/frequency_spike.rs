@@ -161,18 +161,17 @@ fn decayed_us(watched_us: i64, half_life_us: i64) -> f64 {
 }
 
 fn describe(sender: &Address, n: f64, law: NegativeBinomial, threshold: u32) -> Finding {
-    let usual = money::number_text(law.mean());
+    let usual = money::number_text(libm::round(law.mean() * 100.0) / 100.0);
     Finding {
         value: n,
         expected: Band::below(f64::from(threshold)),
         unit: "transactions in 10 minutes".into(),
         explanation: format!(
-            "{sender} sent {} transactions within {}; its own past makes {usual} usual, and {} or \
-             more a chance below 1 in {}.",
+            "{sender} sent {} transactions within {}, where its own past makes {usual} usual \
+             (p < 1e-{}).",
             money::number_text(n),
             moves::span_text(WINDOW_US),
-            money::number_text(n),
-            money::number_text(libm::pow(10.0, libm::floor(law.surprise(n)))),
+            libm::floor(law.surprise(n)),
         ),
         quiet_if: format!("it had sent fewer than {threshold} transactions in 10 minutes"),
         ..finding(FrequencySpike::META, Subject::Account(sender.clone()))

@@ -6,6 +6,9 @@ use crate::{
     state::Move,
 };
 
+/// How late an event may have been without hiding the moves before it.
+const LATE_MAX_US: i64 = EventTime::HOUR;
+
 /// Returns the successful moves of one asset (`None` is the native one) with a value, not before
 /// `since`, newest first.
 ///
@@ -16,8 +19,8 @@ pub fn recent(
     token: Option<AccountKey>,
     since: EventTime,
 ) -> impl Iterator<Item = Move> {
-    // A late event may lie between newer ones, so an old move does not end the walk.
-    moves.filter(move |m| {
+    // A late event may lie between newer ones: only a move that is much too old ends the walk.
+    moves.take_while(move |m| since.since(m.time) <= LATE_MAX_US).filter(move |m| {
         m.token == token && !m.is_failed && m.value > 0.0 && m.time.since(since) >= 0
     })
 }

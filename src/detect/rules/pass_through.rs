@@ -26,8 +26,8 @@ pub struct Params {
     pub young_days: u32,
     /// What to do while its age is unknown. D: info.
     pub unknown_age: UnknownAge,
-    /// A receiver with as many different payers collects deposits: the account is then one of an
-    /// exchange's deposit addresses. D: 200.
+    /// With as many different payers an account is a service: as a sender no mule, as a receiver
+    /// the wallet into which an exchange collects its deposit addresses. D: 200.
     pub n_collector_payers: u32,
     /// Quiet when either end carries one of these labels. D: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
@@ -109,8 +109,17 @@ impl Rule for PassThrough {
         let Some(profile) = scene.state.profile(account) else { return };
         let window_us = i64::from(self.params.minutes) * EventTime::MINUTE;
         let is_recent = profile.last_in().is_some_and(|last| now.since(last) <= window_us);
+        let value = money::native_units(scene.chain, body.value);
         let worth_ever = scene.usd_of_native(profile.total_in()).unwrap_or(0.0);
-        if !is_recent || worth_ever < self.params.usd_min || *to == body.from {
+        let left = profile.total_in() - profile.total_out() - value;
+        // Who keeps a balance may be spending older money, and who has many payers is a service:
+        // neither needs a walk through the graph.
+        if !is_recent
+            || worth_ever < self.params.usd_min
+            || left > (1.0 - self.params.share_min) * profile.total_in()
+            || profile.n_senders() >= self.params.n_collector_payers
+            || *to == body.from
+        {
             return;
         }
         let young_us = i64::from(self.params.young_days) * EventTime::DAY;
@@ -119,7 +128,6 @@ impl Rule for PassThrough {
         else {
             return;
         };
-        let value = money::native_units(scene.chain, body.value);
         let Some(flow) = self.flow(scene, account, value) else { return };
         if self.is_collector(scene, to) || self.is_ignored(scene, &body.from, to) {
             return;

@@ -209,13 +209,12 @@ impl<'a> Contact<'a> {
         }
     }
 
-    /// Returns whether the victim is somebody with a readable history.
+    /// Returns whether the victim is somebody who sends and has a readable history: no contract.
     fn is_person(&self, scene: &Scene<'_>) -> bool {
         let now = scene.event.time;
-        scene
-            .state
-            .profile(self.victim_key)
-            .is_none_or(|profile| profile.in_24h(now) + profile.out_24h(now) <= BUSY_MOVES_PER_DAY)
+        scene.state.profile(self.victim_key).is_some_and(|profile| {
+            profile.n_out() > 0 && profile.in_24h(now) + profile.out_24h(now) <= BUSY_MOVES_PER_DAY
+        })
     }
 }
 
@@ -227,9 +226,9 @@ impl PoisonLookalike {
         payment: &Payment<'a>,
         contact: Contact<'a>,
     ) -> Option<Lookalike<'a>> {
-        if !is_first_contact(scene, payment)
-            || !self.may_be_bait(payment)
+        if !self.may_be_bait(scene, payment, contact.victim_key)
             || !contact.is_person(scene)
+            || !is_first_contact(scene, payment)
         {
             return None;
         }
@@ -241,13 +240,19 @@ impl PoisonLookalike {
     fn payment<'a>(&self, scene: &Scene<'_>, payment: &Payment<'a>) -> Option<Lookalike<'a>> {
         let contact = Contact::sent(payment);
         let (victim, other) = (contact.victim_key, contact.other_key);
-        // Two look-ups rule out nearly every payment before the graph is walked.
-        let was_baited = scene.state.n_payments(other, victim) > 0
-            || payment.token_key.is_some_and(|token| {
-                scene.state.n_transfers(other, victim, token) > 0
-                    || scene.state.n_transfers(victim, other, token) > 0
-            });
-        if !was_baited || !contact.is_person(scene) {
+        // A few look-ups rule out nearly every payment before the graph is walked: bait came from
+        // the other side, or was forged in the victim's name with the same token.
+        let is_suspect = match payment.token_key {
+            None => {
+                scene.state.n_payments(other, victim) > 0
+                    && scene.state.n_payments(victim, other) == 0
+            }
+            Some(token) => {
+                let n_sent = scene.state.n_transfers(victim, other, token);
+                n_sent == 1 || n_sent == 0 && scene.state.n_transfers(other, victim, token) > 0
+            }
+        };
+        if !is_suspect || !contact.is_person(scene) {
             return None;
         }
         let has_paid = scene.state.sent(victim).any(|m| m.other == other && m.value > 0.0);
@@ -293,10 +298,15 @@ impl PoisonLookalike {
     }
 
     /// Returns whether a payment can be bait at all, before the graph is walked.
-    fn may_be_bait(&self, payment: &Payment<'_>) -> bool {
-        // Beside a million dollars, a thousand may be bait; beyond that it is a payment. Without
-        // a price only the comparison with a genuine move tells.
-        payment.usd.is_none_or(|usd| usd <= (1e6 * self.params.share_max).max(self.params.usd_max))
+    fn may_be_bait(&self, scene: &Scene<'_>, payment: &Payment<'_>, victim: AccountKey) -> bool {
+        match (payment.token, payment.usd) {
+            _ if payment.amount.is_zero() => true,
+            (_, Some(usd)) if usd <= self.params.usd_max => true,
+            (Some(_), usd) => usd.is_none(),
+            (None, _) => scene.state.profile(victim).is_some_and(|p| {
+                payment.value <= self.params.share_max * p.max_in().max(p.total_out())
+            }),
+        }
     }
 
     /// Returns whether a payment is worthless beside a genuine one.

@@ -4,7 +4,7 @@ use super::{Definition, finding, money, moves, parties};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
     model::{AccountKey, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
-    state::Move,
+    state::{Move, Profile},
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,9 @@ pub struct Params {
     pub usd_min: f64,
     /// Moves of the recent graph looked at for one transaction: bounds the search. D: 256.
     pub n_visits_max: u32,
+    /// With as many different payers an account is a service, in which money loses its identity:
+    /// no cycle starts there or leads through it. D: 200.
+    pub n_service_payers: u32,
     /// Quiet when the owner or the last hop carries one of these labels. D: exchange, bridge,
     /// defi, miner.
     pub ignore_labels: Vec<LabelKind>,
@@ -40,6 +43,7 @@ impl Default for Params {
             hours: 72,
             usd_min: 1_000.0,
             n_visits_max: 256,
+            n_service_payers: 200,
             ignore_labels: vec![
                 LabelKind::Exchange,
                 LabelKind::Bridge,
@@ -174,8 +178,9 @@ impl RoundTrip {
         let span_us = i64::from(self.params.hours) * EventTime::HOUR;
         let is_recent =
             |t: Option<EventTime>| t.is_some_and(|t| scene.event.time.since(t) <= span_us);
-        scene.state.profile(owner).is_some_and(|p| is_recent(p.last_out()))
-            && scene.state.profile(last).is_some_and(|p| is_recent(p.last_in()))
+        let is_service = |p: &Profile| p.n_senders() >= self.params.n_service_payers;
+        scene.state.profile(owner).is_some_and(|p| is_recent(p.last_out()) && !is_service(p))
+            && scene.state.profile(last).is_some_and(|p| is_recent(p.last_in()) && !is_service(p))
     }
 
     /// Returns the moves of a cycle that this payment closes, newest first.
@@ -223,7 +228,10 @@ impl Search<'_> {
                 if n_hops >= self.params.n_hops_min {
                     return true;
                 }
-            } else if n_hops < self.params.n_hops_max && !self.on_path.contains(&hop.other) {
+            } else if n_hops < self.params.n_hops_max
+                && !self.on_path.contains(&hop.other)
+                && !self.is_service(hop.other)
+            {
                 self.on_path.push(hop.other);
                 if self.extend(hop.other, hop.time) {
                     return true;
@@ -233,5 +241,10 @@ impl Search<'_> {
             self.path.pop();
         }
         false
+    }
+
+    fn is_service(&self, account: AccountKey) -> bool {
+        let profile = self.scene.state.profile(account);
+        profile.is_some_and(|p| p.n_senders() >= self.params.n_service_payers)
     }
 }
