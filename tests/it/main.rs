@@ -14,6 +14,7 @@ mod fixture;
 mod kafka;
 mod models;
 mod oracle;
+mod readme;
 mod rules;
 mod rules_real;
 mod sim;

@@ -1,0 +1,56 @@
+//! The README's tables equal the code; `UPDATE_EXPECT=1` rewrites them.
+
+use std::{env, fmt::Write, fs, path::Path};
+use txwarden::{
+    detect::{models, rules},
+    model::Family,
+    sim::incident,
+};
+
+/// Compares (or rewrites) what stands between a table's two markers.
+fn check(name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (open, close) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
+    let (before, rest) = text.split_once(&open).expect("the opening marker");
+    let (shown, after) = rest.split_once(&close).expect("the closing marker");
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, format!("{before}{open}{expected}{close}{after}")).unwrap();
+    } else {
+        assert!(shown == expected, "README.md: the table {name} is not what the code says");
+    }
+}
+
+fn families(families: &[Family]) -> String {
+    let names = families.iter().map(|f| if *f == Family::Evm { "EVM" } else { "UTXO" });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn detectors_are_those_of_the_tables() {
+    let mut table = "| detector | chains | severity | about | what |\n|-|-|-|-|-|\n".to_owned();
+    assert!(rules::TABLE.len() >= 15 && !models::TABLE.is_empty());
+    for entry in rules::TABLE {
+        let m = entry.meta;
+        let (id, severity) = (m.id, m.severity.as_str());
+        let chains = families(m.families);
+        writeln!(table, "| `{id}` | {chains} | {severity} | {} | {} |", m.subject, m.title)
+            .unwrap();
+    }
+    for entry in models::TABLE {
+        let m = entry.meta;
+        writeln!(table, "| `{}` (model) | all | by score | see alert | {} |", m.id, m.title)
+            .unwrap();
+    }
+    check("detectors", &table);
+}
+
+#[test]
+fn planted_incidents_are_those_of_the_table() {
+    let mut table = "| incident | chain | story |\n|-|-|-|\n".to_owned();
+    for line in incident::TABLE {
+        let chain = families(&[line.family()]);
+        writeln!(table, "| `{}` | {chain} | {} |", line.name, line.story).unwrap();
+    }
+    check("incidents", &table);
+}
