@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// When every scenario starts: Monday 2025-01-06 00:00:00 UTC.
 pub(super) const START_SECS: i64 = 1_736_121_600;
 /// Incidents start after this share of the run, so that detectors have seen ordinary traffic.
-const QUIET_SHARE: f64 = 0.35;
+const QUIET_SHARE: f64 = 0.25;
 
 /// How the EVM chain runs.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-//! The README's tables equal the code; `UPDATE_EXPECT=1` rewrites them.
+//! The README's tables equal the code; `UPDATE_EXPECT=1 … -- --test-threads=1` rewrites them.
 
 use std::{env, fmt::Write, fs, path::Path};
 use txwarden::{
