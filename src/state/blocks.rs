@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 /// Blocks whose hash is remembered after their undo information is gone: half a day of Ethereum, a
 /// month of Bitcoin. It tells a reorg that is too deep from one that is not there.
 const HASHES_MAX: usize = 4_096;
+/// Blocks that can be undone : deeper than any reorg of a chain that went on without people stepping in.
+const MARKS_MAX: usize = 256;
 /// Events applied between two looks at the bytes of the journal inside one block.
 pub(super) const TRIM_PERIOD: u64 = 4_096;
 
@@ -44,7 +46,7 @@ pub(super) struct Place {
 impl Blocks {
     /// Makes an empty chain.
     pub fn new(n_marks_max: usize, n_bytes_max: usize) -> Self {
-        Self { n_marks_max: n_marks_max.max(1), n_bytes_max, ..Self::default() }
+        Self { n_marks_max: n_marks_max.clamp(1, MARKS_MAX), n_bytes_max, ..Self::default() }
     }
 
     /// Returns the greatest height that is part of state.

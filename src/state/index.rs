@@ -46,6 +46,13 @@ impl Index {
         Self { slots: Vec::new(), n_rows: 0, n_rows_max, load }
     }
 
+    /// Makes room for `n_rows` rows at once.
+    pub fn reserve(&mut self, n_rows: usize) {
+        assert!(self.n_rows == 0, "slots hold places that another length changes");
+        let n = self.load.slots(n_rows.min(self.n_rows_max) + 1);
+        self.slots = vec![EMPTY; n.max(SLOTS_MIN)];
+    }
+
     /// Returns the row of a key; `key_of` reads a row's key.
     pub fn find(&self, key: u64, key_of: impl Fn(u32) -> u64) -> Option<u32> {
         self.slot(key, key_of).map(|slot| self.row(self.slots[slot]))

@@ -258,6 +258,7 @@ impl<V: Aged> From<Stored<V>> for Table<V> {
         let Stored { rows, head, n_rows_max, n_probation } = stored;
         let load = if n_probation > 0 { Load::ThreeQuarters } else { Load::Half };
         let mut index = Index::new(n_rows_max, load);
+        index.reserve(rows.len());
         for (row, Row { key, .. }) in rows.all().iter().enumerate() {
             index.insert(*key, row as u32, |row| rows.all()[row as usize].key);
         }
