@@ -1,1 +1,3 @@
-//! ops.
+//! Operating it: the connection to Kafka.
+
+pub mod kafka;

@@ -241,9 +241,10 @@ impl Outbox {
             partition: record.partition,
             offset: record.offset,
             key: record.key,
+            reason: letter.reason.as_str(),
+            disposition: letter.disposition.as_str(),
         };
-        let what = (letter.reason, letter.disposition);
-        self.push(message::of_dead_letter(letter, what, coordinates), at, None);
+        self.push(message::of_dead_letter(letter, coordinates), at, None);
     }
 
     fn push(

@@ -14,6 +14,8 @@ mod flood;
 #[cfg(feature = "kafka")]
 mod fold;
 mod observer;
+#[cfg(feature = "kafka")]
+mod open;
 mod params;
 #[cfg(feature = "kafka")]
 mod run;

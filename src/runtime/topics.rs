@@ -1,7 +1,7 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
 use super::{Params, RuntimeError};
-use crate::source::kafka::client_config;
+use crate::ops::kafka::client_config;
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,

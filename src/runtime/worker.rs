@@ -1,14 +1,9 @@
 //! One worker thread: poll, fold, and at the end of each batch one transaction.
 
-use super::{
-    Driver, Fits, InputSetup, Observer, Params, Phase, RuntimeError, clock,
-    flood::Flood,
-    fold::{Fold, Partition},
-    takeover::{Facts, Plan, Progress, plan},
-};
+use super::{InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open};
 use crate::{
     sink::kafka::{Producer, Remedy, Stage, Topics, Transaction, TransactionError},
-    source::kafka::{Consumer, Rebalanced, Start, TopicPartition, record_of},
+    source::kafka::{Consumer, Rebalanced, TopicPartition, record_of},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
@@ -21,9 +16,6 @@ const IDLE: Duration = Duration::from_millis(100);
 
 /// How long closing a client may take: both together stay under the two seconds of a stop.
 const CLOSE_MAX: Duration = Duration::from_millis(900);
-
-/// How long a broker may take to answer a question about a partition.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// How long a batch may fail before the process gives up.
 const FLUSH_MAX: Duration = Duration::from_secs(180);
@@ -187,7 +179,7 @@ impl<'a> Worker<'a> {
             .map_err(|source| RuntimeError::Kafka { what: "cannot read offsets", source })?;
         let mut offsets = Vec::with_capacity(places.len());
         for (at, committed) in places.iter().zip(committed) {
-            let partition = self.open(at, committed)?;
+            let partition = open(&self.ctx, &self.consumer, at, committed)?;
             offsets.push((at.clone(), partition.next));
             tracing::info!(
                 topic = at.topic,
@@ -201,61 +193,6 @@ impl<'a> Worker<'a> {
             self.fold.partitions.push(partition);
         }
         Ok(offsets)
-    }
-
-    fn open(
-        &self,
-        at: &TopicPartition,
-        committed: Option<(i64, String)>,
-    ) -> Result<Partition, RuntimeError> {
-        let no_answer = |source| RuntimeError::Kafka { what: "cannot read the log's end", source };
-        let Context { params, inputs, observer: _, setup_hashes, .. } = self.ctx;
-        let unknown = || RuntimeError::Refused(format!("topic {} is no input", at.topic));
-        let input = inputs.iter().position(|i| i.topic == at.topic).ok_or_else(unknown)?;
-        let offset = committed.as_ref().map(|(offset, _)| *offset);
-        let bounds = self.consumer.bounds(at, ANSWER_MAX).map_err(no_answer)?;
-        let facts = Facts {
-            at,
-            group: &params.kafka.group,
-            committed,
-            bounds,
-            start: params.kafka.start,
-            on_lost_history: params.on_lost_history,
-        };
-        let (start, live_at, recorded) = match plan(facts).map_err(RuntimeError::Refused)? {
-            Plan::Resume { start, live_at, recorded } => (start, live_at, recorded),
-            Plan::First(start) => {
-                let first = match start {
-                    Start::Earliest => bounds.0,
-                    Start::Latest => bounds.1,
-                    Start::TimestampMs(ms) => {
-                        let found = self.consumer.offset_at(at, ms, ANSWER_MAX);
-                        found.map_err(no_answer)?.unwrap_or(bounds.1)
-                    }
-                };
-                (first, first, None)
-            }
-        };
-        let driver = Driver::new(inputs[input].setup.clone(), Fits::Background)
-            .map_err(|source| RuntimeError::Engine { topic: at.topic.clone(), source })?;
-        Ok(Partition {
-            at: at.clone(),
-            input,
-            driver,
-            progress: Progress {
-                start,
-                seq: 0,
-                setup: setup_hashes[input].clone(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-            next: start,
-            committed: offset,
-            live_at,
-            is_live: start >= live_at,
-            recorded,
-            flood: Flood::default(),
-            is_paused: false,
-        })
     }
 
     fn end_batch(&mut self) -> Result<(), RuntimeError> {

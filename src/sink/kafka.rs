@@ -1,7 +1,7 @@
 //! The transactional producer: one batch of messages and offsets, all or nothing.
 
 use super::message::{Message, Output};
-use crate::source::kafka::{
+use crate::ops::kafka::{
     ClientLog, ConnectionError, Params, TopicPartition, drop_in_time, offset_list, producer_config,
 };
 use rdkafka::{

@@ -1,9 +1,6 @@
 //! Alerts and dead letters as Kafka messages: key, JSON body and headers (FORMATS §4, §6).
 
-use crate::{
-    decode::{Disposition, Reason},
-    model::{Alert, EventTime, Evidence},
-};
+use crate::model::{Alert, EventTime, Evidence};
 use serde::Serialize;
 
 /// The largest body that is sent: below the broker's default limit of 1 MiB, with room for key
@@ -52,7 +49,7 @@ pub fn of_alert(alert: &Alert, source: &str) -> Result<Message, serde_json::Erro
         ("ce_subject", alert.subject.clone()),
         ("ce_time", rfc3339(EventTime::from_millis(alert.event_time_ms))),
         ("content-type", "application/json".to_owned()),
-        ("severity", name_of(&alert.severity)?),
+        ("severity", alert.severity.as_str().to_owned()),
         ("score", format!("{:.6}", alert.score)),
         ("status", alert.status.as_str().to_owned()),
         ("rule", lead(&alert.evidence).to_owned()),
@@ -68,6 +65,8 @@ pub struct Coordinates<'a> {
     pub partition: i32,
     pub offset: i64,
     pub key: Option<&'a [u8]>,
+    pub reason: &'a str,
+    pub disposition: &'a str,
 }
 
 /// Makes the message of a dead letter, under the original key.
@@ -76,12 +75,11 @@ pub struct Coordinates<'a> {
 /// Never for dead letters made by this program.
 pub fn of_dead_letter(
     letter: &impl Serialize,
-    (reason, disposition): (Reason, Disposition),
     at: Coordinates<'_>,
 ) -> Result<Message, serde_json::Error> {
     let headers = vec![
-        ("dlq-reason", name_of(&reason)?),
-        ("dlq-disposition", name_of(&disposition)?),
+        ("dlq-reason", at.reason.to_owned()),
+        ("dlq-disposition", at.disposition.to_owned()),
         ("dlq-topic", at.topic.to_owned()),
         ("dlq-partition", at.partition.to_string()),
         ("dlq-offset", at.offset.to_string()),
@@ -132,11 +130,6 @@ fn lead(evidence: &[Evidence]) -> &str {
     first.map_or("score", |e| &e.detector)
 }
 
-fn name_of(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let name = serde_json::to_value(value)?;
-    Ok(name.as_str().unwrap_or_default().to_owned())
-}
-
 /// Writes a time as RFC 3339 in UTC with milliseconds.
 ///
 /// # Source
@@ -182,8 +175,15 @@ mod tests {
             "topic": "t", "offset": 7, "sha256": "ab", "key_b64": "x".repeat(2 << 20),
         });
         let key = vec![b'k'; 10 << 10];
-        let at = Coordinates { topic: "t", partition: 0, offset: 7, key: Some(&key) };
-        let made = of_dead_letter(&letter, (Reason::BadJson, Disposition::Reject), at).unwrap();
+        let at = Coordinates {
+            topic: "t",
+            partition: 0,
+            offset: 7,
+            key: Some(&key),
+            reason: "bad_json",
+            disposition: "reject",
+        };
+        let made = of_dead_letter(&letter, at).unwrap();
         assert_eq!(made.body, br#"{"offset":7,"sha256":"ab","topic":"t"}"#);
         assert_eq!(made.key.map(|k| k.len()), Some(KEY_BYTES_MAX));
         assert_eq!(made.headers[0], ("dlq-reason", "bad_json".to_owned()));

@@ -11,6 +11,9 @@ mod decode;
 mod demo;
 mod engine;
 mod fixture;
+#[cfg(feature = "kafka")]
+mod job;
+#[cfg(feature = "kafka")]
 mod kafka;
 mod models;
 mod oracle;

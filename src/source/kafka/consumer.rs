@@ -1,6 +1,9 @@
 //! A worker's consumer: rebalances are handed to the caller, who assigns with explicit offsets.
 
-use super::{ClientLog, ConnectionError, Params, consumer_config};
+use crate::ops::kafka::{
+    ClientLog, ConnectionError, Params, TopicPartition, consumer_config, drop_in_time, offset_list,
+    plain_list,
+};
 use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
@@ -15,18 +18,10 @@ use std::{
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
-        mpsc,
     },
     thread,
     time::{Duration, Instant},
 };
-
-/// One partition of one topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TopicPartition {
-    pub topic: String,
-    pub partition: i32,
-}
 
 /// A change of what the group has given to this consumer.
 #[derive(Debug, PartialEq, Eq)]
@@ -184,38 +179,6 @@ impl Consumer {
     }
 }
 
-/// Drops a client on a thread of its own, since librdkafka may hang in it.
-pub(crate) fn drop_in_time<T: Send + 'static>(client: T, deadline: Duration) -> bool {
-    let (done, wait) = mpsc::sync_channel(1);
-    let body = move || {
-        drop(client);
-        // Nobody may be waiting any more.
-        let _ = done.send(());
-    };
-    match thread::Builder::new().name("close".to_owned()).spawn(body) {
-        Ok(_) => wait.recv_timeout(deadline).is_ok(),
-        Err(_) => false,
-    }
-}
-
-/// Makes a list of offsets with metadata for librdkafka.
-///
-/// # Errors
-/// When an offset is negative.
-pub fn offset_list<'a>(
-    offsets: impl IntoIterator<Item = (&'a TopicPartition, i64, &'a str)>,
-) -> KafkaResult<TopicPartitionList> {
-    let mut list = TopicPartitionList::new();
-    for (at, offset, metadata) in offsets {
-        let mut element = list.add_partition(&at.topic, at.partition);
-        element.set_offset(Offset::Offset(offset))?;
-        if !metadata.is_empty() {
-            element.set_metadata(metadata);
-        }
-    }
-    Ok(list)
-}
-
 /// Borrows a message as a record. `headers` is reused scratch space for the result.
 pub fn record_of<'m>(
     message: &'m BorrowedMessage<'_>,
@@ -251,14 +214,6 @@ fn committed_in(
         Offset::Offset(offset) => Some((offset, metadata.unwrap_or_default())),
         _ => None,
     })
-}
-
-fn plain_list(partitions: &[TopicPartition]) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for at in partitions {
-        list.add_partition(&at.topic, at.partition);
-    }
-    list
 }
 
 fn partitions_of(list: &TopicPartitionList) -> Vec<TopicPartition> {

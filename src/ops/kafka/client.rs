@@ -13,7 +13,9 @@ use std::{
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -82,6 +84,21 @@ impl ProducerContext for ClientLog {
         if let Err((error, _)) = result {
             self.report(error, "message not delivered");
         }
+    }
+}
+
+/// Drops a client on a thread of its own, since librdkafka may hang in it; returns whether that
+/// was done in time.
+pub fn drop_in_time<T: Send + 'static>(client: T, deadline: Duration) -> bool {
+    let (done, wait) = mpsc::sync_channel(1);
+    let body = move || {
+        drop(client);
+        // Nobody may be waiting any more.
+        let _ = done.send(());
+    };
+    match thread::Builder::new().name("close".to_owned()).spawn(body) {
+        Ok(_) => wait.recv_timeout(deadline).is_ok(),
+        Err(_) => false,
     }
 }
 

@@ -1,0 +1,15 @@
+//! The connection to Kafka that source and sink share: settings, client configuration, log, close.
+
+#[cfg(feature = "kafka")]
+mod client;
+mod params;
+#[cfg(feature = "kafka")]
+mod partition;
+
+#[cfg(feature = "kafka")]
+pub use client::{
+    ClientLog, ConnectionError, client_config, consumer_config, drop_in_time, producer_config,
+};
+pub use params::{Mechanism, Params, Protocol, Security, Start};
+#[cfg(feature = "kafka")]
+pub use partition::{TopicPartition, offset_list, plain_list};
