@@ -161,7 +161,7 @@ fn decayed_us(watched_us: i64, half_life_us: i64) -> f64 {
 }
 
 fn describe(sender: &Address, n: f64, law: NegativeBinomial, threshold: u32) -> Finding {
-    let usual = money::number_text(libm::round(law.mean() * 100.0) / 100.0);
+    let usual = money::number_text(libm::ceil(law.mean() * 100.0) / 100.0);
     Finding {
         value: n,
         expected: Band::below(f64::from(threshold)),
