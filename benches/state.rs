@@ -1,7 +1,7 @@
 //! Benches of state: one event applied, with the reads a scorer makes, at growing numbers of accounts.
 //!
-//! Prints bytes per account (profiles with their index; pairs apart). `TXWARDEN_BENCH_ACCOUNTS` names
-//! the sizes, by default `100000,1000000`; ten million take 3 GB.
+//! Prints bytes per account (profiles with their index; pairs apart). `TXWARDEN_BENCH_ACCOUNTS`
+//! names the sizes, by default `100000,1000000`; ten million take 3 GB.
 
 use criterion::{BatchSize, Criterion, Throughput};
 use rand::{Rng, SeedableRng};

@@ -19,8 +19,9 @@ use crate::model::{
 impl State {
     /// Learns an admitted event: the only way account history grows. Called after scoring.
     ///
-    /// A pending transaction (no inclusion) leaves only its body's id and its conflict claims, which
-    /// no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a block.
+    /// A pending transaction (no inclusion) leaves only its body's id and its conflict claims,
+    /// which no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a
+    /// block.
     pub fn apply(&mut self, event: &Event) {
         if let Body::Tx(tx) = &event.body {
             self.conflicts.claim(event, tx, &self.hasher);
@@ -177,7 +178,7 @@ impl State {
             self.memory.tokens.upsert(key, TokenStats::default(), learn);
         }
         if let Some(tx) = &transfer.tx {
-            self.log(tx, time, |logs| {
+            self.note_logs(tx, time, |logs| {
                 logs.n_transfers += 1;
                 logs.n_zero += u32::from(amount.is_zero());
                 logs.count_token(token);
@@ -187,7 +188,7 @@ impl State {
 
     fn apply_approval(&mut self, event: &Event, approval: &Approval) {
         let token = self.key(&approval.token);
-        self.log(&approval.tx, seconds(event.time), |logs| {
+        self.note_logs(&approval.tx, seconds(event.time), |logs| {
             logs.n_approvals += 1;
             logs.n_zero += u32::from(approval.amount.is_some_and(Amount::is_zero));
             logs.count_token(token);
@@ -195,10 +196,10 @@ impl State {
     }
 
     fn apply_log(&mut self, event: &Event, log: &Log) {
-        self.log(&log.tx, seconds(event.time), |logs| logs.n_other += 1);
+        self.note_logs(&log.tx, seconds(event.time), |logs| logs.n_other += 1);
     }
 
-    fn log(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
+    fn note_logs(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
         let key = tx_key(tx, &self.hasher);
         self.memory.tx_logs.upsert(key, TxLogs::default(), |logs| {
             logs.last_used = logs.last_used.max(time);

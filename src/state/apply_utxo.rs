@@ -1,4 +1,4 @@
-//! How a transaction of unspent outputs becomes history: many payers, many payees, one entity paying.
+//! Transactions of unspent outputs: many payers, many payees, one entity that pays.
 
 use super::{
     State,

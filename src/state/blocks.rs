@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 /// Blocks whose hash is remembered after their undo information is gone: half a day of Ethereum, a
 /// month of Bitcoin. It tells a reorg that is too deep from one that is not there.
 const HASHES_MAX: usize = 4_096;
-/// Blocks that can be undone : deeper than any reorg of a chain that went on without people stepping in.
+/// Blocks that can be undone : deeper than any reorg of a chain that went on without people
+/// stepping in.
 const MARKS_MAX: usize = 256;
 /// Events applied between two looks at the bytes of the journal inside one block.
 pub(super) const TRIM_PERIOD: u64 = 4_096;
@@ -20,8 +21,8 @@ struct Block {
     /// `None` where the source tells heights only.
     hash: Option<BlockHash>,
     parent: Option<BlockHash>,
-    /// State before the block; `None` when that has been forgotten, and for late blocks, whose events
-    /// are undone with the block that was the tip when they came.
+    /// State before the block; `None` when that has been forgotten, and for late blocks, whose
+    /// events are undone with the block that was the tip when they came.
     mark: Option<Box<MemoryMark>>,
     is_late: bool,
 }
@@ -66,8 +67,8 @@ impl Blocks {
 
     /// Undoes every block that `place` proves orphaned and says which those were.
     ///
-    /// Proof is another hash at a seen height, or a parent that is not the block seen below. What is
-    /// above an orphaned block is orphaned with it; what is below is not, until its own turn.
+    /// Proof is another hash at a seen height, or a parent that is not the block seen below. What
+    /// is above an orphaned block is orphaned with it; what is below is not, until its own turn.
     pub fn undo_orphans(&mut self, memory: &mut Memory, place: &Place) -> Option<Reorg> {
         let (from_height, old_hash, new_hash) = self.orphaned_from(place)?;
         let tip = self.tip_height()?;

@@ -23,8 +23,9 @@ const CONFLICTS_PER_TX_MAX: usize = 16;
 
 /// The claims of all recent transactions, confirmed or not.
 ///
-/// Claims are what has been witnessed, not account history: a reorg does not take them back, because
-/// a transaction that was in an orphaned block and lost its outpoint is a confirmed double spend.
+/// Claims are what has been witnessed, not account history: a reorg does not take them back,
+/// because a transaction that was in an orphaned block and lost its outpoint is a confirmed double
+/// spend.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Conflicts {
     claims: Table<Claim>,

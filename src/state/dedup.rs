@@ -25,8 +25,8 @@ impl Seen {
         Self { block: block.as_ref().map_or(0, block_tag), time: seconds(event.time) }
     }
 
-    /// Returns whether another sighting is of the same fact: the same block, or a source that does not
-    /// say. (A file of logs without block hashes repeats what a topic with them has told.)
+    /// Returns whether another sighting is of the same fact: the same block, or a source that does
+    /// not say. (A file of logs without block hashes repeats what a topic with them has told.)
     pub fn is_same(&self, other: &Self) -> bool {
         self.block == other.block || self.block == 0 || other.block == 0
     }

@@ -1,4 +1,4 @@
-//! Which pairs have paid each other how often: a fixed table of fingerprints with saturating counts.
+//! Which pairs have paid each other how often: fingerprints with saturating counts.
 
 use super::{
     cells::{Cells, CellsMark},

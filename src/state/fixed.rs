@@ -1,8 +1,8 @@
 //! Small numbers in few bits, rounded with a dither so that slow means do not get stuck.
 //!
-//! A running mean kept in a few bits stops moving once its steps are below half a quantum. Rounding up
-//! with probability equal to the fraction keeps it unbiased; the "probability" comes from a hash of a
-//! counter, so the same history always gives the same bits.
+//! A running mean kept in a few bits stops moving once its steps are below half a quantum. Rounding
+//! up with probability equal to the fraction keeps it unbiased; the "probability" comes from a hash
+//! of a counter, so the same history always gives the same bits.
 
 /// A range of values kept in a number of bits.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,8 @@ pub(super) fn mix64(v: u64) -> u64 {
     v ^ (v >> 31)
 }
 
-/// Keeps the upper half of an `f32`, rounded up: a maximum is never below what it is the maximum of.
+/// Keeps the upper half of an `f32`, rounded up: a maximum is never below what it is the maximum
+/// of.
 pub(super) fn short_float_up(v: f32) -> u16 {
     let bits = v.max(0.0).to_bits();
     let up = u32::from(bits & 0xffff != 0);

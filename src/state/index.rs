@@ -1,9 +1,9 @@
 //! An open-addressing index from 64-bit keys to row numbers, four bytes a slot.
 //!
 //! Linear probing with backward-shift deletion (Knuth, TAOCP 3, 6.4 R): no tombstones, so a table
-//! under constant eviction does not degrade. A slot spends the bits that its row number leaves on a tag
-//! of the key, so that a probe reads the row only where the key very likely is. The index is derived
-//! data: it is neither journalled nor stored, and its layout never shows in an answer.
+//! under constant eviction does not degrade. A slot spends the bits that its row number leaves on a
+//! tag of the key, so that a probe reads the row only where the key very likely is. The index is
+//! derived data: it is neither journalled nor stored, and its layout never shows in an answer.
 
 /// An empty slot; rows are counted from 1 in slots.
 const EMPTY: u32 = 0;

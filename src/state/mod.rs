@@ -1,8 +1,8 @@
 //! Bounded event-time memory of one chain: the only place where account history is written.
 //!
-//! Everything that a block can change sits in tables whose writes keep their pre-image ([`memory`]),
-//! so that a reorg takes state back to exactly what it was. What has been witnessed rather than
-//! booked (conflict claims, known bodies) stays.
+//! Everything that a block can change sits in tables whose writes keep their pre-image
+//! ([`memory`]), so that a reorg takes state back to exactly what it was. What has been witnessed
+//! rather than booked (conflict claims, known bodies) stays.
 
 mod admit;
 mod apply;
@@ -144,8 +144,8 @@ impl State {
         Some(Output::from(stored))
     }
 
-    /// Returns an input's value in satoshi and its account: as the exporter said, else as the output
-    /// that it spends is remembered.
+    /// Returns an input's value in satoshi and its account: as the exporter said, else as the
+    /// output that it spends is remembered.
     pub fn resolve_input(&self, input: &TxIn) -> Option<(u64, Option<AccountKey>)> {
         let address = input.address.as_ref().map(|address| self.key(address));
         match (input.value, address) {
@@ -183,8 +183,8 @@ impl State {
         self.blocks.tip_height()
     }
 
-    /// Returns how many heights were passed without a block: after a reorg that the exporter did not
-    /// publish again, or where the stream has a hole.
+    /// Returns how many heights were passed without a block: after a reorg that the exporter did
+    /// not publish again, or where the stream has a hole.
     pub fn n_gaps(&self) -> u64 {
         self.blocks.n_gaps()
     }

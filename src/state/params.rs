@@ -23,8 +23,8 @@ pub struct Params {
     pub journal_blocks_max: usize,
     /// Bytes of undo information kept.
     pub journal_bytes_max: usize,
-    /// Whether transactions that are in no block are learned as if they were: for sources that never
-    /// tell a block. With it off, a pending transaction is scored and leaves only its claims.
+    /// Whether transactions that are in no block are learned as if they were: for sources that
+    /// never tell a block. With it off, a pending transaction is scored and leaves only its claims.
     pub learns_unincluded: bool,
 }
 

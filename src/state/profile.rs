@@ -213,8 +213,8 @@ impl Profile {
         self.last_in.max(self.last_out)
     }
 
-    /// Decays all counts to `time` and returns the weights of one more at each half-life: 1, or less
-    /// when `time` is before what the counts refer to.
+    /// Decays all counts to `time` and returns the weights of one more at each half-life: 1, or
+    /// less when `time` is before what the counts refer to.
     fn decay_to(&mut self, time: u32) -> [f32; 3] {
         let reference = self.reference();
         if reference == 0 || time == reference {
@@ -325,8 +325,8 @@ impl Profile {
     pub fn max_in(&self) -> f64 {
         from_short_float(self.max_in)
     }
-    /// Returns the EWMA mean and standard deviation of log10(v + 1e-6) of the values sent, once there
-    /// are enough; zero values do not count.
+    /// Returns the EWMA mean and standard deviation of log10(v + 1e-6) of the values sent, once
+    /// there are enough; zero values do not count.
     pub fn log_out(&self) -> Option<(f64, f64)> {
         (self.spread_log_out >> 11 >= LOG_OUT_COUNT_MIN).then(|| {
             (LOG_VALUE.decode(self.mean_log_out), SPREAD.decode(self.spread_log_out & 0x7ff))

@@ -33,10 +33,10 @@ pub(super) struct Row<V> {
 
 /// A bounded map: the rows are dense, the index is derived.
 ///
-/// When it is full, a newcomer takes the place of the row longest unused among a few
-/// from a hand on that goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a row
-/// enters the main part when it is established by the time the hand comes round: a flood of keys seen
-/// once cannot push out the others.
+/// When it is full, a newcomer takes the place of the row longest unused among a few from a hand on
+/// that goes round (CLOCK with sampling). With probation, newcomers only displace each other, and a
+/// row enters the main part when it is established by the time the hand comes round: a flood of
+/// keys seen once cannot push out the others.
 ///
 /// # Source
 /// Probation queue: S3-FIFO (Yang et al., SOSP 2023).
@@ -154,8 +154,8 @@ impl<V: Aged> Table<V> {
     pub fn revert(&mut self, mark: &TableMark) {
         let past = self.rows.past(mark.rows);
         let n_then = Cells::<Row<V>>::n_cells_at(mark.rows);
-        // Rows that keep their key keep their place in the index. The others leave it while all rows
-        // still hold the keys under which the index finds them, and come back afterwards.
+        // Rows that keep their key keep their place in the index. The others leave it while all
+        // rows still hold the keys under which the index finds them, and come back afterwards.
         let n_now = self.rows.len();
         let is_kept = |rows: &[Row<V>], (row, old): &(u32, Row<V>)| {
             rows.get(*row as usize).is_some_and(|now| now.key == old.key)
@@ -234,13 +234,14 @@ impl<V: Aged> Table<V> {
         index.remove(rows.all()[row].key, |row| rows.all()[row as usize].key);
     }
 
-    /// Returns the row to evict among the rows from `first` on: of a few from the hand on, one that is not established, else the one longest unused.
+    /// Returns the row to evict among the rows from `first` on: of a few from the hand on, one that
+    /// is not established, else the one longest unused.
     fn victim(&mut self, first: usize) -> usize {
         let n = self.rows.len() - first;
         let hand = self.head.hand as usize % n;
         self.head.hand = ((hand + 1) % n) as u32;
-        // Neighbours share a cache line; where newcomers are on probation, a run of established rows
-        // must not hide the others.
+        // Neighbours share a cache line; where newcomers are on probation, a run of established
+        // rows must not hide the others.
         let stride = if first == 0 { 1 } else { (n / VICTIMS_MAX).max(1) };
         let rows = self.rows.all();
         let candidates = (0..VICTIMS_MAX.min(n)).map(|step| first + (hand + step * stride) % n);

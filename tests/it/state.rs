@@ -1,4 +1,4 @@
-//! Tests of state: what accounts, pairs, outputs and conflicts are remembered, and that reorgs undo it.
+//! Tests of state: what is remembered of accounts, pairs, outputs, conflicts and blocks.
 
 mod chain;
 mod reorg;

@@ -1,4 +1,4 @@
-//! Bounds: what leaves when tables are full, and that a flood of newcomers displaces only newcomers.
+//! Bounds: what leaves when tables are full; a flood of newcomers displaces only newcomers.
 
 use super::{
     chain::{address, at, evm, included},
