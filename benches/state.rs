@@ -1,4 +1,4 @@
-//! Benches of state: one event applied, with the reads a scorer makes, at growing numbers of accounts.
+//! Benches of state: an event applied, with the reads of a scorer, by number of accounts.
 //!
 //! Prints bytes per account (profiles with their index; pairs apart). `TXWARDEN_BENCH_ACCOUNTS`
 //! names the sizes, by default `100000,1000000`; ten million take 3 GB.
