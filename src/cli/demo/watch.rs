@@ -18,8 +18,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long to wait for records that were produced but never folded.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long to wait without progress: a debug build may spend a minute in one background fit.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Prints alerts until all are in, or until `stop`; returns when the first one came.
 pub(super) fn watch(
