@@ -6,10 +6,9 @@ use super::{
     output::Output,
 };
 use crate::{
-    decode::{Batch, Limits, Refusal, decode},
+    decode::inspect::{Inspection, Inspector, LineError},
     model::Record,
 };
-use serde_json::{Value, json};
 use std::path::Path;
 
 /// Command line of `decode`.
@@ -17,30 +16,42 @@ use std::path::Path;
 pub(super) struct Args {
     #[command(flatten)]
     input: InputArgs,
+    /// Lines are `{"name"?, "format"?, "headers"?, "key_b64"?, "kafka_ms"?, "payload_b64"}`
+    #[arg(long)]
+    record_lines: bool,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let settings = args.input.settings(Limits::default())?;
+    let InputArgs { format, chain, files } = &args.input;
+    let inspector =
+        Inspector { format: *format, chain: chain.clone(), limits: Default::default() };
+    if !args.record_lines && format.is_none() {
+        return Err(CliError::Usage("--format is required without --record-lines".into()));
+    }
     let mut out = Output::create(Path::new("-"))?;
-    let mut batch = Batch::default();
-    for path in &args.input.files {
+    for path in files {
         let (topic, mut records) = input::open(path)?;
+        let mut offset = 0;
         while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
-            let record = Record { topic: &topic, value: Some(value), ..Record::default() };
-            decode(&settings, &record, &mut batch);
-            out.json_line(&verdict(&batch))?;
+            let inspection = if args.record_lines {
+                line(&inspector, value)
+            } else {
+                let record =
+                    Record { topic: &topic, offset, value: Some(value), ..Record::default() };
+                format.map_or_else(|| line(&inspector, value), |f| inspector.record(f, &record))
+            };
+            offset += 1;
+            let inspection = inspection.map_err(|source| CliError::Failure {
+                what: "cannot read a record line",
+                source: format!("{} record {offset}: {source}", path.display()).into(),
+            })?;
+            out.json_line(&inspection)?;
         }
     }
     out.flush()
 }
 
-fn verdict(batch: &Batch) -> Value {
-    let refused = batch.parts.iter().find_map(|part| part.verdict.as_ref().err());
-    let (verdict, reason) = match refused {
-        None => ("accept", Value::Null),
-        Some(Refusal::Skip(reason)) => ("skip", json!(reason)),
-        Some(Refusal::DeadLetter { reason, .. }) => ("reject", json!(reason)),
-    };
-    json!({ "verdict": verdict, "reason": reason, "events": batch.events })
+fn line(inspector: &Inspector, value: &[u8]) -> Result<Inspection, LineError> {
+    inspector.line(&String::from_utf8_lossy(value))
 }

@@ -71,15 +71,10 @@ impl CliError {
     pub(super) fn report(self) -> ExitCode {
         let code = self.code();
         if code != OK && code != FINDINGS {
-            let mut text = match &self {
+            let text = match &self {
                 Self::Config(mistakes) => mistakes.clone(),
-                other => format!("error: {other}"),
+                other => format!("error: {}", super::causes(other)),
             };
-            let mut cause = self.source();
-            while let Some(error) = cause {
-                text.push_str(&format!(": {error}"));
-                cause = error.source();
-            }
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(io::stderr().lock(), "{text}");
         }

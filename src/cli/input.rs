@@ -2,11 +2,11 @@
 
 use super::CliError;
 use crate::{
-    decode::{Format, Limits, Settings},
+    config::Config,
+    decode::{Format, Settings},
     model::Chain,
     source::file::Records,
 };
-use serde::{Deserialize, de::IntoDeserializer};
 use std::path::{Path, PathBuf};
 
 /// Which records are read, and how.
@@ -24,12 +24,26 @@ pub(super) struct InputArgs {
 }
 
 impl InputArgs {
-    /// Returns the decoder's settings with the given limits.
-    pub(super) fn settings(&self, limits: Limits) -> Result<Settings, CliError> {
-        let format = self.format.ok_or_else(|| CliError::Usage("--format is required".into()))?;
-        let chain =
-            self.chain.clone().ok_or_else(|| CliError::Usage("--chain is required".into()))?;
-        Ok(Settings { format, chain, is_batch_allowed: true, limits })
+    /// Returns the decoder's settings: from the command line, else from the only input of the
+    /// configuration.
+    pub(super) fn settings(&self, config: &Config) -> Result<Settings, CliError> {
+        let only = match config.run.inputs.as_slice() {
+            [input] => Some(input),
+            _ => None,
+        };
+        let missing = |flag: &str| CliError::Usage(format!("{flag} is required"));
+        let format = self.format.or(only.map(|i| i.format)).ok_or_else(|| missing("--format"))?;
+        let chain = match (&self.chain, only) {
+            (Some(chain), _) => Some(chain.clone()),
+            (None, Some(input)) => Chain::parse(&input.chain).ok(),
+            (None, None) => None,
+        };
+        Ok(Settings {
+            format,
+            chain: chain.ok_or_else(|| missing("--chain"))?,
+            is_batch_allowed: only.is_none_or(|i| i.allow_batch),
+            limits: config.limits.clone(),
+        })
     }
 }
 
@@ -46,6 +60,9 @@ pub(super) fn read_error(path: &Path, source: std::io::Error) -> CliError {
     CliError::Read { path: path.display().to_string(), source }
 }
 
-fn parse_format(text: &str) -> Result<Format, serde::de::value::Error> {
-    Format::deserialize(text.into_deserializer())
+fn parse_format(text: &str) -> Result<Format, String> {
+    Format::parse(text).ok_or_else(|| {
+        let known: Vec<_> = Format::ALL.iter().map(|f| f.as_str()).collect();
+        format!("known formats are {}", known.join(", "))
+    })
 }

@@ -1,5 +1,8 @@
 //! Subcommands: one file each, listed here.
 
+#[cfg(feature = "kafka")]
+mod broker;
+mod check;
 mod decode;
 #[cfg(feature = "kafka")]
 mod demo;
@@ -8,7 +11,13 @@ mod input;
 mod output;
 mod replay;
 mod rules;
+#[cfg(feature = "kafka")]
+mod run;
 mod schema;
+#[cfg(feature = "kafka")]
+mod signals;
+#[cfg(feature = "kafka")]
+mod tail;
 
 use clap::{CommandFactory, Parser, Subcommand};
 pub use error::CliError;
@@ -27,10 +36,18 @@ enum Command {
     /// Watch simulated chains with planted incidents: no broker, no configuration
     #[cfg(feature = "kafka")]
     Demo(demo::Args),
+    /// Consume, detect and emit until told to stop
+    #[cfg(feature = "kafka")]
+    Run(run::Args),
+    /// Find mistakes in the configuration and its surroundings
+    Check(check::Args),
     /// Feed files through the detector and write the alerts
     Replay(replay::Args),
     /// Show what the decoder makes of each record
     Decode(decode::Args),
+    /// Show alerts as they arrive
+    #[cfg(feature = "kafka")]
+    Tail(tail::Args),
     /// List the rules and models, or explain one
     Rules(rules::Args),
     /// Print the JSON Schema of what is written
@@ -41,12 +58,12 @@ enum Command {
 
 /// Runs the command line of the process.
 pub fn main() -> ExitCode {
-    run(std::env::args_os())
+    run_args(std::env::args_os())
 }
 
 /// Runs a command line and returns the exit code: 0 ok, 1 failure, 2 usage, 3 findings, 78 bad
 /// configuration.
-pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn run_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -65,6 +82,11 @@ fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
         #[cfg(feature = "kafka")]
         Command::Demo(args) => demo::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Run(args) => run::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Tail(args) => tail::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),
@@ -75,4 +97,15 @@ fn dispatch(command: Command) -> Result<(), CliError> {
             output::stdout(&script)
         }
     }
+}
+
+/// Returns an error and its causes in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }

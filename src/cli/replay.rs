@@ -9,9 +9,7 @@ use super::{
     output::{self, Output},
 };
 use crate::{
-    decode::Limits,
-    engine::{Params, Setup},
-    model::Reference,
+    config::Config,
     runtime::{Driver, Fits},
 };
 use fold::Fold;
@@ -19,7 +17,6 @@ use std::{
     io::IsTerminal,
     num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Instant,
 };
 use summary::Summary;
@@ -29,6 +26,10 @@ use summary::Summary;
 pub(super) struct Args {
     #[command(flatten)]
     input: InputArgs,
+    /// Configuration file; without it the defaults, and no prices, watch list or labels: rules that
+    /// need them are not evaluable and listed in the summary
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where alerts go as JSON lines
     #[arg(long, value_name = "PATH", default_value = "-")]
     alerts: PathBuf,
@@ -52,14 +53,15 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let started = Instant::now();
-    let settings = args.input.settings(Limits::default())?;
-    let setup = Setup {
-        chain: settings.chain.clone(),
-        params: Params::default(),
-        reference: Arc::new(Reference::default()),
-        config_hash: String::new(),
-        is_reporting_findings: args.findings.is_some(),
+    let mut config = match &args.config {
+        Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
+        None => Config::default(),
     };
+    let settings = args.input.settings(&config)?;
+    let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
+    let mut setup = config.engine_setup(&settings.chain);
+    setup.is_reporting_findings = args.findings.is_some();
     let driver = Driver::new(setup, Fits::Background)
         .map_err(|e| CliError::failure("cannot make the detector", e))?;
     let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();

@@ -1,17 +1,215 @@
 //! `rules`: every rule and model with its state, and everything about one of them.
 
-use super::{CliError, output};
-use crate::detect::rules;
+use super::{CliError, check, output};
+use crate::{
+    config::Config,
+    detect::{ModelMeta, Need, RuleMeta, models, rules, suggest::nearest},
+    engine::Engine,
+    model::{Chain, LabelKind},
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 /// Command line of `rules`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: RulesCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RulesCommand {
+    /// List every rule and model with its state
+    List {
+        /// Configuration file: without it, the defaults and no reference data
+        #[arg(short, long, value_name = "FILE", env = "TXWARDEN_CONFIG")]
+        config: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Explain one rule or model
+    Show { id: String },
+}
+
+/// A rule or model as it is listed.
+#[derive(Debug, Serialize)]
+struct Listed {
+    id: &'static str,
+    /// `rule`, `statistical` or `cluster`.
+    kind: &'static str,
+    title: &'static str,
+    severity: Option<&'static str>,
+    families: Vec<String>,
+    subject: Option<&'static str>,
+    /// `enabled`, `disabled` or `not_evaluable`.
+    state: &'static str,
+    /// What is missing, and on which chain.
+    missing: Vec<String>,
+}
 
 /// Runs the command.
-pub(super) fn run(_args: &Args) -> Result<(), CliError> {
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    match &args.command {
+        RulesCommand::List { config, json } => list(config.as_deref(), *json),
+        RulesCommand::Show { id } => show(id),
+    }
+}
+
+/// Says in words what a rule cannot do without.
+pub(super) fn need_text(need: Need) -> &'static str {
+    match need {
+        Need::NativePrice => "no price of the native asset (reference.prices)",
+        Need::WatchList => "no watched account (reference.watch)",
+        Need::Labels(LabelKind::Sanctioned) => "no sanctioned account (reference.labels)",
+        Need::Labels(LabelKind::Mixer) => "no mixer account (reference.labels)",
+        Need::Labels(_) => "no labelled account of its kind (reference.labels)",
+        Need::Logs => "no logs or token transfers in the input",
+        Need::Outcomes => "no receipt fields in the input",
+    }
+}
+
+fn list(path: Option<&Path>, is_json: bool) -> Result<(), CliError> {
+    let (config, chains) = match path {
+        Some(path) => {
+            let config = Config::load(path).map_err(|e| CliError::Config(e.to_string()))?;
+            let chains = check::chains(&config);
+            (config, chains)
+        }
+        None => (Config::default(), default_chains()),
+    };
+    let rows = listed(&config, &chains)?;
+    if is_json {
+        let text = serde_json::to_string_pretty(&rows)
+            .map_err(|e| CliError::failure("cannot write the list", e))?;
+        return output::stdout(format!("{text}\n").as_bytes());
+    }
     let mut text = String::new();
-    for entry in rules::TABLE {
-        text.push_str(&format!("{:<24} {}\n", entry.meta.id, entry.meta.title));
+    for row in rows {
+        let families = row.families.join(",");
+        let _ = writeln!(
+            text,
+            "{:<24} {:<11} {:<8} {:<9} {:<12} {:<13} {}",
+            row.id,
+            row.kind,
+            row.severity.unwrap_or("-"),
+            families,
+            row.subject.unwrap_or("-"),
+            row.state,
+            row.missing.join("; ")
+        );
     }
     output::stdout(text.as_bytes())
+}
+
+fn default_chains() -> Vec<Chain> {
+    [Chain::ETHEREUM, Chain::BITCOIN].into_iter().filter_map(|id| Chain::parse(id).ok()).collect()
+}
+
+fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
+    let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut is_enabled: BTreeMap<&str, bool> = BTreeMap::new();
+    for chain in chains {
+        let setup = config.engine_setup(chain);
+        let detect = setup.params.detect.clone();
+        for id in rules::TABLE.iter().map(|e| e.meta.id) {
+            *is_enabled.entry(id).or_default() |= detect.rules.get(id).is_none_or(|m| m.enabled);
+        }
+        for id in models::TABLE.iter().map(|e| e.meta.id) {
+            *is_enabled.entry(id).or_default() |= detect.models.get(id).is_none_or(|m| m.enabled);
+        }
+        let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
+        for (rule, need) in engine.not_evaluable() {
+            let texts = missing.entry(rule).or_default();
+            texts.push(format!("{chain}: {}", need_text(need)));
+        }
+    }
+    let mut row = |id: &'static str, kind, title| {
+        let missing = missing.remove(id).unwrap_or_default();
+        let state = match (is_enabled.get(id), missing.is_empty()) {
+            (Some(false), _) => "disabled",
+            (_, true) => "enabled",
+            (_, false) => "not_evaluable",
+        };
+        let (severity, families, subject) = (None, Vec::new(), None);
+        Listed { id, kind, title, severity, families, subject, state, missing }
+    };
+    let mut rows = Vec::new();
+    for meta in rules::TABLE.iter().map(|e| e.meta) {
+        rows.push(Listed {
+            severity: Some(meta.severity.as_str()),
+            families: meta.families.iter().map(|f| word(f)).collect(),
+            subject: Some(meta.subject),
+            ..row(meta.id, "rule", meta.title)
+        });
+    }
+    for meta in models::TABLE.iter().map(|e| e.meta) {
+        let kind = match meta.kind {
+            crate::model::DetectorKind::Cluster => "cluster",
+            _ => "statistical",
+        };
+        rows.push(row(meta.id, kind, meta.title));
+    }
+    Ok(rows)
+}
+
+/// Returns the name of a unit variant on the wire.
+fn word(value: &impl Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn show(id: &str) -> Result<(), CliError> {
+    if let Some(entry) = rules::TABLE.iter().find(|e| e.meta.id == id) {
+        return output::stdout(rule_text(entry.meta, &(entry.defaults)()).as_bytes());
+    }
+    if let Some(entry) = models::TABLE.iter().find(|e| e.meta.id == id) {
+        return output::stdout(model_text(entry.meta, &(entry.defaults)()).as_bytes());
+    }
+    let ids = rules::TABLE.iter().map(|e| e.meta.id).chain(models::TABLE.iter().map(|e| e.meta.id));
+    Err(CliError::Usage(match nearest(id, ids) {
+        Some(meant) => format!("no rule or model {id:?} (did you mean {meant:?}?)"),
+        None => format!("no rule or model {id:?}; see `txwarden rules list`"),
+    }))
+}
+
+fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
+    let families: Vec<_> = meta.families.iter().map(|f| word(f)).collect();
+    let mut text = format!("{}: {}\n\n{}\n\n", meta.id, meta.title, meta.description);
+    let _ = writeln!(text, "severity  {}", meta.severity.as_str());
+    let _ = writeln!(text, "chains    {}", families.join(", "));
+    let _ = writeln!(text, "subject   {}", meta.subject);
+    for need in meta.needs {
+        let _ = writeln!(text, "needs     quiet when there is {}", need_text(*need));
+    }
+    section(&mut text, "parameters", parameters(defaults));
+    section(&mut text, "false positives", meta.false_positives.iter().map(|s| (*s).to_owned()));
+    section(&mut text, "references", meta.references.iter().map(|s| (*s).to_owned()));
+    text
+}
+
+fn model_text(meta: &ModelMeta, defaults: &Value) -> String {
+    let mut text = format!("{}: {}\n\n{}\n\n", meta.id, meta.title, meta.description);
+    let _ = writeln!(text, "kind  {}\nunit  {}", word(&meta.kind), meta.unit);
+    section(&mut text, "parameters", parameters(defaults));
+    section(&mut text, "references", meta.references.iter().map(|s| (*s).to_owned()));
+    text
+}
+
+fn parameters(defaults: &Value) -> impl Iterator<Item = String> {
+    defaults.as_object().into_iter().flatten().map(|(name, value)| format!("{name}: {value}"))
+}
+
+fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    for (i, line) in lines.enumerate() {
+        if i == 0 {
+            let _ = writeln!(text, "\n{title}");
+        }
+        let _ = writeln!(text, "  {line}");
+    }
 }

@@ -1,1 +1,14 @@
-//! config.
+//! The configuration file: assembled from every component's `Params`, checked as a whole.
+
+mod detectors;
+mod file;
+mod labels;
+mod mistake;
+mod read;
+mod reference;
+mod tree;
+
+pub use file::{Config};
+pub use labels::{LabelFile, ListFormat};
+pub use mistake::{At, ConfigError, Mistake};
+pub use reference::ReferenceParams;

@@ -9,7 +9,7 @@ pub mod reservoir;
 pub mod rules;
 pub mod scaler;
 mod snapshot;
-mod suggest;
+pub mod suggest;
 pub mod surprise;
 pub mod tail;
 

@@ -7,10 +7,10 @@
 ///
 /// # Cost
 /// O(candidates × length²); names are cut at 64 bytes.
-pub fn nearest(
+pub fn nearest<'a>(
     name: &str,
-    candidates: impl Iterator<Item = &'static str> + Clone,
-) -> Option<&'static str> {
+    candidates: impl Iterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
     const NAME_BYTES_MAX: usize = 64; // Twice the longest name in any table.
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
         return None;

@@ -113,6 +113,8 @@ pub struct Finding {
     pub detector: &'static str,
     pub kind: DetectorKind,
     pub severity: Severity,
+    /// Written in rendered form by whoever knows the chain.
+    #[serde(skip_serializing)]
     pub subject: Subject,
     /// The measured value.
     pub value: f64,

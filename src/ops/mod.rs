@@ -1,3 +1,6 @@
-//! Operating it: the connection to Kafka.
+//! What operators see and set: metrics, logs, the HTTP server, and the connection to Kafka.
 
+pub mod http;
 pub mod kafka;
+pub mod log;
+pub mod metrics;

@@ -1,0 +1,127 @@
+//! `check`: everything that can be known to be wrong before `run` is started.
+
+use super::{CliError, output};
+use crate::{
+    config::Config,
+    engine::Engine,
+    model::{Chain, Reference},
+};
+use std::{collections::BTreeMap, fmt::Write, path::PathBuf};
+
+/// Command line of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Configuration file
+    #[arg(short, long, value_name = "FILE", env = "TXWARDEN_CONFIG")]
+    config: PathBuf,
+    /// Do not ask the broker for the topics
+    #[arg(long)]
+    no_environment: bool,
+    /// Exit with code 3 when there are warnings
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let config = Config::load(&args.config).map_err(|e| CliError::Config(e.to_string()))?;
+    let mut warnings = Vec::new();
+    let mut n_not_evaluable = 0;
+    let mut text = String::new();
+    if config.run.inputs.is_empty() {
+        warnings.push("inputs: no input topic is named; `run` would refuse to start".to_owned());
+    }
+    for chain in chains(&config) {
+        let setup = config.engine_setup(&chain);
+        let _ = writeln!(text, "{chain}: {}", reference_counts(&setup.reference));
+        let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
+        let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (rule, need) in engine.not_evaluable() {
+            missing.entry(rule).or_default().push(super::rules::need_text(need));
+        }
+        n_not_evaluable += missing.len();
+        for (rule, needs) in missing {
+            let _ = writeln!(text, "{chain}: rule {rule} is not evaluable: {}", needs.join("; "));
+        }
+    }
+    if !args.no_environment {
+        warnings.extend(environment(&config)?);
+    }
+    for warning in &warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    let n_rules = crate::detect::rules::TABLE.len();
+    let _ = writeln!(
+        text,
+        "ok: {} inputs, {n_rules} rules ({n_not_evaluable} not evaluable), {} models, {} warnings",
+        config.run.inputs.len(),
+        crate::detect::models::TABLE.len(),
+        warnings.len()
+    );
+    output::stdout(text.as_bytes())?;
+    if args.deny_warnings && !warnings.is_empty() { Err(CliError::Findings) } else { Ok(()) }
+}
+
+/// Returns the chains of the inputs, once each.
+pub(super) fn chains(config: &Config) -> Vec<Chain> {
+    let mut chains: Vec<Chain> = Vec::new();
+    for input in &config.run.inputs {
+        if let Ok(chain) = Chain::parse(&input.chain)
+            && !chains.contains(&chain)
+        {
+            chains.push(chain);
+        }
+    }
+    chains
+}
+
+fn reference_counts(reference: &Reference) -> String {
+    format!(
+        "prices for {} assets, {} watched accounts, {} labelled accounts",
+        reference.prices.len(),
+        reference.watch.len(),
+        reference.labels.len()
+    )
+}
+
+/// Returns what is wrong with the topics; an unreachable broker is one warning.
+#[cfg(feature = "kafka")]
+fn environment(config: &Config) -> Result<Vec<String>, CliError> {
+    let mut warnings = Vec::new();
+    let topics = match super::broker::topics(&config.run.kafka) {
+        Ok(topics) => topics,
+        Err(error) => {
+            let brokers = &config.run.kafka.brokers;
+            return Ok(vec![format!(
+                "topics were not checked, {brokers} cannot be reached: {}",
+                super::causes(&error)
+            )]);
+        }
+    };
+    for input in &config.run.inputs {
+        match topics.get(&input.topic) {
+            None => warnings.push(format!("input topic {} does not exist", input.topic)),
+            Some(n) if *n > 1 && !input.allow_partitions => warnings.push(format!(
+                "input topic {} has {n} partitions: an account's history would be split; use one \
+                 partition or set allow_partitions",
+                input.topic
+            )),
+            Some(_) => {}
+        }
+    }
+    let outputs = &config.run.outputs;
+    for topic in [&outputs.alerts, &outputs.dead_letters] {
+        if !topics.contains_key(topic) && !outputs.create_topics {
+            warnings.push(format!(
+                "output topic {topic} does not exist; create it or set outputs.create_topics"
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// Without Kafka there is nothing to ask.
+#[cfg(not(feature = "kafka"))]
+fn environment(_config: &Config) -> Result<Vec<String>, CliError> {
+    Ok(Vec::new())
+}

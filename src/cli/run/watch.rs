@@ -1,0 +1,179 @@
+//! Turns what the workers tell into metrics and readiness.
+
+use crate::{
+    decode::{Reason, SkipReason},
+    detect::{models, rules},
+    engine::Stats,
+    model::Severity,
+    ops::metrics::{Metric, Metrics},
+    runtime::{Observer, Phase},
+};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// The observer of `run`.
+pub(super) struct Watch {
+    metrics: Arc<Metrics>,
+    is_ready: Arc<AtomicBool>,
+    /// One entry a partition of the configured topics.
+    partitions: Mutex<BTreeMap<(String, i32), Partition>>,
+}
+
+/// What is known of a partition that is ours.
+#[derive(Debug, Default)]
+struct Partition {
+    is_rebuilding: bool,
+    /// The counts that the counters already contain; absent right after the takeover.
+    counted: Option<Stats>,
+}
+
+/// Starts every series whose labels come from closed lists.
+pub(super) fn start(metrics: &Metrics) {
+    for reason in Reason::ALL {
+        metrics.start(Metric::DeadLetters, &[reason.as_str()]);
+    }
+    for reason in SkipReason::ALL {
+        metrics.start(Metric::Skipped, &[reason.as_str()]);
+    }
+    for severity in Severity::ALL {
+        metrics.start(Metric::AlertsBySeverity, &[severity.as_str()]);
+    }
+    let rules = rules::TABLE.iter().map(|e| e.meta.id);
+    for detector in rules.chain(models::TABLE.iter().map(|e| e.meta.id)) {
+        metrics.start(Metric::Findings, &[detector]);
+        metrics.start(Metric::Alerts, &[detector]);
+    }
+    metrics.start(Metric::Suppressed, &["cool_down"]);
+}
+
+/// Starts the series of a partition before it is assigned.
+pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
+    let number = partition.to_string();
+    for metric in [
+        Metric::Lag,
+        Metric::Paused,
+        Metric::Live,
+        Metric::RebuildProgress,
+        Metric::EventTime,
+        Metric::TipHeight,
+        Metric::Accounts,
+    ] {
+        metrics.start(metric, &[topic, &number]);
+    }
+}
+
+impl Watch {
+    /// Makes an observer that has seen nothing.
+    pub(super) fn new(metrics: Arc<Metrics>, is_ready: Arc<AtomicBool>) -> Self {
+        Self { metrics, is_ready, partitions: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Adds what has been counted since the last time.
+    fn count(&self, now: &Stats, before: &Stats) {
+        let add = |metric, now: u64, before: u64| {
+            self.metrics.add(metric, &[], now.saturating_sub(before));
+        };
+        add(Metric::Parts, now.n_parts, before.n_parts);
+        add(Metric::DecodedParts, now.n_decoded, before.n_decoded);
+        add(Metric::Events, now.n_events, before.n_events);
+        add(Metric::Transactions, now.n_transactions, before.n_transactions);
+        add(Metric::LateEvents, now.n_late, before.n_late);
+        add(Metric::Revisions, now.n_revisions, before.n_revisions);
+        add(Metric::Reorgs, now.n_reorgs, before.n_reorgs);
+        add(Metric::EvictedAccounts, now.n_evicted_accounts, before.n_evicted_accounts);
+        for (metric, now, before) in [
+            (Metric::Skipped, &now.skipped, &before.skipped),
+            (Metric::DeadLetters, &now.dead_letters, &before.dead_letters),
+            (Metric::Findings, &now.findings, &before.findings),
+            (Metric::Alerts, &now.alerts_by_detector, &before.alerts_by_detector),
+            (Metric::AlertsBySeverity, &now.alerts_by_severity, &before.alerts_by_severity),
+            (Metric::Suppressed, &now.suppressed, &before.suppressed),
+        ] {
+            for (label, n) in now {
+                let n_before = before.get(label).copied().unwrap_or_default();
+                self.metrics.add(metric, &[label], n.saturating_sub(n_before));
+            }
+        }
+    }
+}
+
+impl Observer for Watch {
+    fn phase(&self, topic: &str, partition: i32, phase: Phase) {
+        let number = partition.to_string();
+        let labels = [topic, number.as_str()];
+        let set = |metric, value| self.metrics.set(metric, &labels, value);
+        set(Metric::Paused, f64::from(u8::from(phase == Phase::Paused)));
+        set(Metric::Live, f64::from(u8::from(phase == Phase::Live)));
+        set(
+            Metric::RebuildProgress,
+            match phase {
+                Phase::Rebuilding { done, total } if total > 0 => done as f64 / total as f64,
+                Phase::Released => 0.0,
+                _ => 1.0,
+            },
+        );
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (topic.to_owned(), partition);
+        if phase == Phase::Released {
+            partitions.remove(&at);
+        } else {
+            partitions.entry(at).or_default().is_rebuilding =
+                matches!(phase, Phase::Rebuilding { .. });
+        }
+        let is_ready = !partitions.is_empty() && partitions.values().all(|p| !p.is_rebuilding);
+        self.metrics.set(Metric::Partitions, &[], partitions.len() as f64);
+        self.metrics.set(Metric::Ready, &[], f64::from(u8::from(is_ready)));
+        self.is_ready.store(is_ready, Ordering::Release);
+    }
+
+    fn batch(&self, n_records: usize, n_bytes: usize) {
+        self.metrics.add(Metric::Records, &[], n_records as u64);
+        self.metrics.add(Metric::RecordBytes, &[], n_bytes as u64);
+        self.metrics.add(Metric::Batches, &[], 1);
+        self.metrics.observe(Metric::BatchRecords, &[], n_records as f64);
+    }
+
+    fn committed(&self, n_alerts: usize, n_dead_letters: usize, seconds: f64) {
+        self.metrics.add(Metric::Commits, &[], 1);
+        self.metrics.add(Metric::EmittedAlerts, &[], n_alerts as u64);
+        self.metrics.add(Metric::EmittedDeadLetters, &[], n_dead_letters as u64);
+        self.metrics.observe(Metric::CommitSeconds, &[], seconds);
+    }
+
+    fn emitted(&self, latency_ms: i64) {
+        self.metrics.observe(Metric::LatencySeconds, &[], latency_ms.max(0) as f64 / 1_000.0);
+    }
+
+    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
+        self.metrics.set(Metric::Lag, &[topic, &partition.to_string()], n_offsets as f64);
+    }
+
+    fn engine(&self, topic: &str, partition: i32, stats: &Stats) {
+        let number = partition.to_string();
+        let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
+        set(Metric::EventTime, stats.event_time_ms as f64 / 1_000.0);
+        set(Metric::TipHeight, stats.tip_height as f64);
+        set(Metric::Accounts, stats.n_accounts as f64);
+        let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = partitions.entry((topic.to_owned(), partition)).or_default();
+        // What a rebuild folds again was counted when it was first answered.
+        if !known.is_rebuilding {
+            let nothing = Stats::default();
+            self.count(stats, known.counted.as_ref().unwrap_or(&nothing));
+        }
+        known.counted = Some(stats.clone());
+    }
+
+    fn producer_restarted(&self) {
+        self.metrics.add(Metric::ProducerRestarts, &[], 1);
+    }
+
+    fn client_error(&self) {
+        self.metrics.add(Metric::ClientErrors, &[], 1);
+    }
+}

@@ -1,0 +1,253 @@
+//! A YAML document as a tree whose every node knows its line and column.
+
+use super::mistake::{At, Mistake};
+use serde::{Deserialize, Deserializer, de};
+use serde_saphyr::{Location, Spanned};
+use std::fmt;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    /// Distinguishes nodes that were not written out, too.
+    pub id: u32,
+    pub at: At,
+    pub kind: Kind,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug)]
+pub(super) enum Kind {
+    Null,
+    Bool(bool),
+    Int(i64),
+    UInt(u64),
+    Float(f64),
+    Text(String),
+    /// Text that came from the environment: it is whatever the field wants it to be.
+    Env(String),
+    Seq(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub name: String,
+    pub at: At,
+}
+
+/// Looks up environment variables; a function, so that tests need no environment.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Node {
+    /// Parses a document and replaces `${VAR}` and `${VAR:-default}` in its texts.
+    pub(super) fn parse(text: &str, env: Env<'_>, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let raw: Spanned<Raw> = match serde_saphyr::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let at = error.location().map(at_of).unwrap_or_default();
+                mistakes.push(Mistake::new(at, error.without_snippet().to_string()));
+                return None;
+            }
+        };
+        let mut n_nodes = 0;
+        let mut node = Self::of(raw, &mut n_nodes);
+        node.interpolate(env, mistakes);
+        Some(node)
+    }
+
+    /// Makes a map that nobody wrote.
+    pub(super) fn map(entries: Vec<(Key, Self)>) -> Self {
+        Self { id: u32::MAX, at: At::default(), kind: Kind::Map(entries) }
+    }
+
+    /// Returns the entry of a map.
+    pub(super) fn get(&self, name: &str) -> Option<&Self> {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().find(|(k, _)| k.name == name).map(|(_, n)| n),
+            _ => None,
+        }
+    }
+
+    /// Returns the position of the deepest node on a path like `inputs.0.topic` that exists.
+    pub(super) fn locate(&self, path: &str) -> At {
+        let mut node = self;
+        let mut at = self.at;
+        for step in path.split('.') {
+            let next = match &node.kind {
+                Kind::Map(entries) => {
+                    let entry = entries.iter().find(|(k, _)| k.name == step);
+                    entry.map(|(key, node)| (key.at, node))
+                }
+                Kind::Seq(items) => {
+                    step.parse().ok().and_then(|i: usize| items.get(i)).map(|n| (n.at, n))
+                }
+                _ => None,
+            };
+            match next {
+                Some((position, child)) => (at, node) = (position, child),
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// Lays `over` over this node: maps are merged, everything else is replaced.
+    pub(super) fn overlaid(&self, over: &Self) -> Self {
+        let (Kind::Map(below), Kind::Map(above)) = (&self.kind, &over.kind) else {
+            return over.clone();
+        };
+        let mut entries = below.clone();
+        for (key, node) in above {
+            match entries.iter_mut().find(|(k, _)| k.name == key.name) {
+                Some(entry) => *entry = (key.clone(), entry.1.overlaid(node)),
+                None => entries.push((key.clone(), node.clone())),
+            }
+        }
+        Self { kind: Kind::Map(entries), ..over.clone() }
+    }
+
+    fn of(raw: Spanned<Raw>, n_nodes: &mut u32) -> Self {
+        let id = *n_nodes;
+        *n_nodes += 1;
+        let kind = match raw.value {
+            Raw::Scalar(kind) => kind,
+            Raw::Seq(items) => Kind::Seq(items.into_iter().map(|r| Self::of(r, n_nodes)).collect()),
+            Raw::Map(entries) => Kind::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| {
+                        let key = Key { name: key.value, at: at_of(key.referenced) };
+                        (key, Self::of(value, n_nodes))
+                    })
+                    .collect(),
+            ),
+        };
+        Self { id, at: at_of(raw.referenced), kind }
+    }
+
+    fn interpolate(&mut self, env: Env<'_>, mistakes: &mut Vec<Mistake>) {
+        match &mut self.kind {
+            Kind::Text(text) if text.contains('$') => match substitute(text, env) {
+                Ok(text) => self.kind = Kind::Env(text),
+                Err(message) => mistakes.push(Mistake::new(self.at, message)),
+            },
+            Kind::Seq(items) => items.iter_mut().for_each(|n| n.interpolate(env, mistakes)),
+            Kind::Map(entries) => {
+                entries.iter_mut().for_each(|(_, n)| n.interpolate(env, mistakes));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Replaces `${VAR}` and `${VAR:-default}`; `$$` is a dollar sign.
+fn substitute(text: &str, env: Env<'_>) -> Result<String, String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+        } else if let Some((inside, after)) = rest.strip_prefix('{').and_then(|r| r.split_once('}'))
+        {
+            let (name, default) = match inside.split_once(":-") {
+                Some((name, default)) => (name, Some(default)),
+                None => (inside, None),
+            };
+            // As in a shell, `:-` also stands in for a variable that is set but empty.
+            let value = env(name).filter(|v| default.is_none() || !v.is_empty());
+            match value.as_deref().or(default) {
+                Some(value) => out.push_str(value),
+                None => {
+                    return Err(format!(
+                        "environment variable {name} is not set (${{{name}:-default}} gives a \
+                         default)"
+                    ));
+                }
+            }
+            rest = after;
+        } else {
+            out.push('$');
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn at_of(location: Location) -> At {
+    At { line: location.line(), column: location.column() }
+}
+
+/// A value as the parser hands it over.
+enum Raw {
+    Scalar(Kind),
+    Seq(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> de::Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        self.visit_unit()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(d)
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Bool(v)))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Int(v)))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::UInt(v)))
+    }
+
+    fn visit_f64<E>(self, v: f64) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Float(v)))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Raw, E> {
+        Ok(Raw::Scalar(Kind::Text(v.to_owned())))
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::Seq(items))
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Raw::Map(entries))
+    }
+}

@@ -1,0 +1,93 @@
+//! The HTTP server: `/metrics`, `/healthz` and `/readyz`, on the loopback address by default.
+
+use super::metrics::Metrics;
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Where the server listens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Default `127.0.0.1:9464`: reachable from this machine only.
+    pub listen: SocketAddr,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 9464)) }
+    }
+}
+
+/// What the handlers read.
+#[derive(Clone)]
+pub struct Shared {
+    pub metrics: Arc<Metrics>,
+    /// True once every partition that is ours has caught up with its committed offset.
+    pub is_ready: Arc<AtomicBool>,
+}
+
+/// Binds the address, so that a taken port is an error before anything else starts.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn bind(params: &Params) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(params.listen)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves until `stop` resolves; requests under way are not waited for.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    shared: Shared,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    tokio::select! {
+        served = async { axum::serve(listener, router(shared)).await } => served,
+        () = stop => Ok(()),
+    }
+}
+
+/// Returns the routes.
+pub fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .with_state(shared)
+}
+
+async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    let content_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    match shared.metrics.encode() {
+        Ok(text) => (StatusCode::OK, content_type, text),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, content_type, format!("{error}\n")),
+    }
+}
+
+async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {
+    if shared.is_ready.load(Ordering::Acquire) {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready: no partition has caught up yet\n")
+    }
+}
