@@ -143,7 +143,7 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     for meta in rules::TABLE.iter().map(|e| e.meta) {
         rows.push(Listed {
             severity: Some(meta.severity.as_str()),
-            families: meta.families.iter().map(|f| word(f)).collect(),
+            families: meta.families.iter().map(word).collect(),
             subject: Some(meta.subject),
             ..row(meta.id, "rule", meta.title)
         });
@@ -179,7 +179,7 @@ fn show(id: &str) -> Result<(), CliError> {
 }
 
 fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
-    let families: Vec<_> = meta.families.iter().map(|f| word(f)).collect();
+    let families: Vec<_> = meta.families.iter().map(word).collect();
     let mut text = format!("{}: {}\n\n{}\n\n", meta.id, meta.title, meta.description);
     let _ = writeln!(text, "severity  {}", meta.severity.as_str());
     let _ = writeln!(text, "chains    {}", families.join(", "));

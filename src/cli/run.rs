@@ -106,8 +106,8 @@ fn describe(config: &Config, metrics: &Metrics) -> Result<(), CliError> {
         metrics.set(Metric::Watched, &[&chain.id], reference.watch.len() as f64);
         metrics.set(Metric::Prices, &[&chain.id], reference.prices.len() as f64);
         let detect = setup.params.detect.clone();
-        let engine = crate::engine::Engine::new(setup)
-            .map_err(|e| CliError::Config(super::causes(&e)))?;
+        let engine =
+            crate::engine::Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
         let mut n_enabled = 0;
         for entry in crate::detect::rules::TABLE {
             let is_enabled = detect.rules.get(entry.meta.id).is_none_or(|m| m.enabled)

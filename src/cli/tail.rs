@@ -55,8 +55,7 @@ fn block(alert: &Alert, is_coloured: bool) -> String {
         Severity::Info => "2",
     };
     let severity = alert.severity.as_str().to_uppercase();
-    let severity =
-        if is_coloured { format!("\x1b[{colour}m{severity}\x1b[0m") } else { severity };
+    let severity = if is_coloured { format!("\x1b[{colour}m{severity}\x1b[0m") } else { severity };
     format!(
         "{severity} {} {} (score {:.2}, revision {}, {})\n  {}\n  subject {}\n  id {}\n",
         utc(alert.event_time_ms),

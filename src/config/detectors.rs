@@ -32,9 +32,8 @@ pub(super) fn check(params: &Params, family: Family, node: &Node, mistakes: &mut
     for entry in models::TABLE {
         if let Some(member) = params.detect.models.get(entry.meta.id) {
             let place = Place { node, path: format!("detect.models.{}.params", entry.meta.id) };
-            let build = |p: &Map<String, Value>| {
-                (entry.build)(p, schema(family), params.seed).map(|_| ())
-            };
+            let build =
+                |p: &Map<String, Value>| (entry.build)(p, schema(family), params.seed).map(|_| ());
             member_params(member, &(entry.defaults)(), &build, &place, mistakes);
         }
     }

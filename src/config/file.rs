@@ -66,7 +66,6 @@ const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference
 /// The top level of the file.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(dead_code, reason = "the engine's sections are read once more for each chain")]
 struct File {
     version: u32,
     kafka: source::kafka::Params,
@@ -158,7 +157,7 @@ impl Config {
         };
         if node.get("inputs").is_some() {
             mistakes.extend(run.problems().into_iter().map(|text| {
-                let path = text.split(|c: char| c == ':' || c == ',').next().unwrap_or_default();
+                let path = text.split([':', ',']).next().unwrap_or_default();
                 Mistake::new(node.locate(path), text.clone())
             }));
         }
@@ -173,9 +172,9 @@ impl Config {
                 chains.extend(chain_setup(chain, &merged, dir, mistakes));
             }
         }
-        for (i, input) in run.inputs.iter().enumerate() {
+        for input in &run.inputs {
             if !chains.contains_key(&input.chain) && overrides.get(&input.chain).is_none() {
-                let at = node.locate(&format!("inputs.{i}.chain"));
+                let at = chain_at(node, &input.chain);
                 chains.extend(chain_setup((&input.chain, at), &base, dir, mistakes));
             }
         }
@@ -232,6 +231,16 @@ impl Config {
     }
 }
 
+/// Returns where the first input of a chain names it.
+fn chain_at(node: &Node, chain: &str) -> At {
+    let inputs = match node.get("inputs").map(|n| &n.kind) {
+        Some(Kind::Seq(items)) => items.as_slice(),
+        _ => &[],
+    };
+    let is_chain = |n: &&Node| matches!(&n.kind, Kind::Text(t) | Kind::Env(t) if t == chain);
+    inputs.iter().filter_map(|n| n.get("chain")).find(is_chain).map_or(node.at, |n| n.at)
+}
+
 /// Returns the entries of the file that chains can override.
 fn section_of(node: &Node) -> Node {
     let Kind::Map(entries) = &node.kind else { return Node::map(Vec::new()) };
@@ -256,8 +265,10 @@ fn chain_setup(
     detectors::check(&section.engine(), chain.family, node, mistakes);
     let mut problems = Vec::new();
     let loaded = reference::load(&section.reference, chain.family, dir, &mut problems);
-    mistakes.extend(problems.into_iter().map(|(path, text)| {
-        Mistake::new(node.locate(&format!("reference.{path}")), text)
-    }));
+    mistakes.extend(
+        problems
+            .into_iter()
+            .map(|(path, text)| Mistake::new(node.locate(&format!("reference.{path}")), text)),
+    );
     Some((id.to_owned(), ChainSetup { section, reference: Arc::new(loaded) }))
 }

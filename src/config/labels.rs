@@ -110,9 +110,9 @@ fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<(String, String)>, Strin
             Some(at) => Ok(Some(at)),
             None => Err(format!("no column {name:?} (there are {})", header.join(", "))),
         },
-        None => Ok(parts.iter().find_map(|part| {
-            header.iter().position(|h| h.to_ascii_lowercase().contains(part))
-        })),
+        None => Ok(parts
+            .iter()
+            .find_map(|part| header.iter().position(|h| h.to_ascii_lowercase().contains(part)))),
     };
     let address = column(&list.address_column, &["address"])?.unwrap_or(0);
     let name = column(&list.name_column, &["tag", "name"])?;
@@ -186,7 +186,8 @@ mod tests {
             serde_json::from_value(serde_json::json!({"file": "x", "kind": "scam"})).unwrap();
         let csv = "id,wallet_address,wallet_tag\n1,0x1,\"a, \"\"b\"\"\"\r\n2,0x2,c";
         assert_eq!(pairs(from_csv(csv, &list).unwrap()), ["0x1=a, \"b\"", "0x2=c"]);
-        for json in [r#"["0x1",{"address":"0x2","name":"n"}]"#, r#"{"0x1":{},"0x2":{"name":"n"}}"#] {
+        for json in [r#"["0x1",{"address":"0x2","name":"n"}]"#, r#"{"0x1":{},"0x2":{"name":"n"}}"#]
+        {
             assert_eq!(pairs(from_json(json).unwrap()), ["0x1=", "0x2=n"]);
         }
     }

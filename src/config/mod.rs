@@ -8,7 +8,7 @@ mod read;
 mod reference;
 mod tree;
 
-pub use file::{Config};
+pub use file::Config;
 pub use labels::{LabelFile, ListFormat};
 pub use mistake::{At, ConfigError, Mistake};
 pub use reference::ReferenceParams;

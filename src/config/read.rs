@@ -27,7 +27,10 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node, mistakes: &mut Vec<Mistake>
             Err(error) => error,
         };
         let (at, culprit) = error.place.unwrap_or((node.at, node.id));
-        mistakes.push(Mistake::new(at, error.text));
+        // A key whose value was wrong is not missing.
+        if !(error.is_missing && node.has_dead_entry(culprit, &dead)) {
+            mistakes.push(Mistake::new(at, error.text));
+        }
         if culprit == node.id || !dead.insert(culprit) || dead.len() > MISTAKES_MAX {
             return None;
         }
@@ -39,6 +42,7 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node, mistakes: &mut Vec<Mistake>
 struct ReadError {
     text: String,
     place: Option<(At, u32)>,
+    is_missing: bool,
 }
 
 impl ReadError {
@@ -58,7 +62,7 @@ impl fmt::Display for ReadError {
 
 impl de::Error for ReadError {
     fn custom<T: fmt::Display>(text: T) -> Self {
-        Self { text: text.to_string(), place: None }
+        Self { text: text.to_string(), place: None, is_missing: false }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -70,7 +74,7 @@ impl de::Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format!("key {field:?} is missing"))
+        Self { is_missing: true, ..Self::custom(format!("key {field:?} is missing")) }
     }
 }
 
@@ -138,7 +142,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Kind::UInt(v) => visitor.visit_str(&v.to_string()),
             _ => return self.deserialize_any(visitor),
         };
-        read.map_err(|e| e.or_at(self.node.at, self.node.id))
+        read.map_err(|e: ReadError| e.or_at(self.node.at, self.node.id))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {

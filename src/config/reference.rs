@@ -95,9 +95,9 @@ pub(super) fn parse_address(text: &str, family: Family) -> Option<Address> {
         (Family::Utxo, None) => {
             let is_address = text.len() >= 14 && text.bytes().all(|b| b.is_ascii_alphanumeric());
             // Bech32 may be written in either case, base58 may not.
-            let is_bech32 = ["bc1", "ltc1", "tb1"]
-                .iter()
-                .any(|prefix| text.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix)));
+            let is_bech32 = ["bc1", "ltc1", "tb1"].iter().any(|prefix| {
+                text.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix))
+            });
             let text = if is_bech32 { text.to_ascii_lowercase() } else { text.to_owned() };
             is_address.then(|| Address::Text(text.into()))
         }

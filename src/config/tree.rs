@@ -3,7 +3,7 @@
 use super::mistake::{At, Mistake};
 use serde::{Deserialize, Deserializer, de};
 use serde_saphyr::{Location, Spanned};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -90,6 +90,19 @@ impl Node {
             }
         }
         at
+    }
+
+    /// Returns whether the map with this id, here or below, has an entry among `dead`.
+    pub(super) fn has_dead_entry(&self, id: u32, dead: &BTreeSet<u32>) -> bool {
+        let children: Vec<&Self> = match &self.kind {
+            Kind::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            Kind::Seq(items) => items.iter().collect(),
+            _ => return false,
+        };
+        match self.id == id {
+            true => children.iter().any(|n| dead.contains(&n.id)),
+            false => children.iter().any(|n| n.has_dead_entry(id, dead)),
+        }
     }
 
     /// Lays `over` over this node: maps are merged, everything else is replaced.
@@ -208,7 +221,7 @@ impl<'de> de::Visitor<'de> for RawVisitor {
     }
 
     fn visit_none<E>(self) -> Result<Raw, E> {
-        self.visit_unit()
+        Ok(Raw::Scalar(Kind::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Raw, D::Error> {

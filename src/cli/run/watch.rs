@@ -61,7 +61,6 @@ pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
         Metric::RebuildProgress,
         Metric::EventTime,
         Metric::TipHeight,
-        Metric::Accounts,
     ] {
         metrics.start(metric, &[topic, &number]);
     }
@@ -85,7 +84,7 @@ impl Watch {
         add(Metric::LateEvents, now.n_late, before.n_late);
         add(Metric::Revisions, now.n_revisions, before.n_revisions);
         add(Metric::Reorgs, now.n_reorgs, before.n_reorgs);
-        add(Metric::EvictedAccounts, now.n_evicted_accounts, before.n_evicted_accounts);
+        add(Metric::Fits, now.n_fits, before.n_fits);
         for (metric, now, before) in [
             (Metric::Skipped, &now.skipped, &before.skipped),
             (Metric::DeadLetters, &now.dead_letters, &before.dead_letters),
@@ -158,7 +157,6 @@ impl Observer for Watch {
         let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
         set(Metric::EventTime, stats.event_time_ms as f64 / 1_000.0);
         set(Metric::TipHeight, stats.tip_height as f64);
-        set(Metric::Accounts, stats.n_accounts as f64);
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         let known = partitions.entry((topic.to_owned(), partition)).or_default();
         // What a rebuild folds again was counted when it was first answered.
