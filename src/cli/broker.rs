@@ -2,7 +2,7 @@
 
 use crate::{
     model::Alert,
-    source::kafka::{ConnectionError, Params, client_config},
+    ops::kafka::{ConnectionError, Params, client_config},
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,

@@ -13,8 +13,8 @@ use crate::{
     detect::Params as DetectParams,
     engine::{Params, Setup},
     model::{Chain, Reference},
-    ops::{http, log},
-    runtime, source, state, triage,
+    ops::{http, kafka, log},
+    runtime, state, triage,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -68,7 +68,7 @@ const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference
 #[serde(default, deny_unknown_fields)]
 struct File {
     version: u32,
-    kafka: source::kafka::Params,
+    kafka: kafka::Params,
     inputs: Vec<runtime::InputParams>,
     outputs: runtime::Outputs,
     batch: runtime::Batching,

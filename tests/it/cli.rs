@@ -87,6 +87,23 @@ colour: blue
     let output = txwarden(&["check", "-c", path.to_str().unwrap(), "--no-environment"]);
     let said = String::from_utf8(output.stderr).unwrap().replace(path.to_str().unwrap(), "FILE");
     expect![[r#"
+        FILE:1:1: version 2 is not known (this is version 1)
+        FILE:3:3: unknown key "brokrs" (did you mean "brokers"?)
+        FILE:4:10: invalid value: string "begin", expected earliest, latest or milliseconds since the epoch
+        FILE:5:23: invalid type: string "ten", expected u32
+        FILE:7:25: unknown value "etherum_etl" (did you mean "ethereum_etl"?)
+        FILE:8:45: chain namespace "cosmos" is not supported (eip155 and bip122 are)
+        FILE:8:59: unknown key "fast" (known: topic, format, chain, allow_partitions, allow_batch)
+        FILE:9:5: key "topic" is missing
+        FILE:10:17: invalid socket address syntax
+        FILE:11:16: unknown value "xml" (known: auto, json, pretty)
+        FILE:11:28: environment variable TXWARDEN_TEST_UNSET is not set (${TXWARDEN_TEST_UNSET:-default} gives a default)
+        FILE:14:5: unknown rule "large_nativ" (did you mean "large_native"?)
+        FILE:15:31: unknown parameter "usdd" (known: ignore_labels, units_min, usd_min)
+        FILE:15:52: unknown value "hugh" (did you mean "high"?)
+        FILE:17:18: unknown key "trage" (did you mean "triage"?)
+        FILE:17:52: invalid value: integer `-1`, expected usize
+        FILE:18:1: unknown key "colour" (known: version, kafka, inputs, outputs, batch, workers, on_flood, on_lost_history, http, log, limits, seed, state, detect, triage, reference, chains)
     "#]]
     .assert_eq(&said);
 }
