@@ -48,7 +48,7 @@ pub(super) fn array<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 /// under a zero key. `None` when the digits are odd in number or one is no hex digit.
 ///
 /// # Cost
-/// Linear, about 1 ns a byte, no allocation: 128 KiB of calldata take about 0.1 ms.
+/// Linear and without allocation; `benches/decode.rs` measures it as `calldata_128k`.
 pub(super) fn digest(digits: &[u8]) -> Option<Calldata> {
     if !digits.len().is_multiple_of(2) {
         return None;
