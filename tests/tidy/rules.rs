@@ -65,7 +65,6 @@ const IMPURE: &[&str] = &[
     "std::time",
     "SystemTime",
     "Instant",
-    "env!",
     "stdout",
     "stderr",
     "tokio",
