@@ -306,8 +306,9 @@ impl Triage {
         };
         let related = open.alert.related.get_or_insert_with(Related::default);
         related.suppressed_count += 1;
-        if related.alert_ids.len() < RELATED_MAX {
-            related.alert_ids.push(repeat.hex());
+        let repeat = repeat.hex();
+        if related.alert_ids.len() < RELATED_MAX && !related.alert_ids.contains(&repeat) {
+            related.alert_ids.push(repeat);
         }
         if !is_grave {
             return Some(Raised::Suppressed(Suppression::CoolDown));

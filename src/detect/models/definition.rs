@@ -75,7 +75,9 @@ pub fn build(
     for entry in TABLE {
         let member = params.models.get(entry.meta.id);
         match (entry.build)(member.map_or(&nothing, |m| &m.params), schema, seed) {
-            Ok(model) if member.is_none_or(|m| m.enabled) => models.push((model, entry.weight)),
+            Ok(model) if member.is_none_or(|m| m.enabled) => {
+                models.push((model, member.and_then(|m| m.weight).unwrap_or(entry.weight)));
+            }
             Ok(_) => {}
             Err(mistake) => mistakes.push(mistake),
         }

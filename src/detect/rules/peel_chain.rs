@@ -12,7 +12,8 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Hops at which it fires, then again at each doubling. D: 5.
+    /// Hops at which it fires as info, then as low at each doubling: chains of five are how exchanges
+    /// pay withdrawals (88 in 7,815 transactions of five real blocks). D: 5.
     pub n_hops_min: u16,
     /// Hops from which on it is high. D: 20.
     pub n_hops_high: u16,
@@ -40,7 +41,7 @@ impl Definition for PeelChain {
         id: "peel_chain",
         title: "Peel chain",
         description: "A chain of transactions with one input and two outputs, each spending the \
-                      larger output of the one before within 24 h. Low at 5 hops, again at each \
+                      larger output of the one before within 24 h. Info at 5 hops, low at each \
                       doubling, high from 20 hops on.",
         severity: Severity::Low,
         families: &[Family::Utxo],
@@ -93,9 +94,13 @@ impl Rule for PeelChain {
             span => moves::span_text(span),
         };
         let text = |value| money::native_text(scene.chain, Amount::from_u64(value));
-        let is_long = n_hops >= self.params.n_hops_high;
+        let severity = match n_hops {
+            n if n >= self.params.n_hops_high => Severity::High,
+            n if n > self.params.n_hops_min => Severity::Low,
+            _ => Severity::Info,
+        };
         out.push(Finding {
-            severity: if is_long { Severity::High } else { Self::META.severity },
+            severity,
             value: f64::from(n_hops),
             expected: Band::below(f64::from(self.params.n_hops_min)),
             unit: Cow::Borrowed("hops"),
