@@ -1,6 +1,6 @@
 //! The built binary from outside: exit codes, mistakes in the configuration, replay, schema.
 
-use expect_test::expect;
+use expect_test::expect_file;
 use serde_json::Value;
 use std::{
     fs,
@@ -21,7 +21,13 @@ fn stdout(output: &Output) -> String {
 /// A transaction as ethereum-etl writes it.
 fn transaction(i: u64) -> String {
     format!(
-        r#"{{"type":"transaction","hash":"0x{i:064x}","nonce":{i},"block_hash":"0x{b:064x}","block_number":{b},"block_timestamp":{t},"transaction_index":0,"from_address":"0x{a:040x}","to_address":"0x{r:040x}","value":"{v}","gas":21000,"gas_price":"1000000000","input":"0x"}}"#,
+        concat!(
+            r#"{{"type":"transaction","hash":"0x{i:064x}","nonce":{i},"block_hash":"0x{b:064x}","#,
+            r#""block_number":{b},"block_timestamp":{t},"transaction_index":0,"#,
+            r#""from_address":"0x{a:040x}","to_address":"0x{r:040x}","value":"{v}","#,
+            r#""gas":21000,"gas_price":"1000000000","input":"0x"}}"#
+        ),
+        i = i,
         b = 1_000 + i,
         t = 1_600_000_000 + i * 12,
         a = 1 + i % 7,
@@ -86,26 +92,7 @@ colour: blue
     fs::write(&path, text).unwrap();
     let output = txwarden(&["check", "-c", path.to_str().unwrap(), "--no-environment"]);
     let said = String::from_utf8(output.stderr).unwrap().replace(path.to_str().unwrap(), "FILE");
-    expect![[r#"
-        FILE:1:1: version 2 is not known (this is version 1)
-        FILE:3:3: unknown key "brokrs" (did you mean "brokers"?)
-        FILE:4:10: invalid value: string "begin", expected earliest, latest or milliseconds since the epoch
-        FILE:5:23: invalid type: string "ten", expected u32
-        FILE:7:25: unknown value "etherum_etl" (did you mean "ethereum_etl"?)
-        FILE:8:45: chain namespace "cosmos" is not supported (eip155 and bip122 are)
-        FILE:8:59: unknown key "fast" (known: topic, format, chain, allow_partitions, allow_batch)
-        FILE:9:5: key "topic" is missing
-        FILE:10:17: invalid socket address syntax
-        FILE:11:16: unknown value "xml" (known: auto, json, pretty)
-        FILE:11:28: environment variable TXWARDEN_TEST_UNSET is not set (${TXWARDEN_TEST_UNSET:-default} gives a default)
-        FILE:14:5: unknown rule "large_nativ" (did you mean "large_native"?)
-        FILE:15:31: unknown parameter "usdd" (known: ignore_labels, units_min, usd_min)
-        FILE:15:52: unknown value "hugh" (did you mean "high"?)
-        FILE:17:18: unknown key "trage" (did you mean "triage"?)
-        FILE:17:52: invalid value: integer `-1`, expected usize
-        FILE:18:1: unknown key "colour" (known: version, kafka, inputs, outputs, batch, workers, on_flood, on_lost_history, http, log, limits, seed, state, detect, triage, reference, chains)
-    "#]]
-    .assert_eq(&said);
+    expect_file!["mistakes.txt"].assert_eq(&said);
 }
 
 #[test]
