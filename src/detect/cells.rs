@@ -9,8 +9,9 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256Plus;
 use serde::{Deserialize, Serialize};
 
-/// Lloyd's rounds: after eight the inertia of a k-means++ start falls by less than 1 % a round.
-const ROUNDS_MAX: u64 = 8;
+/// Lloyd's rounds: a quantiser needs no optimum, and from a k-means++ start the first rounds bring
+/// nearly all there is.
+const ROUNDS_MAX: u64 = 5;
 
 /// Movement of all centroids together at which they count as settled, in scaled units.
 const TOLERANCE: f64 = 1e-2;
@@ -45,7 +46,7 @@ impl Cells {
     /// of less than two rows.
     ///
     /// # Cost
-    /// `9 · n_rows · k · n_columns` multiplications: half a second for 8,192 × 256 × 20.
+    /// `6 · n_rows · k · n_columns` multiplications: half a second for 8,192 × 256 × 20.
     pub fn fit(data: &[f64], n_columns: usize, k: usize, seed: u64) -> Option<(Self, Vec<f32>)> {
         let n_rows = data.len() / n_columns.max(1);
         if n_rows < 2 || n_columns == 0 || data.iter().any(|v| !v.is_finite()) {
@@ -105,6 +106,11 @@ impl Cells {
                 for (sum, &center) in sums.iter_mut().zip(column) {
                     *sum += (value - center) * (value - center);
                 }
+            }
+            // Few blocks hold a nearer cell: only those are searched for it.
+            let least = sums.iter().fold(f32::INFINITY, |least, &sum| least.min(sum));
+            if f64::from(least) >= best.distance2 {
+                continue;
             }
             for (lane, &sum) in sums.iter().enumerate() {
                 if f64::from(sum) < best.distance2 {
@@ -199,14 +205,18 @@ mod tests {
 
     fn blobs() -> Vec<f64> {
         let unit = |i: u64| mix(i) as f64 / u64::MAX as f64;
-        (0..900u64).flat_map(|i| [(i % 3) as f64 * 10.0 + unit(i), unit(i + 10_000)]).collect()
+        let blob = |i: u64| (i % 3) as f64 * 10.0;
+        (0..900u64)
+            .flat_map(|i| [blob(i) + unit(i), (blob(i) - 10.0).abs() + unit(i + 10_000)])
+            .collect()
     }
 
     #[test]
     fn finds_the_blobs_and_the_same_ones_each_time() {
         let (cells, novelties) = Cells::fit(&blobs(), 2, 3, 42).unwrap();
         assert_eq!(novelties.len(), 900);
-        assert!((0..3).all(|cell| (cells.share(cell) - 1.0 / 3.0).abs() < 0.01));
+        let shares = [0, 1, 2].map(|cell| cells.share(cell));
+        assert!(shares.iter().all(|share| (share - 1.0 / 3.0).abs() < 0.01), "{shares:?}");
         assert_eq!(Cells::fit(&blobs(), 2, 3, 42).unwrap().0, cells);
         let mut far = [15.0, 30.0];
         cells.scaler.scale(&mut far);

@@ -142,8 +142,18 @@ impl Pockets {
 /// A sample of a few distinct rows has reach 0, DBSCAN needs more: a tenth of a sigma.
 const EPS_MIN: f32 = 0.1;
 
+/// Sums in four lanes: a fixed order that does not wait for each addition.
 fn distance2(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).fold(0.0, |sum, (x, y)| sum + (x - y) * (x - y))
+    let (a4, a_rest) = a.as_chunks::<4>();
+    let (b4, b_rest) = b.as_chunks::<4>();
+    let mut sums = [0.0f32; 4];
+    for (x, y) in a4.iter().zip(b4) {
+        for lane in 0..4 {
+            sums[lane] += (x[lane] - y[lane]) * (x[lane] - y[lane]);
+        }
+    }
+    let rest = a_rest.iter().zip(b_rest).fold(0.0, |sum, (x, y)| sum + (x - y) * (x - y));
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
 }
 
 /// Returns the median over (a quarter of) the rows of the distance to the 8th nearest.

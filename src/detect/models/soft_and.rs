@@ -26,7 +26,8 @@ pub struct Params {
     pub window: u32,
     /// Events between two rebuilds of a rank table. Default 10,000.
     pub refresh: u32,
-    /// Events before there are ranks, and again before their sum is judged. Default 1,000.
+    /// Events before there are ranks, then a tenth as many sums before one is judged. Default
+    /// 1,000.
     pub warm_up: u32,
     /// The least rank that counts: below it one feature cannot veto the others. Default 0.01;
     /// anything from 1e-4 to 0.1 ranks the same.
@@ -187,7 +188,8 @@ impl Definition for SoftAnd {
         let horizon = Horizon { window, refresh, warm_up };
         let learned = Learned {
             ranks: TrailingRanks::new(n_columns, horizon),
-            sums: Calibration::new(horizon),
+            // Sums come slowly, see `is_representative`: a tenth will do to begin with.
+            sums: Calibration::new(Horizon { warm_up: (warm_up / 10).max(1), ..horizon }),
         };
         Self { params, schema, groups, learned }
     }
