@@ -169,7 +169,7 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
 /// Scores one event and checks what every opinion promises.
 fn score(model: &dyn Model, scene: &Scene<'_>, n: usize) -> Result<Option<Opinion>, String> {
     // Comparing snapshots at each event would take minutes.
-    let is_probed = n % 499 == 0;
+    let is_probed = n.is_multiple_of(499);
     let before = is_probed.then(|| model.snapshot());
     let opinion = model.score(scene);
     if let Some(o) = &opinion {
@@ -181,10 +181,9 @@ fn score(model: &dyn Model, scene: &Scene<'_>, n: usize) -> Result<Option<Opinio
             explain(model, scene, o)?;
         }
     }
-    if let Some(before) = before {
-        if model.score(scene) != opinion || model.snapshot() != before {
-            return Err("score changed the model".to_owned());
-        }
+    let is_same = |before: Vec<u8>| model.score(scene) == opinion && model.snapshot() == before;
+    if !before.is_none_or(is_same) {
+        return Err("score changed the model".to_owned());
     }
     Ok(opinion)
 }

@@ -255,10 +255,9 @@ impl Model for SoftAnd {
 
     fn learn(&mut self, scene: &Scene<'_>) {
         let Some((_, features)) = tx_of(scene) else { return };
-        if self.is_representative(features) {
-            if let Some(sum) = self.sum(features) {
-                self.learned.sums.push(sum);
-            }
+        let is_wanted = self.is_representative(features);
+        if let Some(sum) = is_wanted.then(|| self.sum(features)).flatten() {
+            self.learned.sums.push(sum);
         }
         let parts = self.groups.iter().flat_map(|g| g.parts);
         let row: Vec<f32> = parts
