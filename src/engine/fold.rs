@@ -67,7 +67,7 @@ impl Engine {
         };
         Ok(Self {
             state: State::new(setup.chain.clone(), &setup.params.state, seed),
-            triage: Triage::new(setup.params.triage.clone(), identity),
+            triage: Triage::new(setup.params.triage.clone(), identity, setup.chain.family),
             setup,
             detectors,
             fits: Fits::default(),

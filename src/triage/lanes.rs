@@ -9,8 +9,8 @@ use super::{
     open::{Open, OpenAlerts},
 };
 use crate::model::{
-    AccountKey, Alert, AlertId, BlockHash, EventId, EventTime, Finding, Related, Retraction,
-    RetractionReason, Severity, Status, Subject,
+    AccountKey, Alert, AlertId, BlockHash, EventId, EventTime, Family, Finding, Related,
+    Retraction, RetractionReason, Severity, Status, Subject,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,14 +65,16 @@ pub struct Triage {
     budget: Budget,
     cool_downs: CoolDowns,
     open: OpenAlerts,
+    n_confirmations: u64,
     seq: u64,
     tip_height: u64,
 }
 
 impl Triage {
     /// Makes a triage with nothing raised.
-    pub fn new(params: Params, identity: Identity) -> Self {
+    pub fn new(params: Params, identity: Identity, family: Family) -> Self {
         Self {
+            n_confirmations: params.n_confirmations_on(family),
             budget: Budget::new(&params),
             params,
             identity,
@@ -215,7 +217,7 @@ impl Triage {
             return;
         }
         self.tip_height = tip_height;
-        if let Some(height) = tip_height.checked_sub(self.params.n_confirmations) {
+        if let Some(height) = tip_height.checked_sub(self.n_confirmations) {
             for id in self.open.take_confirmed(height) {
                 self.revise(id, at, out, |alert| {
                     // One that was retracted meanwhile stays retracted.

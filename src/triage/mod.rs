@@ -14,7 +14,7 @@ pub use compose::{Case, Coordinates, Identity};
 pub use lanes::{Raised, Suppression, Triage};
 pub use priority::Stakes;
 
-use crate::model::Severity;
+use crate::model::{Family, Severity};
 use serde::{Deserialize, Serialize};
 
 /// How findings become alerts.
@@ -33,12 +33,23 @@ pub struct Params {
     pub cool_down_ms: i64,
     /// Rule findings below this severity raise no alert.
     pub severity_min: Severity,
-    /// Blocks on top of an alert's block before it is `confirmed`.
-    pub n_confirmations: u64,
+    /// Blocks on top of an alert's block before it is `confirmed`; when absent 12 on EVM chains and
+    /// 6 on UTXO chains, the depths at which exchanges commonly credit deposits.
+    pub n_confirmations: Option<u64>,
     /// Alerts that can still be revised or retracted; the oldest leave first.
     pub open_alerts_max: usize,
     /// Subjects in cool-down; the oldest leave first.
     pub cool_downs_max: usize,
+}
+
+impl Params {
+    /// Returns the confirmations that apply on a chain of this family.
+    fn n_confirmations_on(&self, family: Family) -> u64 {
+        self.n_confirmations.unwrap_or(match family {
+            Family::Evm => 12,
+            Family::Utxo => 6,
+        })
+    }
 }
 
 impl Default for Params {
@@ -46,13 +57,12 @@ impl Default for Params {
         Self {
             budget_per_day: 48.0,
             burst_share: 0.25,
-            // Five in ten thousand: below the demo's goal of two alerts per thousand, rules included.
-            p_max: 5e-4,
+            // One in a thousand: with the rules on top, under two alerts per thousand.
+            p_max: 1e-3,
             warm_up: 1_000,
             cool_down_ms: 24 * 3_600_000,
             severity_min: Severity::Low,
-            // Two epochs at most are reorganised in practice; see `Params` of each chain.
-            n_confirmations: 12,
+            n_confirmations: None,
             open_alerts_max: 4_096,
             cool_downs_max: 65_536,
         }

@@ -3,7 +3,7 @@
 use txwarden::{
     model::{
         AccountKey, Address, Alert, Band, BlockHash, Chain, DetectorKind, EventId, EventTime,
-        Finding, Inclusion, Severity, Status, Subject,
+        Family, Finding, Inclusion, Severity, Status, Subject,
     },
     triage::{Case, Coordinates, Identity, Params, Raised, Stakes, Suppression, Triage, Vote},
 };
@@ -38,7 +38,7 @@ struct Bench {
 impl Bench {
     fn new(params: Params) -> Self {
         Self {
-            triage: Triage::new(params, Identity::default()),
+            triage: Triage::new(params, Identity::default(), Family::Evm),
             chain: Chain::parse(Chain::ETHEREUM).unwrap(),
             at: Coordinates { topic: "t".to_owned(), ..Coordinates::default() },
             alerts: Vec::new(),
@@ -103,7 +103,7 @@ fn grave_repeats_become_revisions_of_the_open_alert() {
 
 #[test]
 fn depth_confirms_a_reorg_retracts_and_re_inclusion_reinstates_under_one_id() {
-    let mut bench = Bench::new(Params { n_confirmations: 3, ..Params::default() });
+    let mut bench = Bench::new(Params { n_confirmations: Some(3), ..Params::default() });
     bench.raise(1, 0, 10, finding("fan_out", Severity::High, 7));
     let at = bench.at.clone();
     bench.triage.advance(12, &at, &mut bench.alerts);
