@@ -4,7 +4,7 @@ use super::{Params, Security};
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
-    error::KafkaError,
+    error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
 };
 use std::{
@@ -73,7 +73,11 @@ impl ClientContext for ClientLog {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.report(&error, reason);
+        // The end of a partition is what `run` waits at, not an error.
+        let is_end = error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF);
+        if !is_end {
+            self.report(&error, reason);
+        }
     }
 }
 
