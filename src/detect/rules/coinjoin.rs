@@ -5,7 +5,7 @@ mod structure;
 use super::{Definition, finding, money, parties};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, Family, Finding, Severity, Subject},
+    model::{Amount, Band, Family, Finding, Severity, Subject, TxIn},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -18,12 +18,16 @@ use structure::{Match, Shape, Variant};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Whirlpool pool sizes. S (GraphSense): 100,000, 1,000,000, 5,000,000, 50,000,000.
+    /// Whirlpool pool sizes. S (Dumplings): 100,000, 1,000,000, 5,000,000, 50,000,000 of Samourai
+    /// and 2,500,000, 25,000,000 of Ashigaru.
     pub whirlpool_pools: Vec<u64>,
     /// Least equal inputs and outputs of a Whirlpool mix. S: 5.
     pub whirlpool_n_min: usize,
-    /// Most of them. S: 8 (surge cycles).
+    /// Most of them. S (Dumplings): 10; surge cycles have up to 8.
     pub whirlpool_n_max: usize,
+    /// Whether all scripts of a Whirlpool mix are P2WPKH. S (Dumplings): yes. `false` adds mixes
+    /// with an output to somebody's multisig wallet, which that definition counts as spends.
+    pub whirlpool_p2wpkh_only: bool,
     /// Least surplus over the pool size of an entering coin, for its share of the fee. S: 100.
     pub whirlpool_surplus_min: u64,
     /// Most of it. S: 110,000.
@@ -36,11 +40,19 @@ pub struct Params {
     pub tx0_fee_share_max: f64,
     /// Least length of the tx0 data carrier's script in bytes. S: 64 bytes of payload.
     pub tx0_data_bytes_min: u32,
-    /// Least inputs, and equal outputs, of a Wasabi 1 round. S: 10.
+    /// Addresses that the Wasabi 1 coordinator took its fee at. S: the two it had until 2020.
+    pub wasabi1_coordinators: Vec<String>,
+    /// Least equal outputs of a round that pays one of those. S (Dumplings): 3.
+    pub wasabi1_coordinated_n_min: usize,
+    /// Least inputs, and equal outputs, of any other Wasabi 1 round. S: 10.
     pub wasabi1_n_min: usize,
-    /// Least denomination of a Wasabi 1 round. S is about 0.1 BTC; rounds of the first months and
-    /// of the mixing levels differ, so D: 500,000.
-    pub wasabi1_denomination_min: u64,
+    /// Denomination of those. S: 10,000,000.
+    pub wasabi1_denomination: u64,
+    /// Most difference from it. S (Dumplings): 2,000,000.
+    pub wasabi1_denomination_slack: u64,
+    /// Least outputs of those with a value that no other has: a change and the coordinator's fee.
+    /// S (Dumplings): 2.
+    pub wasabi1_n_unique_min: usize,
     /// Least inputs of a Wasabi 2 round. S: 20.
     pub wasabi2_n_inputs_min: usize,
     /// Least output of a Wasabi 2 round. S: 5,000.
@@ -51,32 +63,47 @@ pub struct Params {
     pub wasabi2_denominated_share_min: f64,
     /// Most of the inputs that one address may own. S: 0.1.
     pub wasabi2_top_address_share_max: f64,
-    /// Least equal outputs of a JoinMarket mix. S: 3.
+    /// Least equal outputs of a JoinMarket mix; two are told apart from it. S: 3.
     pub joinmarket_n_min: usize,
-    /// The equal outputs are above this. S: 2,730, the dust limit of old nodes.
+    /// The equal outputs of a JoinMarket mix are above this. S: 2,730, the dust limit of old nodes.
     pub joinmarket_dust: u64,
-    /// From this many inputs on, the next two apply. S: 50.
+    /// Without input values: from this many inputs on, the next two apply. S: 50.
     pub joinmarket_large_n_inputs: usize,
     /// Most inputs a participant of a large mix brings on average. S: 20.
     pub joinmarket_inputs_per_participant_max: f64,
     /// Least outputs a participant of a large mix gets on average. S: 1.7.
     pub joinmarket_outputs_per_participant_min: f64,
+    /// Least value of equal outputs. S: 546, the dust limit of the oldest script type. Sales of
+    /// inscriptions have many of little more; 2,731 leaves most of them out.
+    pub equal_output_min: u64,
+    /// Least amount that every input is below the greatest change and an equal output together.
+    /// S (Dumplings): 10,000. It keeps payments of one wallet out, and those mixes whose richest
+    /// participant has one input; 0 brings the latter back.
+    pub equal_input_margin_min: u64,
 }
 
 impl Default for Params {
     fn default() -> Self {
         Self {
-            whirlpool_pools: vec![100_000, 1_000_000, 5_000_000, 50_000_000],
+            whirlpool_pools: vec![100_000, 1_000_000, 2_500_000, 5_000_000, 25_000_000, 50_000_000],
             whirlpool_n_min: 5,
-            whirlpool_n_max: 8,
+            whirlpool_n_max: 10,
+            whirlpool_p2wpkh_only: true,
             whirlpool_surplus_min: 100,
             whirlpool_surplus_max: 110_000,
             tx0_n_premix_max: 70,
             tx0_fee_share_min: 0.01,
             tx0_fee_share_max: 0.05,
             tx0_data_bytes_min: 64,
+            wasabi1_coordinators: vec![
+                "bc1qs604c7jv6amk4cxqlnvuxv26hv3e48cds4m0ew".to_owned(),
+                "bc1qa24tsgchvuxsaccp8vrnkfd85hrcpafg20kmjw".to_owned(),
+            ],
+            wasabi1_coordinated_n_min: 3,
             wasabi1_n_min: 10,
-            wasabi1_denomination_min: 500_000,
+            wasabi1_denomination: 10_000_000,
+            wasabi1_denomination_slack: 2_000_000,
+            wasabi1_n_unique_min: 2,
             wasabi2_n_inputs_min: 20,
             wasabi2_output_min: 5_000,
             wasabi2_n_denominations_min: 3,
@@ -87,6 +114,8 @@ impl Default for Params {
             joinmarket_large_n_inputs: 50,
             joinmarket_inputs_per_participant_max: 20.0,
             joinmarket_outputs_per_participant_min: 1.7,
+            equal_output_min: 546,
+            equal_input_margin_min: 10_000,
         }
     }
 }
@@ -103,8 +132,9 @@ impl Definition for CoinJoin {
         id: "coinjoin",
         title: "CoinJoin",
         description: "The inputs and outputs have the structure of a Whirlpool mix or its tx0, a \
-                      Wasabi 1 or 2 round, or a JoinMarket mix. Input values sharpen the test \
-                      where they are known, it works without.",
+                      Wasabi 1 or 2 round, a JoinMarket mix, or another transaction of parties \
+                      who each get an equal output. The last needs the input values, the others \
+                      use them where they are known.",
         severity: Severity::Info,
         families: &[Family::Utxo],
         subject: "transaction",
@@ -112,9 +142,11 @@ impl Definition for CoinJoin {
         false_positives: &[
             "mixing is lawful privacy: it raises the risk of what follows, it proves nothing",
             "payouts to many new addresses from as many inputs",
+            "sales of inscriptions, whose equal outputs look like a mix of two parties",
         ],
         references: &[
             "https://github.com/graphsense/graphsense-lib",
+            "https://github.com/nopara73/Dumplings",
             "https://github.com/crocs-muni/coinjoin-analysis",
             "https://github.com/WalletWasabi/WalletWasabi",
             "https://github.com/JoinMarket-Org/joinmarket-clientserver",
@@ -133,12 +165,14 @@ impl Rule for CoinJoin {
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some((tx, body)) = parties::utxo(scene) else { return };
-        // Every variant has at least three outputs; most transactions have fewer.
-        if body.outputs.len() < 3 {
+        if !structure::is_possible(body) {
             return;
         }
         let Some(shape) = Shape::of(body) else { return };
-        let Some(found) = structure::recognise(&self.params, body, &shape) else { return };
+        let value_of = |input: &TxIn| scene.state.resolve_input(input).map(|(value, _)| value);
+        let Some(found) = structure::recognise(&self.params, body, &shape, &value_of) else {
+            return;
+        };
         let denomination = money::native_text(scene.chain, Amount::from_u64(found.denomination));
         let n_in = body.inputs.len();
         out.push(Finding {
@@ -178,6 +212,11 @@ fn explain(found: &Match, denomination: &str, n_in: usize, n_out: usize) -> Stri
              from {n_in} inputs.",
             n_out - n
         ),
+        Variant::EqualOutputs => format!(
+            "Equal outputs as of a mix ({name}): {n} of {denomination} and {} others from {n_in} \
+             inputs of at least {n} scripts; a sale of inscriptions can look the same.",
+            n_out - n
+        ),
     }
 }
 
@@ -185,7 +224,7 @@ fn quiet_if(found: &Match, denomination: &str) -> String {
     match found.variant {
         Variant::Whirlpool => format!("one output differed from {denomination}"),
         Variant::WhirlpoolTx0 => "there were no data carrier".to_owned(),
-        Variant::Wasabi1 | Variant::JoinMarket => {
+        Variant::Wasabi1 | Variant::JoinMarket | Variant::EqualOutputs => {
             format!("fewer than {} outputs were {denomination}", found.n_min)
         }
         Variant::Wasabi2 => {
