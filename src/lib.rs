@@ -4,6 +4,7 @@
 //! those above it, as the table in `tests/tidy.rs` says exactly.
 
 pub mod model;
+pub mod stat;
 
 pub mod decode;
 pub mod state;

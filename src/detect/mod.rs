@@ -2,16 +2,13 @@
 
 pub mod cells;
 pub mod models;
-pub mod negative_binomial;
 pub mod pockets;
-pub mod rank;
 pub mod reservoir;
 pub mod rules;
 pub mod scaler;
 mod snapshot;
 pub mod suggest;
 pub mod surprise;
-pub mod tail;
 
 use crate::{
     feature::Features,
@@ -21,6 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::stat::SURPRISE_MAX;
 pub use suggest::nearest;
 pub use surprise::FINDING_SURPRISE_MIN;
 
@@ -97,9 +95,6 @@ pub struct Opinion {
     /// What the value was expected to stay under.
     pub expected: f64,
 }
-
-/// The greatest surprise a model may claim: p = 1e-16.
-pub const SURPRISE_MAX: f64 = 16.0;
 
 /// What a model says about itself.
 #[derive(Debug)]

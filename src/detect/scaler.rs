@@ -1,6 +1,6 @@
 //! Robust scaling: every column around its median in units of its spread, clipped.
 
-use super::rank::sorted;
+use crate::stat::rank::sorted;
 use serde::{Deserialize, Serialize};
 
 /// Scaled values beyond this are as far out as can be: no single column decides a distance.

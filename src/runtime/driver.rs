@@ -50,9 +50,14 @@ impl Driver {
         Ok(Self::over(Engine::new(setup)?, fits))
     }
 
-    /// Makes a driver over an engine that exists.
+    /// Makes a driver over an engine that exists, running again the fits it was waiting for.
     pub fn over(engine: Engine, fits: Fits) -> Self {
-        Self { engine, fits, worker: None, n_pending: 0, ready: BTreeMap::new() }
+        let unfinished: Vec<FitJob> = engine.unfinished_fits().cloned().collect();
+        let mut driver = Self { engine, fits, worker: None, n_pending: 0, ready: BTreeMap::new() };
+        for job in unfinished {
+            driver.start(job);
+        }
+        driver
     }
 
     /// Folds one record, after any fit result that is due before it.

@@ -1,11 +1,16 @@
 //! The score lane's opinion: weighted surprises to one calibrated p-value, additive by vote.
 
-use super::{Params, calibrate::Calibrator};
-use crate::model::{AccountKey, EventTime, Severity};
+use super::Params;
+use crate::{
+    model::{AccountKey, EventTime, Severity},
+    stat::{rank::Horizon, tail::Calibration},
+};
 use serde::{Deserialize, Serialize};
 
 /// Strata with a calibration of their own, per chain.
 const STRATA_MAX: usize = 8;
+/// The past a rank is taken over: the 99 % quantile of 8,192 leaves 82 peaks to fit the tail.
+const HORIZON: Horizon = Horizon { window: 8_192, refresh: 1_024, warm_up: 1_000 };
 /// A single model's surprise counts up to here: Fisher's flaw is to reward one extreme feature.
 const VOTE_CAP: f64 = 6.0;
 /// Slots of the table that admits one calibration sample per account and hour.
@@ -38,15 +43,16 @@ pub struct ScoreCase {
 /// Calibrations by stratum, and who has already given a sample this hour.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Combiner {
-    strata: Vec<Calibrator>,
+    strata: Vec<Calibration>,
     /// (account, hour) by hash slot; a collision lets one more sample in.
     samplers: Vec<(u64, i64)>,
 }
 
 impl Combiner {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(params: &Params) -> Self {
+        let horizon = Horizon { warm_up: params.warm_up, ..HORIZON };
         Self {
-            strata: vec![Calibrator::default(); STRATA_MAX],
+            strata: vec![Calibration::new(horizon); STRATA_MAX],
             samplers: vec![(0, i64::MIN); SAMPLERS],
         }
     }
@@ -62,19 +68,13 @@ impl Combiner {
     ///
     /// The trailing rank alone would call the top of any dull stretch impossible; so p is never
     /// below what the votes themselves claim together, were they independent.
-    pub(super) fn p_value(
-        &self,
-        params: &Params,
-        stratum: usize,
-        votes: &[Vote],
-        surprise: f64,
-    ) -> Option<f64> {
-        let calibrator = &self.strata[stratum % STRATA_MAX];
-        if calibrator.n_seen() < params.warm_up {
+    pub(super) fn p_value(&self, stratum: usize, votes: &[Vote], surprise: f64) -> Option<f64> {
+        let calibration = &self.strata[stratum % STRATA_MAX];
+        if !calibration.is_warm() {
             return None;
         }
         let claimed: f64 = votes.iter().map(|v| v.weight * v.surprise.min(VOTE_CAP)).sum();
-        Some(calibrator.p_value(surprise).max(libm::exp10(-claimed)))
+        Some(libm::exp10(-calibration.surprise(surprise).min(claimed)))
     }
 
     /// Learns a combined surprise: at most one sample per account and hour.
@@ -89,7 +89,7 @@ impl Combiner {
         let slot = (account.0 % SAMPLERS as u64) as usize;
         if self.samplers[slot] != (account.0, hour) {
             self.samplers[slot] = (account.0, hour);
-            self.strata[stratum % STRATA_MAX].learn(surprise);
+            self.strata[stratum % STRATA_MAX].push(surprise);
         }
     }
 }

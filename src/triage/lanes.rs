@@ -76,9 +76,9 @@ impl Triage {
         Self {
             n_confirmations: params.n_confirmations_on(family),
             budget: Budget::new(&params),
+            combiner: Combiner::new(&params),
             params,
             identity,
-            combiner: Combiner::new(),
             cool_downs: CoolDowns::default(),
             open: OpenAlerts::default(),
             seq: 0,
@@ -123,7 +123,7 @@ impl Triage {
         now: EventTime,
     ) -> Option<Result<ScoreCase, Suppression>> {
         let surprise = Combiner::surprise(votes, weight_total);
-        let p_value = self.combiner.p_value(&self.params, stratum, votes, surprise)?;
+        let p_value = self.combiner.p_value(stratum, votes, surprise)?;
         if p_value > self.budget.p_threshold(&self.params) {
             return None;
         }

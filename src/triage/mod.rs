@@ -1,7 +1,6 @@
 //! Findings to alerts: calibrate, combine, budget, severity, suppress, revise, retract.
 
 mod budget;
-mod calibrate;
 mod combine;
 mod compose;
 mod cooldown;
@@ -28,7 +27,7 @@ pub struct Params {
     /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
     pub p_max: f64,
     /// Scored transactions per stratum before the score lane speaks.
-    pub warm_up: u64,
+    pub warm_up: u32,
     /// Repeats about one subject in one lane within this time are suppressed or revised.
     pub cool_down_ms: i64,
     /// Rule findings below this severity raise no alert.

@@ -9,11 +9,12 @@ const COLUMNS_MAX: usize = 100;
 /// Who may import whom; modules in the order of `lib.rs`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("stat", &[]),
     ("decode", &["model"]),
     ("state", &["model"]),
     ("feature", &["model", "state"]),
-    ("detect", &["model", "state", "feature"]),
-    ("triage", &["model"]),
+    ("detect", &["model", "stat", "state", "feature"]),
+    ("triage", &["model", "stat"]),
     ("engine", &["model", "decode", "state", "feature", "detect", "triage"]),
     ("sim", &["model"]),
     ("eval", &["model", "engine", "sim"]),
@@ -42,7 +43,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without IO, clock, thread, environment, log, ambient randomness and hash order.
-const PURE: &[&str] = &["model", "decode", "state", "feature", "detect", "triage", "engine", "sim"];
+const PURE: &[&str] =
+    &["model", "stat", "decode", "state", "feature", "detect", "triage", "engine", "sim"];
 
 const BANNED: &[&str] = &[
     ".unwrap()",

@@ -6,12 +6,10 @@ use super::{
     sentence::number,
 };
 use crate::{
-    detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        negative_binomial::NegativeBinomial, snapshot,
-    },
+    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Schema, parties},
     model::{DetectorKind, EventTime, Finding},
+    stat::negative_binomial::NegativeBinomial,
     state::Profile,
 };
 use serde::{Deserialize, Serialize};

@@ -11,12 +11,11 @@ use crate::{
     detect::{
         FINDING_SURPRISE_MIN, FitJob, Fitted, Model, ModelMeta, Opinion, Scene, SnapshotError,
         cells::{Cells, Nearest},
-        rank::Horizon,
         snapshot,
-        tail::Calibration,
     },
     feature::Schema,
     model::{DetectorKind, Finding},
+    stat::{rank::Horizon, tail::Calibration},
 };
 use serde::{Deserialize, Serialize};
 

@@ -7,13 +7,12 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        rank::sorted,
-        snapshot,
+        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
         surprise::{of_student4, student4_at},
     },
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding, Tx, TxBody},
+    stat::rank::sorted,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

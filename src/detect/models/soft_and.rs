@@ -7,14 +7,13 @@ use super::{
     sentence::feature,
 };
 use crate::{
-    detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        rank::{Horizon, TrailingRanks},
-        snapshot,
-        tail::Calibration,
-    },
+    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
+    stat::{
+        rank::{Horizon, TrailingRanks},
+        tail::Calibration,
+    },
 };
 use serde::{Deserialize, Serialize};
 

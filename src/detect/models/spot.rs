@@ -6,12 +6,10 @@ use super::{
     sentence::{feature, number},
 };
 use crate::{
-    detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, rank::Horizon,
-        snapshot, tail::Calibration,
-    },
+    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
+    stat::{rank::Horizon, tail::Calibration},
 };
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,9 @@
 
 use super::{Definition, finding, money, moves, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene, negative_binomial::NegativeBinomial},
+    detect::{Rule, RuleMeta, Scene},
     model::{AccountKey, Address, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
+    stat::negative_binomial::NegativeBinomial,
     state::{Profile, WindowKind},
 };
 use serde::{Deserialize, Serialize};

@@ -1,0 +1,8 @@
+//! Numerics that more than one layer needs: trailing ranks, tails, count laws. Imports nothing.
+
+pub mod negative_binomial;
+pub mod rank;
+pub mod tail;
+
+/// The greatest surprise that is ever claimed: p = 1e-16.
+pub const SURPRISE_MAX: f64 = 16.0;
