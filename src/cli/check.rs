@@ -34,6 +34,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     for chain in chains(&config) {
         let setup = config.engine_setup(&chain);
         let _ = writeln!(text, "{chain}: {}", reference_counts(&setup.reference));
+        warnings.extend(config.notes(&chain).iter().map(|note| format!("{chain}: {note}")));
         let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (rule, need) in engine.not_evaluable() {
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
         n_not_evaluable += missing.len();
         for (rule, needs) in missing {
-            let _ = writeln!(text, "{chain}: rule {rule} is not evaluable: {}", needs.join("; "));
+            let _ = writeln!(text, "{chain}: {rule} stays quiet: {}", needs.join("; "));
         }
     }
     if !args.no_environment {
@@ -53,10 +54,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let n_rules = crate::detect::rules::TABLE.len();
     let _ = writeln!(
         text,
-        "ok: {} inputs, {n_rules} rules ({n_not_evaluable} not evaluable), {} models, {} warnings",
-        config.run.inputs.len(),
+        "ok: {}, {n_rules} rules ({n_not_evaluable} not evaluable), {} models, {}",
+        count(config.run.inputs.len(), "input"),
         crate::detect::models::TABLE.len(),
-        warnings.len()
+        count(warnings.len(), "warning")
     );
     output::stdout(text.as_bytes())?;
     if args.deny_warnings && !warnings.is_empty() { Err(CliError::Findings) } else { Ok(()) }
@@ -73,6 +74,11 @@ pub(super) fn chains(config: &Config) -> Vec<Chain> {
         }
     }
     chains
+}
+
+/// Counts things in English.
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 fn reference_counts(reference: &Reference) -> String {
@@ -93,7 +99,9 @@ fn environment(config: &Config) -> Result<Vec<String>, CliError> {
         Err(error) => {
             let brokers = &config.run.kafka.brokers;
             return Ok(vec![format!(
-                "topics were not checked, {brokers} cannot be reached: {}",
+                "topics were not checked: no answer from {brokers} ({}); start the broker, correct \
+                 kafka.brokers (or TXWARDEN_KAFKA_BROKERS), or leave this out with \
+                 --no-environment",
                 super::causes(&error)
             )]);
         }

@@ -5,12 +5,13 @@ mod feed;
 mod progress;
 mod watch;
 
-use super::{CliError, output};
+use super::{CliError, exporter::Exporter, output, signals};
 use crate::{
     decode::{Format, Limits, Settings},
     detect::Member,
     engine,
     model::{Chain, Family, Reference, Severity},
+    ops::http::{self, Shared},
     runtime::{self, InputParams, InputSetup},
     sim::{Evm, Scenario, Truth, Utxo, topic},
     source::{
@@ -19,9 +20,10 @@ use crate::{
     },
 };
 use board::Board;
-use progress::Progress;
+use progress::{Observers, Progress};
 use serde::Serialize;
 use std::{
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::{
         Arc,
@@ -43,6 +45,9 @@ pub(super) struct Args {
     /// Keep the broker and the metrics up until Ctrl-C
     #[arg(long)]
     stay: bool,
+    /// One simulated day instead of two, for the project's own tests
+    #[arg(long, hide = true)]
+    short: bool,
 }
 
 /// The demo's result, as `--summary` writes it.
@@ -63,6 +68,7 @@ struct Summary<'a> {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let started = Instant::now();
+    let stop = signals::stop_flag()?;
     let broker = MockBroker::start().map_err(|e| CliError::failure("cannot start a broker", e))?;
     let params = runtime_params(&broker.bootstrap());
     let topics = params.inputs.iter().map(|i| &i.topic);
@@ -71,26 +77,28 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
     // The scenario is a function of its seed: once for the truth, once for the bus.
     let truth = {
-        let mut lines = scenario(args.seed).lines();
+        let mut lines = scenario(args).lines();
         lines.by_ref().for_each(drop);
         lines.truth().clone()
     };
-    introduce(args, &params, &truth)?;
     let inputs = inputs(&params, &truth.reference, args.seed)?;
-    let mut board = Board::new(&truth);
     let progress = Arc::new(Progress::default());
-    let stop = Arc::new(AtomicBool::new(false));
+    let (listen, exporter) = serve(&inputs)?;
+    introduce(args, &params, &truth, listen)?;
+    let mut board = Board::new(&truth);
+    let observers = Arc::new(Observers { progress: Arc::clone(&progress), exporter });
     thread::scope(|scope| {
-        let detector = scope.spawn(|| {
-            runtime::run(&params, inputs, Arc::clone(&stop), Arc::clone(&progress) as Arc<_>)
-        });
-        let feeder = scope
-            .spawn(|| feed::feed(&params.kafka.brokers, scenario(args.seed), &progress, &stop));
+        let detector = scope.spawn(|| runtime::run(&params, inputs, Arc::clone(&stop), observers));
+        let feeder =
+            scope.spawn(|| feed::feed(&params.kafka.brokers, scenario(args), &progress, &stop));
         let alerts = &params.outputs.alerts;
         let watched = watch::watch(&params.kafka.brokers, alerts, &mut board, &progress, &stop);
         let summarised = watched.and_then(|first| {
             summarise(args, &board, &progress, first, started.elapsed())?;
-            if args.stay { wait_for_ctrl_c() } else { Ok(()) }
+            if args.stay {
+                wait_for(&stop);
+            }
+            Ok(())
         });
         stop.store(true, Ordering::Release);
         let ran = detector.join().ok();
@@ -106,10 +114,25 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 /// Two days of an EVM chain and of a UTXO chain, small enough for half a minute.
-fn scenario(seed: u64) -> Scenario {
-    let evm = Evm { n_blocks: 14_400, block_secs: 12, txs_per_block: 1.6, n_users: 3_000 };
-    let utxo = Utxo { n_blocks: 288, block_secs: 600, txs_per_block: 25.0, n_users: 2_000 };
-    Scenario::new(seed).evm(evm).utxo(utxo)
+fn scenario(args: &Args) -> Scenario {
+    let days = if args.short { 1 } else { 2 };
+    let evm = Evm { n_blocks: days * 7_200, block_secs: 12, txs_per_block: 1.6, n_users: 3_000 };
+    let utxo = Utxo { n_blocks: days * 144, block_secs: 600, txs_per_block: 25.0, n_users: 2_000 };
+    Scenario::new(args.seed).evm(evm).utxo(utxo)
+}
+
+/// Serves the metrics where `run` does by default, or at any free port if that one is taken.
+fn serve(inputs: &[InputSetup]) -> Result<(SocketAddr, Exporter), CliError> {
+    let cannot = |e| CliError::failure("cannot serve the demo's metrics", e);
+    let usual = http::Params::default();
+    let any = http::Params { listen: SocketAddr::new(usual.listen.ip(), 0) };
+    let listener: TcpListener = http::bind(&usual).or_else(|_| http::bind(&any)).map_err(cannot)?;
+    let listen = listener.local_addr().map_err(cannot)?;
+    let shared = Shared::new().map_err(|e| CliError::failure("cannot make the metrics", e))?;
+    let exporter = Exporter::new(&shared, inputs)
+        .map_err(|e| CliError::failure("the demo's detectors are wrong", e))?;
+    http::spawn(listener, shared).map_err(cannot)?;
+    Ok((listen, exporter))
 }
 
 fn runtime_params(brokers: &str) -> runtime::Params {
@@ -176,14 +199,21 @@ fn engine_params(seed: u64) -> engine::Params {
     params
 }
 
-fn introduce(args: &Args, params: &runtime::Params, truth: &Truth) -> Result<(), CliError> {
+fn introduce(
+    args: &Args,
+    params: &runtime::Params,
+    truth: &Truth,
+    listen: SocketAddr,
+) -> Result<(), CliError> {
     let brokers = &params.kafka.brokers;
     let text = format!(
         "txwarden demo: seed {}, {} simulated transactions, {} planted incidents.\n\
          An in-process mock broker plays Kafka: the pipeline is that of `run`, but the mock\n\
          ignores transactions, so this shows detection and not exactly-once delivery.\n\
-         Defaults throughout, but {} make low alerts here instead of none.\n\
-         Read along:  kcat -C -b {brokers} -t {} -o beginning\n\n",
+         Defaults throughout, except that {} raise low alerts:\n\
+         by default they are information, and raise none.\n\n\
+         Alerts:   kcat -C -b {brokers} -t {} -o beginning -u\n\
+         Metrics:  curl http://{listen}/metrics\n\n",
         args.seed,
         truth.n_transactions,
         truth.incidents.len(),
@@ -215,26 +245,26 @@ fn summarise(
         first_alert_ms: first.map(|d| d.as_millis() as u64),
         elapsed_ms: elapsed.as_millis() as u64,
     };
-    let mut text = "\nplanted incident          noticed by              after\n".to_owned();
+    let mut text = "\nplanted incident       noticed by                 after\n".to_owned();
     for verdict in planted {
         let line = match (&verdict.detector, verdict.delay_ms) {
             (Some(detector), Some(ms)) => {
-                format!("{:<25} {detector:<22} {ms:>5} ms\n", verdict.name)
+                format!("{:<22} {detector:<22} {ms:>6} ms\n", verdict.name)
             }
-            _ => format!("{:<25} MISSED, expected {}\n", verdict.name, verdict.expected.join(", ")),
+            _ => format!("{:<22} MISSED, expected {}\n", verdict.name, verdict.expected.join(", ")),
         };
         text.push_str(&line);
     }
     text.push_str(&format!(
-        "\n{} of {} planted incidents detected; {} alerts on {} transactions, {} of them on \
-         background traffic ({:.2} per 1,000); {:.1} s\n",
+        "\n{} of {} planted incidents detected in {:.1} s.\n\
+         {} alerts on {} transactions, {} of them on background traffic ({:.2} per 1,000).\n",
         summary.n_detected,
         planted.len(),
+        elapsed.as_secs_f64(),
         summary.n_alerts,
         n_transactions,
         summary.n_background_alerts,
         summary.background_alerts_per_1000_tx,
-        elapsed.as_secs_f64(),
     ));
     output::stdout(text.as_bytes())?;
     let Some(path) = &args.summary else { return Ok(()) };
@@ -243,10 +273,10 @@ fn summarise(
     to.flush()
 }
 
-fn wait_for_ctrl_c() -> Result<(), CliError> {
+/// Waits for Ctrl-C.
+fn wait_for(stop: &AtomicBool) {
     output::say("staying; press Ctrl-C to end");
-    let failed = |e| CliError::failure("cannot wait for Ctrl-C", e);
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(tokio::signal::ctrl_c()).map_err(failed)
+    while !stop.load(Ordering::Acquire) {
+        thread::park_timeout(Duration::from_millis(100));
+    }
 }

@@ -7,7 +7,11 @@ mod decode;
 #[cfg(feature = "kafka")]
 mod demo;
 mod error;
+#[cfg(feature = "kafka")]
+mod exporter;
 mod input;
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics carry alerts"))]
+mod layout;
 mod output;
 mod replay;
 mod rules;
@@ -104,7 +108,11 @@ fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        // Some libraries repeat the cause in their own text.
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(&format!(": {said}"));
+        }
         cause = error.source();
     }
     text

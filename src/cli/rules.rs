@@ -1,6 +1,6 @@
 //! `rules`: every rule and model with its state, and everything about one of them.
 
-use super::{CliError, check, output};
+use super::{CliError, check, layout, output};
 use crate::{
     config::Config,
     detect::{ModelMeta, Need, RuleMeta, models, rules, suggest::nearest},
@@ -69,8 +69,8 @@ pub(super) fn need_text(need: Need) -> &'static str {
         Need::Labels(LabelKind::Sanctioned) => "no sanctioned account (reference.labels)",
         Need::Labels(LabelKind::Mixer) => "no mixer account (reference.labels)",
         Need::Labels(_) => "no labelled account of its kind (reference.labels)",
-        Need::Logs => "no logs or token transfers in the input",
-        Need::Outcomes => "no receipt fields in the input",
+        Need::Logs => "until the input shows logs or token transfers",
+        Need::Outcomes => "until the input shows receipt fields",
     }
 }
 
@@ -89,22 +89,29 @@ fn list(path: Option<&Path>, is_json: bool) -> Result<(), CliError> {
             .map_err(|e| CliError::failure("cannot write the list", e))?;
         return output::stdout(format!("{text}\n").as_bytes());
     }
-    let mut text = String::new();
-    for row in rows {
-        let families = row.families.join(",");
-        let _ = writeln!(
-            text,
-            "{:<24} {:<11} {:<8} {:<9} {:<12} {:<13} {}",
-            row.id,
-            row.kind,
-            row.severity.unwrap_or("-"),
-            families,
-            row.subject.unwrap_or("-"),
-            row.state,
-            row.missing.join("; ")
+    let line = |cells: [&str; 6], last: &str| {
+        let [id, kind, severity, families, subject, state] = cells;
+        let text = format!(
+            "{id:<21} {kind:<11} {severity:<8} {families:<8} {subject:<11} {state:<13} {last}"
         );
+        format!("{}\n", text.trim_end())
+    };
+    let mut text = line(["ID", "KIND", "SEVERITY", "CHAINS", "SUBJECT", "STATE"], "WHY");
+    for row in &rows {
+        let families = row.families.join(",");
+        let families = if families.is_empty() { "all" } else { &families };
+        let (severity, subject) = (row.severity.unwrap_or("score"), row.subject.unwrap_or("-"));
+        text.push_str(&line(
+            [row.id, row.kind, severity, families, subject, row.state],
+            &row.missing.join("; "),
+        ));
     }
     output::stdout(text.as_bytes())
+}
+
+/// Returns whether a rule is for one of these chains.
+fn serves(meta: &RuleMeta, chains: &[Chain]) -> bool {
+    chains.is_empty() || chains.iter().any(|chain| meta.families.contains(&chain.family))
 }
 
 fn default_chains() -> Vec<Chain> {
@@ -123,8 +130,14 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
         for id in models::TABLE.iter().map(|e| e.meta.id) {
             *is_enabled.entry(id).or_default() |= detect.models.get(id).is_none_or(|m| m.enabled);
         }
+        for entry in rules::TABLE.iter().filter(|e| !serves(e.meta, chains)) {
+            missing.insert(entry.meta.id, vec!["no input of such a chain".to_owned()]);
+        }
         let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
-        for (rule, need) in engine.not_evaluable() {
+        let is_for = |id: &str| {
+            rules::TABLE.iter().any(|e| e.meta.id == id && e.meta.families.contains(&chain.family))
+        };
+        for (rule, need) in engine.not_evaluable().into_iter().filter(|(id, _)| is_for(id)) {
             let texts = missing.entry(rule).or_default();
             texts.push(format!("{chain}: {}", need_text(need)));
         }
@@ -180,7 +193,7 @@ fn show(id: &str) -> Result<(), CliError> {
 
 fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
     let families: Vec<_> = meta.families.iter().map(word).collect();
-    let mut text = format!("{}: {}\n\n{}\n\n", meta.id, meta.title, meta.description);
+    let mut text = heading(meta.id, meta.title, meta.description);
     let _ = writeln!(text, "severity  {}", meta.severity.as_str());
     let _ = writeln!(text, "chains    {}", families.join(", "));
     let _ = writeln!(text, "subject   {}", meta.subject);
@@ -194,11 +207,18 @@ fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
 }
 
 fn model_text(meta: &ModelMeta, defaults: &Value) -> String {
-    let mut text = format!("{}: {}\n\n{}\n\n", meta.id, meta.title, meta.description);
+    let mut text = heading(meta.id, meta.title, meta.description);
     let _ = writeln!(text, "kind  {}\nunit  {}", word(&meta.kind), meta.unit);
     section(&mut text, "parameters", parameters(defaults));
     section(&mut text, "references", meta.references.iter().map(|s| (*s).to_owned()));
     text
+}
+
+/// Width of running text.
+const TEXT_MAX: usize = 90;
+
+fn heading(id: &str, title: &str, description: &str) -> String {
+    format!("{id}: {title}\n\n{}\n", layout::wrap(description, "", TEXT_MAX))
 }
 
 fn parameters(defaults: &Value) -> impl Iterator<Item = String> {

@@ -1,7 +1,7 @@
 //! `schema`: the JSON Schema of what is written to topics and files.
 
 use super::{CliError, output};
-use crate::model::Alert;
+use crate::{engine::FindingReport, model::Alert};
 
 /// Command line of `schema`.
 #[derive(Debug, clap::Args)]
@@ -13,12 +13,15 @@ pub(super) struct Args {
 enum What {
     /// A record of the alert topic, and a line of `replay --alerts`
     Alert,
+    /// A line of `replay --findings`
+    Finding,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schema = match args.what {
         What::Alert => schemars::schema_for!(Alert),
+        What::Finding => schemars::schema_for!(FindingReport),
     };
     output::stdout(format!("{:#}\n", schema.to_value()).as_bytes())
 }

@@ -1,35 +1,33 @@
 //! SIGTERM and SIGINT: the first asks for a graceful stop, the second leaves at once.
 
-use super::CliError;
+use super::{CliError, error};
 use std::{
-    future::Future,
     io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 use tokio::{
     runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
 
-/// Returns a flag that becomes true at the first signal.
-pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    beside(Arc::clone(&stop), |_| async { Ok(()) })?;
-    Ok(stop)
-}
+/// How long a graceful stop may take. A blocking call into librdkafka or a fit under way cannot be
+/// interrupted, and a supervisor should not have to kill us: what is not committed by then is read
+/// again by the next start.
+const GRACE: Duration = Duration::from_millis(1_800);
 
-/// Starts one thread that watches for signals and runs a task beside it, e.g. a server.
+/// Returns a flag that becomes true at the first signal.
+///
+/// The process ends with code 0 when it has not ended by itself within [`GRACE`], and with code 1
+/// at the second signal.
 ///
 /// # Errors
 /// When the thread or the signal handlers cannot be made.
-pub(super) fn beside<F, T>(stop: Arc<AtomicBool>, task: F) -> Result<(), CliError>
-where
-    F: FnOnce(Arc<AtomicBool>) -> T + Send + 'static,
-    T: Future<Output = io::Result<()>>,
-{
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
     let failed = |e: io::Error| CliError::failure("cannot watch for signals", e);
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (mut terminate, mut interrupt) = {
@@ -37,38 +35,31 @@ where
         let watch = |kind| signal(kind).map_err(failed);
         (watch(SignalKind::terminate())?, watch(SignalKind::interrupt())?)
     };
-    let body = move || {
-        let flag = Arc::clone(&stop);
-        let watch = async move {
-            for count in 0u32.. {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                if count == 0 {
-                    flag.store(true, Ordering::Release);
-                } else {
-                    leave();
-                }
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let watch = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        flag.store(true, Ordering::Release);
+        tokio::select! {
+            _ = terminate.recv() => leave(error::FAILURE),
+            _ = interrupt.recv() => leave(error::FAILURE),
+            () = tokio::time::sleep(GRACE) => {
+                tracing::warn!("stopped without closing: the next start takes over");
+                leave(error::OK);
             }
-        };
-        runtime.block_on(async move {
-            let serve = async {
-                if let Err(error) = task(stop).await {
-                    tracing::error!(%error, "http server stopped");
-                }
-                // The watch goes on until the process ends.
-                std::future::pending::<()>().await;
-            };
-            tokio::join!(watch, serve);
-        });
+        }
     };
-    let spawned = std::thread::Builder::new().name("ops".to_owned()).spawn(body);
-    spawned.map(drop).map_err(failed)
+    let body = move || runtime.block_on(watch);
+    let spawned = thread::Builder::new().name("signals".to_owned()).spawn(body);
+    spawned.map_err(failed)?;
+    Ok(stop)
 }
 
-/// Ends the process without cleaning up, as a person who signals twice wants.
-#[expect(clippy::disallowed_methods, reason = "the second signal asks for exactly this")]
-fn leave() {
-    std::process::exit(i32::from(super::error::FAILURE));
+/// Ends the process without cleaning up.
+#[expect(clippy::disallowed_methods, reason = "whoever waits for the process wants it to end now")]
+fn leave(code: u8) {
+    std::process::exit(i32::from(code));
 }

@@ -1,11 +1,8 @@
 //! `tail`: the alert topic for people, or as JSON lines.
 
-use super::{CliError, broker::AlertReader, output, signals};
-use crate::{
-    config::Config,
-    model::{Alert, Severity},
-};
-use std::{io::IsTerminal, path::PathBuf, sync::atomic::Ordering};
+use super::{CliError, broker::AlertReader, layout, output, signals};
+use crate::{config::Config, model::Alert};
+use std::{path::PathBuf, sync::atomic::Ordering};
 
 /// Command line of `tail`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let reader = AlertReader::open(&config.run.kafka, topic, args.from_beginning)
         .map_err(|e| CliError::failure("cannot read the alert topic", e))?;
     let stop = signals::stop_flag()?;
-    let is_coloured = std::io::stdout().is_terminal();
+    let is_coloured = layout::is_coloured();
     while !stop.load(Ordering::Acquire) {
         match reader.next_alert() {
             None => {}
@@ -47,15 +44,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 /// Returns an alert as a few lines for people.
 fn block(alert: &Alert, is_coloured: bool) -> String {
-    let colour = match alert.severity {
-        Severity::Critical => "1;31",
-        Severity::High => "31",
-        Severity::Medium => "33",
-        Severity::Low => "36",
-        Severity::Info => "2",
-    };
-    let severity = alert.severity.as_str().to_uppercase();
-    let severity = if is_coloured { format!("\x1b[{colour}m{severity}\x1b[0m") } else { severity };
+    let severity = layout::severity(alert.severity, is_coloured);
     format!(
         "{severity} {} {} (score {:.2}, revision {}, {})\n  {}\n  subject {}\n  id {}\n",
         utc(alert.event_time_ms),

@@ -40,6 +40,8 @@ pub struct Config {
 struct ChainSetup {
     section: Section,
     reference: Arc<Reference>,
+    /// What is odd about the reference data.
+    notes: Vec<String>,
 }
 
 /// The part of the file that can differ between chains.
@@ -211,13 +213,20 @@ impl Config {
         }
         let mut problems = Vec::new();
         let section = self.defaults.clone();
-        let loaded = reference::load(&section.reference, chain.family, dir, &mut problems);
-        let setup = ChainSetup { section, reference: Arc::new(loaded) };
+        let mut notes = Vec::new();
+        let loaded =
+            reference::load(&section.reference, chain.family, dir, &mut problems, &mut notes);
+        let setup = ChainSetup { section, reference: Arc::new(loaded), notes };
         self.chains.insert(chain.id.to_string(), setup);
         let place = At::default();
         let mistakes: Vec<_> =
             problems.into_iter().map(|(_, text)| Mistake::new(place, text)).collect();
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError::new("reference", mistakes)) }
+    }
+
+    /// Returns what is odd about a chain's reference data, though it can be used.
+    pub fn notes(&self, chain: &Chain) -> &[String] {
+        self.chains.get(&*chain.id).map_or(&[], |setup| &setup.notes)
     }
 
     /// Returns how the records of an input are decoded; `None` for a chain that cannot be.
@@ -263,12 +272,12 @@ fn chain_setup(
     };
     let section: Section = read(node, mistakes)?;
     detectors::check(&section.engine(), chain.family, node, mistakes);
-    let mut problems = Vec::new();
-    let loaded = reference::load(&section.reference, chain.family, dir, &mut problems);
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+    let loaded = reference::load(&section.reference, chain.family, dir, &mut problems, &mut notes);
     mistakes.extend(
         problems
             .into_iter()
             .map(|(path, text)| Mistake::new(node.locate(&format!("reference.{path}")), text)),
     );
-    Some((id.to_owned(), ChainSetup { section, reference: Arc::new(loaded) }))
+    Some((id.to_owned(), ChainSetup { section, reference: Arc::new(loaded), notes }))
 }

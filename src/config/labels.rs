@@ -51,13 +51,17 @@ pub enum ListFormat {
 /// Names are cut at this many bytes: they end up in alerts.
 const NAME_BYTES_MAX: usize = 128;
 
-/// Adds a list's accounts of this family to the reference data.
+/// Adds a list's accounts of this family to the reference data; returns how many entries are no
+/// address of this family, and of how many.
+///
+/// # Errors
+/// When the list cannot be read or its settings are wrong.
 pub(super) fn load(
     list: &LabelFile,
     family: Family,
     dir: &Path,
     reference: &mut Reference,
-) -> Result<(), String> {
+) -> Result<(usize, usize), String> {
     let path = dir.join(&list.file);
     let text = read_file(&path)?;
     let extension = path.extension().and_then(|e| e.to_str());
@@ -81,8 +85,12 @@ pub(super) fn load(
         ListFormat::Csv => from_csv(&text, list)?,
         ListFormat::Json => from_json(&text)?,
     };
+    let (mut n_foreign, n_rows) = (0, rows.len());
     for (address, mut name) in rows {
-        let Some(address) = parse_address(&address, family) else { continue };
+        let Some(address) = parse_address(&address, family) else {
+            n_foreign += 1;
+            continue;
+        };
         if name.len() > NAME_BYTES_MAX {
             name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
         }
@@ -94,7 +102,7 @@ pub(super) fn load(
             expires,
         });
     }
-    Ok(())
+    Ok((n_foreign, n_rows))
 }
 
 fn from_text(text: &str) -> Vec<(String, String)> {

@@ -45,12 +45,13 @@ struct WatchRow {
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// Loads everything that `params` names; each file that cannot be used becomes a message with the
-/// path of the setting that named it.
+/// path of the setting that named it, and each list with foreign addresses a note.
 pub(super) fn load(
     params: &ReferenceParams,
     family: Family,
     dir: &Path,
     problems: &mut Vec<(String, String)>,
+    notes: &mut Vec<String>,
 ) -> Reference {
     let mut reference = Reference::default();
     let mut note = |path: String, result: Result<(), String>| {
@@ -65,7 +66,17 @@ pub(super) fn load(
         note("watch".to_owned(), watch(&dir.join(file), family, &mut reference));
     }
     for (i, list) in params.labels.iter().enumerate() {
-        note(format!("labels.{i}"), labels::load(list, family, dir, &mut reference));
+        let loaded = labels::load(list, family, dir, &mut reference).map(|(n_foreign, n_rows)| {
+            if n_foreign > 0 {
+                let family = if family == Family::Evm { "EVM" } else { "UTXO" };
+                notes.push(format!(
+                    "{}: {n_foreign} of {n_rows} entries are no address of a chain of type \
+                     {family} and were left out",
+                    list.file.display()
+                ));
+            }
+        });
+        note(format!("labels.{i}"), loaded);
     }
     reference
 }

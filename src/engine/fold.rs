@@ -167,6 +167,7 @@ impl Engine {
     fn install_due_fits(&mut self, n_record: u64) {
         for fitted in self.fits.take_due(n_record) {
             self.stats.n_fits += 1;
+            self.stats.fitted_at = n_record;
             self.detectors.install(fitted);
             self.triage.set_model_id(self.detectors.model_id());
         }
@@ -208,6 +209,8 @@ impl Engine {
         }
         self.detect(event, &admission.signals, at, actions, &mut alerts);
         self.state.apply(event);
+        self.stats.n_gaps = self.state.n_gaps();
+        self.stats.n_evicted_accounts = self.state.n_evicted_accounts();
         if let Some(tip) = self.state.tip_height() {
             self.stats.tip_height = tip;
             self.triage.advance(tip, at, &mut alerts);
@@ -282,6 +285,7 @@ impl Engine {
     }
 
     fn count_alert(&mut self, alert: &Alert) {
+        count(&mut self.stats.alerts_by_status, alert.status.as_str());
         if alert.revision > 1 {
             self.stats.n_revisions += 1;
             return;

@@ -6,6 +6,7 @@ use crate::{
     triage::Coordinates,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -16,8 +17,9 @@ const HEAD_BYTES_MAX: usize = 1_024;
 const DETAIL_BYTES_MAX: usize = 256;
 
 /// A finding with the transaction it is about, before triage.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FindingReport {
+    #[schemars(with = "Option<String>")]
     pub tx: Option<TxId>,
     pub height: Option<u64>,
     /// The subject, rendered.

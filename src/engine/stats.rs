@@ -18,11 +18,17 @@ pub struct Stats {
     pub n_transactions: u64,
     pub n_late: u64,
     pub n_reorgs: u64,
+    /// Times the chain's blocks did not follow one another.
+    pub n_gaps: u64,
+    /// Accounts forgotten because memory was full.
+    pub n_evicted_accounts: u64,
     /// First revisions.
     pub n_alerts: u64,
     /// Further revisions.
     pub n_revisions: u64,
     pub n_fits: u64,
+    /// The record before which the newest fit took over; 0 before the first.
+    pub fitted_at: u64,
     /// Event time of the newest event, in milliseconds.
     pub event_time_ms: i64,
     pub tip_height: u64,
@@ -34,6 +40,8 @@ pub struct Stats {
     pub findings: Counts,
     pub alerts_by_detector: Counts,
     pub alerts_by_severity: Counts,
+    /// Every revision.
+    pub alerts_by_status: Counts,
     /// By suppression reason.
     pub suppressed: Counts,
 }

@@ -107,7 +107,7 @@ impl Band {
 }
 
 /// One detector's opinion that an event is remarkable.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The rule's or model's id, e.g. `fan_out`.
     pub detector: &'static str,
@@ -115,6 +115,7 @@ pub struct Finding {
     pub severity: Severity,
     /// Written in rendered form by whoever knows the chain.
     #[serde(skip_serializing)]
+    #[schemars(skip)]
     pub subject: Subject,
     /// The measured value.
     pub value: f64,

@@ -17,6 +17,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
 };
 
 /// Where the server listens.
@@ -39,6 +40,16 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// True once every partition that is ours has caught up with its committed offset.
     pub is_ready: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Makes metrics at zero, not ready.
+    ///
+    /// # Errors
+    /// As [`Metrics::new`].
+    pub fn new() -> prometheus::Result<Self> {
+        Ok(Self { metrics: Arc::new(Metrics::new()?), is_ready: Arc::new(AtomicBool::new(false)) })
+    }
 }
 
 /// Binds the address, so that a taken port is an error before anything else starts.
@@ -65,6 +76,21 @@ pub async fn serve(
         served = async { axum::serve(listener, router(shared)).await } => served,
         () = stop => Ok(()),
     }
+}
+
+/// Serves on a thread of its own until the process ends.
+///
+/// # Errors
+/// When the thread cannot be made.
+pub fn spawn(listener: TcpListener, shared: Shared) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let body = move || {
+        let served = runtime.block_on(serve(listener, shared, std::future::pending()));
+        if let Err(error) = served {
+            tracing::error!(%error, "http server stopped");
+        }
+    };
+    thread::Builder::new().name("http".to_owned()).spawn(body).map(drop)
 }
 
 /// Returns the routes.

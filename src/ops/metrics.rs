@@ -1,5 +1,6 @@
 //! Every metric, declared once: the table is what is served and what the README shows.
 
+mod process;
 mod table;
 
 use prometheus::{
@@ -98,7 +99,7 @@ impl Metrics {
     pub fn encode(&self) -> prometheus::Result<String> {
         let mut out = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut out)?;
-        Ok(String::from_utf8_lossy(&out).into_owned())
+        Ok(String::from_utf8_lossy(&out).into_owned() + &process::encode())
     }
 }
 
@@ -116,6 +117,9 @@ pub fn table_markdown() -> String {
             labels.join(", "),
             def.help
         );
+    }
+    for (name, kind, help) in process::TABLE {
+        let _ = writeln!(out, "| `{name}` | {kind} |  | {help} |");
     }
     out
 }

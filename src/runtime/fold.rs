@@ -188,7 +188,7 @@ impl<'a> Fold<'a> {
         (self.n_records, self.n_bytes, self.since) = (0, 0, None);
         for p in &self.partitions {
             let (topic, number) = (&p.at.topic, p.at.partition);
-            self.observer.engine(topic, number, p.driver.stats());
+            self.observer.engine(topic, number, p.driver.engine());
             self.observer.phase(topic, number, p.phase());
         }
         let paused = self.partitions.iter().filter(|p| is_flooded && p.is_paused);

@@ -1,6 +1,6 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
-use crate::engine::Stats;
+use crate::engine::Engine;
 
 /// Where a partition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub trait Observer: Send + Sync {
     /// How many offsets the partition's engine is behind the end of the log.
     fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
 
-    /// The engine's counts after a batch.
-    fn engine(&self, _topic: &str, _partition: i32, _stats: &Stats) {}
+    /// The engine after a batch: its counts, and how full its memory is.
+    fn engine(&self, _topic: &str, _partition: i32, _engine: &Engine) {}
 
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}

@@ -7,7 +7,10 @@ use super::{
     takeover::{Facts, Plan, Progress, plan},
     worker::Context,
 };
-use crate::source::kafka::{Consumer, Start, TopicPartition};
+use crate::{
+    ops::kafka::Patience,
+    source::kafka::{Consumer, Start, TopicPartition},
+};
 use std::time::Duration;
 
 /// How long a broker may take to answer a question about a partition.
@@ -28,7 +31,8 @@ pub fn open(
     let unknown = || RuntimeError::Refused(format!("topic {} is no input", at.topic));
     let input = inputs.iter().position(|i| i.topic == at.topic).ok_or_else(unknown)?;
     let offset = committed.as_ref().map(|(offset, _)| *offset);
-    let bounds = consumer.bounds(at, ANSWER_MAX).map_err(no_answer)?;
+    let patience = || Patience::new(ANSWER_MAX, ctx.stop);
+    let bounds = consumer.bounds(at, patience()).map_err(no_answer)?;
     let facts = Facts {
         at,
         group: &params.kafka.group,
@@ -44,7 +48,7 @@ pub fn open(
                 Start::Earliest => bounds.0,
                 Start::Latest => bounds.1,
                 Start::TimestampMs(ms) => {
-                    let found = consumer.offset_at(at, ms, ANSWER_MAX);
+                    let found = consumer.offset_at(at, ms, patience());
                     found.map_err(no_answer)?.unwrap_or(bounds.1)
                 }
             };

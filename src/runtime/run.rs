@@ -44,7 +44,11 @@ pub fn run(
     if !problems.is_empty() {
         return Err(RuntimeError::Params(problems));
     }
-    topics::prepare(params)?;
+    match topics::prepare(params, &stop) {
+        // Whatever the client said last: nothing has been started.
+        _ if stop.load(Ordering::Acquire) => return Ok(()),
+        prepared => prepared?,
+    }
     let hashes: Vec<String> = inputs.iter().map(|i| setup_hash(&i.setup)).collect();
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(params.workers);
@@ -59,7 +63,8 @@ pub fn run(
             };
             let body = move || {
                 let _guard = StopAll(ctx.stop);
-                Worker::connect(ctx).and_then(Worker::run)
+                let done = Worker::connect(ctx).and_then(Worker::run);
+                excuse(done, ctx.stop)
             };
             let builder = thread::Builder::new().name(format!("worker-{slot}"));
             match builder.spawn_scoped(scope, body) {
@@ -85,6 +90,20 @@ struct StopAll<'a>(&'a AtomicBool);
 impl Drop for StopAll<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Forgives a worker that was told to stop what Kafka did not answer any more: what was not
+/// committed is read again by the next start.
+fn excuse(done: Result<(), RuntimeError>, stop: &AtomicBool) -> Result<(), RuntimeError> {
+    match done {
+        Err(error @ (RuntimeError::Kafka { .. } | RuntimeError::Connection(_)))
+            if stop.load(Ordering::Acquire) =>
+        {
+            tracing::info!(code = error.code(), %error, "given up because of the stop");
+            Ok(())
+        }
+        done => done,
     }
 }
 

@@ -1,16 +1,18 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
 use super::{Params, RuntimeError};
-use crate::ops::kafka::client_config;
+use crate::ops::kafka::{ClientLog, Patience, client_config, drop_in_time};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     error::{KafkaError, RDKafkaErrorCode},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
 
 /// How long the cluster may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
+
+/// How long closing the client may hold up the start, or the end.
+const CLOSE_MAX: Duration = Duration::from_millis(200);
 
 /// Partitions of a created alert topic: enough for a few consumers side by side.
 const ALERT_PARTITIONS: i32 = 3;
@@ -22,12 +24,26 @@ const ALERT_RETENTION_MS: &str = "2592000000";
 ///
 /// # Errors
 /// A sentence for the operator when a topic is missing or has too many partitions.
-pub fn prepare(params: &Params) -> Result<(), RuntimeError> {
-    let admin: AdminClient<DefaultClientContext> = client_config(&params.kafka)?
-        .create()
+pub fn prepare(params: &Params, stop: &AtomicBool) -> Result<(), RuntimeError> {
+    let admin: AdminClient<ClientLog> = client_config(&params.kafka)?
+        .create_with_context(ClientLog::default())
         .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })?;
-    let metadata = admin.inner().fetch_metadata(None, ANSWER_MAX).map_err(|source| {
-        RuntimeError::Kafka { what: "cannot read the topics from any broker", source }
+    let done = check(params, &admin, stop);
+    // Without a broker a client may take its time to end.
+    drop_in_time(admin, CLOSE_MAX);
+    done
+}
+
+fn check(
+    params: &Params,
+    admin: &AdminClient<ClientLog>,
+    stop: &AtomicBool,
+) -> Result<(), RuntimeError> {
+    let answer =
+        Patience::new(ANSWER_MAX, stop).ask(|slice| admin.inner().fetch_metadata(None, slice));
+    let metadata = answer.map_err(|source| RuntimeError::Kafka {
+        what: "no broker of kafka.brokers says which topics there are",
+        source,
     })?;
     let n_partitions: BTreeMap<&str, usize> =
         metadata.topics().iter().map(|t| (t.name(), t.partitions().len())).collect();
@@ -71,13 +87,10 @@ pub fn prepare(params: &Params) -> Result<(), RuntimeError> {
                 .set("retention.ms", ALERT_RETENTION_MS)
         })
         .collect();
-    create(&admin, &new)
+    create(admin, &new)
 }
 
-fn create(
-    admin: &AdminClient<DefaultClientContext>,
-    topics: &[NewTopic<'_>],
-) -> Result<(), RuntimeError> {
+fn create(admin: &AdminClient<ClientLog>, topics: &[NewTopic<'_>]) -> Result<(), RuntimeError> {
     let failed = |source| RuntimeError::Kafka { what: "cannot create the output topics", source };
     let options = AdminOptions::new().operation_timeout(Some(ANSWER_MAX));
     let waiting = tokio::runtime::Builder::new_current_thread()

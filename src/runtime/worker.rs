@@ -2,6 +2,7 @@
 
 use super::{InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open};
 use crate::{
+    ops::kafka::Patience,
     sink::kafka::{Producer, Remedy, Stage, Topics, Transaction, TransactionError},
     source::kafka::{Consumer, Rebalanced, TopicPartition, record_of},
 };
@@ -14,8 +15,9 @@ use std::{
 /// How long an idle poll waits: bounds the time to notice a stop.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How long closing a client may take: both together stay under the two seconds of a stop.
-const CLOSE_MAX: Duration = Duration::from_millis(900);
+/// How long the last commit and closing each client may take: with [`IDLE`] less than the two
+/// seconds of a stop.
+const CLOSE_MAX: Duration = Duration::from_millis(550);
 
 /// How long a batch may fail before the process gives up.
 const FLUSH_MAX: Duration = Duration::from_secs(180);
@@ -55,7 +57,8 @@ impl<'a> Worker<'a> {
     /// When a client cannot be made.
     pub fn connect(ctx: Context<'a>) -> Result<Self, RuntimeError> {
         let params = ctx.params;
-        let producer = Producer::connect(&params.kafka, ctx.slot, fence_max(params))?;
+        let patience = Patience::new(fence_max(params), ctx.stop);
+        let producer = Producer::connect(&params.kafka, ctx.slot, patience)?;
         let topics: Vec<&str> = ctx.inputs.iter().map(|i| i.topic.as_str()).collect();
         let consumer = Consumer::subscribe(&params.kafka, ctx.slot, &topics)?;
         let group = &params.kafka.group;
@@ -172,10 +175,10 @@ impl<'a> Worker<'a> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let wait = fence_max(self.ctx.params);
+        let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
         let committed = self
             .consumer
-            .committed(places, wait)
+            .committed(places, patience)
             .map_err(|source| RuntimeError::Kafka { what: "cannot read offsets", source })?;
         let mut offsets = Vec::with_capacity(places.len());
         for (at, committed) in places.iter().zip(committed) {
@@ -274,7 +277,7 @@ impl<'a> Worker<'a> {
         let places: Vec<TopicPartition> = offsets.iter().map(|(at, ..)| at.clone()).collect();
         let found = self
             .consumer
-            .committed(&places, fence_max(self.ctx.params))
+            .committed(&places, Patience::new(fence_max(self.ctx.params), self.ctx.stop))
             .map_err(|source| RuntimeError::Kafka { what: "cannot read offsets", source })?;
         let mut is_done = offsets.iter().zip(&found);
         if is_done.all(|((_, ours, _), now)| now.as_ref().map(|(o, _)| o) == Some(ours)) {
@@ -290,8 +293,8 @@ impl<'a> Worker<'a> {
         if let Some(old) = self.producer.take() {
             old.retire(CLOSE_MAX);
         }
-        let wait = fence_max(self.ctx.params);
-        self.producer = Some(Producer::connect(&self.ctx.params.kafka, self.ctx.slot, wait)?);
+        let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
+        self.producer = Some(Producer::connect(&self.ctx.params.kafka, self.ctx.slot, patience)?);
         Ok(())
     }
 
@@ -300,8 +303,8 @@ impl<'a> Worker<'a> {
         let owned: Vec<_> = self.fold.partitions.iter().map(|p| p.at.clone()).collect();
         let cannot = |source| RuntimeError::Kafka { what: "cannot pause", source };
         self.consumer.pause(&owned).map_err(cannot)?;
-        let until = Instant::now() + REBALANCE_MAX;
-        while Instant::now() < until {
+        let patience = Patience::new(REBALANCE_MAX, self.ctx.stop);
+        while !patience.is_over() {
             self.poll(IDLE)?;
             match self.consumer.next_rebalance() {
                 None => {}

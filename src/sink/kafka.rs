@@ -2,7 +2,8 @@
 
 use super::message::{Message, Output};
 use crate::ops::kafka::{
-    ClientLog, ConnectionError, Params, TopicPartition, drop_in_time, offset_list, producer_config,
+    ClientLog, ConnectionError, Params, Patience, TopicPartition, drop_in_time, offset_list,
+    producer_config,
 };
 use rdkafka::{
     consumer::ConsumerGroupMetadata,
@@ -101,16 +102,15 @@ impl Producer {
     pub fn connect(
         params: &Params,
         slot: usize,
-        deadline: Duration,
+        patience: Patience<'_>,
     ) -> Result<Self, ConnectionError> {
         let config = producer_config(params, slot)?;
         let inner: BaseProducer<ClientLog> = config.create_with_context(ClientLog::default())?;
-        let until = Instant::now() + deadline;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match inner.init_transactions(left.max(Duration::from_millis(1))) {
+            // A call that timed out is resumed by the next one.
+            match inner.init_transactions(patience.slice()) {
                 Ok(()) => return Ok(Self { inner }),
-                Err(KafkaError::Transaction(e)) if e.is_retriable() && Instant::now() < until => {
+                Err(KafkaError::Transaction(e)) if e.is_retriable() && !patience.is_over() => {
                     inner.poll(Duration::from_millis(50));
                 }
                 Err(error) => {

@@ -99,7 +99,7 @@ colour: blue
 fn the_shipped_configuration_is_right() {
     let output = txwarden(&["check", "-c", "config/txwarden.yaml", "--no-environment"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stdout(&output).lines().last().unwrap().starts_with("ok: 1 inputs, "));
+    assert!(stdout(&output).lines().last().unwrap().starts_with("ok: 1 input, "));
 }
 
 #[test]

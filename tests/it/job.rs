@@ -118,6 +118,12 @@ impl Job {
     }
 
     pub fn await_committed(&self, n_records: usize) {
+        let n = n_records as i64;
+        self.await_offset(|committed| committed == n);
+    }
+
+    /// Waits until the group's committed offset is as wanted, and returns it.
+    pub fn await_offset(&self, is_wanted: impl Fn(i64) -> bool) -> i64 {
         let mut config = self.broker.config();
         let consumer: BaseConsumer =
             config.set("group.id", &self.params.kafka.group).create().unwrap();
@@ -126,10 +132,10 @@ impl Job {
             let mut list = rdkafka::TopicPartitionList::new();
             list.add_partition(&self.input, 0);
             let found = consumer.committed_offsets(list, Duration::from_secs(5)).unwrap();
-            if found.elements()[0].offset() == rdkafka::Offset::Offset(n_records as i64) {
-                return;
+            match found.elements()[0].offset() {
+                rdkafka::Offset::Offset(offset) if is_wanted(offset) => return offset,
+                _ => assert!(Instant::now() < until, "committed: {found:?}"),
             }
-            assert!(Instant::now() < until, "committed {found:?}, not {n_records}");
         }
     }
 }

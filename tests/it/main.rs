@@ -20,6 +20,9 @@ mod oracle;
 mod readme;
 mod rules;
 mod rules_real;
+mod schema;
+#[cfg(feature = "kafka")]
+mod signals;
 mod sim;
 mod state;
 mod triage;

@@ -38,6 +38,9 @@ pub(super) fn feed(
     for (i, line) in scenario.lines().enumerate() {
         if i % STRIDE == 0 {
             producer.poll(Duration::ZERO);
+            if stop.load(Ordering::Acquire) {
+                return Ok(());
+            }
             while progress.look(|c| c.backlog(line.topic)) > BACKLOG_MAX {
                 producer.poll(Duration::from_millis(2));
                 if stop.load(Ordering::Acquire) {

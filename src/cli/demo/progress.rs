@@ -1,12 +1,13 @@
 //! What the demo's threads know of each other: records fed and folded, when incidents were sent.
 
 use crate::{
-    engine::Stats,
+    cli::exporter::Exporter,
+    engine::Engine,
     runtime::{Observer, Phase},
 };
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -61,21 +62,49 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+/// The demo's observer: its own counters, and the metrics as in `run`.
+pub(super) struct Observers {
+    pub(super) progress: Arc<Progress>,
+    pub(super) exporter: Exporter,
+}
+
+impl Observer for Observers {
     fn phase(&self, topic: &str, partition: i32, phase: Phase) {
-        tracing::debug!(topic, partition, ?phase, "phase changed");
+        self.exporter.phase(topic, partition, phase);
     }
 
-    fn committed(&self, n_alerts: usize, n_dead_letters: usize, _seconds: f64) {
-        self.update(|c| {
+    fn batch(&self, n_records: usize, n_bytes: usize) {
+        self.exporter.batch(n_records, n_bytes);
+    }
+
+    fn committed(&self, n_alerts: usize, n_dead_letters: usize, seconds: f64) {
+        self.exporter.committed(n_alerts, n_dead_letters, seconds);
+        self.progress.update(|c| {
             c.n_committed += n_alerts as u64;
             c.n_dead_letters += n_dead_letters as u64;
         });
     }
 
-    fn engine(&self, topic: &str, _partition: i32, stats: &Stats) {
-        self.update(|c| {
-            c.folded.insert(topic.to_owned(), stats.n_records);
+    fn emitted(&self, latency_ms: i64) {
+        self.exporter.emitted(latency_ms);
+    }
+
+    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
+        self.exporter.consumer_lag(topic, partition, n_offsets);
+    }
+
+    fn engine(&self, topic: &str, partition: i32, engine: &Engine) {
+        self.exporter.engine(topic, partition, engine);
+        self.progress.update(|c| {
+            c.folded.insert(topic.to_owned(), engine.stats().n_records);
         });
+    }
+
+    fn producer_restarted(&self) {
+        self.exporter.producer_restarted();
+    }
+
+    fn client_error(&self) {
+        self.exporter.client_error();
     }
 }

@@ -1,11 +1,11 @@
-//! The demo's analyst: reads the alert topic, prints each alert in a line, keeps the score.
+//! The demo's analyst: reads the alert topic, prints each alert, keeps the score.
 
 use super::{
     board::{About, Board},
     progress::Progress,
 };
 use crate::{
-    cli::{CliError, output},
+    cli::{CliError, layout, output},
     model::Alert,
 };
 use rdkafka::{
@@ -71,22 +71,31 @@ fn connect(brokers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
     Ok(consumer)
 }
 
+/// Characters of a line, so that it fits into half a screen.
+const LINE_MAX: usize = 100;
+
+/// Prints an alert in a line for what it is, and below it why.
 fn show(alert: &Alert, board: &mut Board, progress: &Progress) -> Result<(), CliError> {
     let about = board.note(alert, |idx| progress.look(|c| c.sent.get(&idx).copied()));
     if alert.revision > 1 {
         return Ok(());
     }
+    let is_coloured = layout::is_coloured();
     let note = match about {
         About::First(idx) => {
             let verdict = board.verdict(idx);
             let delay = verdict.delay_ms.unwrap_or(0);
-            format!("   <- planted {}, detected after {delay} ms", verdict.name)
+            format!("<- planted {}, noticed after {delay} ms", verdict.name)
         }
-        About::Again(idx) => format!("   <- planted {}", board.verdict(idx).name),
-        About::Background => String::new(),
+        About::Again(idx) => format!("<- planted {}, again", board.verdict(idx).name),
+        About::Background => "<- background".to_owned(),
     };
-    let severity = alert.severity.as_str();
+    let severity = layout::severity(alert.severity, is_coloured);
     let detector = alert.evidence.first().map_or("", |e| e.detector.as_str());
-    let line = format!("{severity:<8} {detector:<22} {}{note}\n", alert.reason);
-    output::stdout(line.as_bytes())
+    let note = match about {
+        About::First(_) => layout::paint(&note, "32", is_coloured),
+        _ => layout::paint(&note, "2", is_coloured),
+    };
+    let reason = layout::wrap(&layout::shorten(&alert.reason), "         ", LINE_MAX);
+    output::stdout(format!("{severity} {detector:<20} {note}\n{reason}").as_bytes())
 }

@@ -5,6 +5,8 @@ mod client;
 mod params;
 #[cfg(feature = "kafka")]
 mod partition;
+#[cfg(feature = "kafka")]
+mod patience;
 
 #[cfg(feature = "kafka")]
 pub use client::{
@@ -13,3 +15,5 @@ pub use client::{
 pub use params::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]
 pub use partition::{TopicPartition, offset_list, plain_list};
+#[cfg(feature = "kafka")]
+pub use patience::Patience;

@@ -59,7 +59,7 @@ pub const TABLE: &[Incident] = &[
     evm("gas_price_anomaly", "a priority fee thousands of times too high", &["gas_price_anomaly"], 60, evm_fee::gas_price_anomaly),
     evm("nonce_replaced", "a pending payment is redirected before it is mined", &["nonce_replaced"], 120, evm_fee::nonce_replaced),
     evm("reorg_evm", "two blocks are replaced", &["reorg_depth"], 120, evm_fee::reorg),
-    utxo("peel_chain", "a hoard is peeled off in nine hops", &["peel_chain"], 5 * HOUR, utxo_flow::peel_chain),
+    utxo("peel_chain", "a hoard is peeled off in 22 hops", &["peel_chain"], 6 * HOUR, utxo_flow::peel_chain),
     utxo("sanctioned_utxo", "coins are sent to a sanctioned wallet", &["sanctioned"], HOUR, utxo_flow::sanctioned),
     utxo("double_spend_attempt", "an unconfirmed payment is taken back", &["double_spend_attempt"], 2 * HOUR, utxo_flow::double_spend),
     utxo("fee_fat_finger", "a fee larger than the payment", &["fee_fat_finger"], HOUR, utxo_flow::fee_fat_finger),

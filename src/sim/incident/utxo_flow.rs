@@ -2,19 +2,19 @@
 
 use crate::sim::utxo::{Draft, Payment, Planner};
 
-/// Pays a little and keeps the rest, nine times in a row.
+/// Pays a little and keeps the rest, 22 times in a row: the rule is sure from 20 hops on.
 pub(super) fn peel_chain(plan: &mut Planner<'_>) {
     let owner = plan.fresh();
     plan.subject(owner);
     let mut coin = plan.coin(owner, 120.0);
-    for i in 0..9 {
+    for i in 0..22 {
         let (peel, change) = (plan.fresh(), plan.fresh());
         let peeled = coin.value_sat / 14;
         let rest = coin.value_sat - peeled - 2_000;
         let outputs = vec![Payment::to(peel, peeled), Payment::to(change, rest)];
         let draft = Draft::new(vec![coin], outputs, plan.rng);
         coin = draft.coin(1);
-        plan.at(1_800 * i, draft);
+        plan.at(900 * i, draft);
     }
 }
 

@@ -1,8 +1,8 @@
 //! A worker's consumer: rebalances are handed to the caller, who assigns with explicit offsets.
 
 use crate::ops::kafka::{
-    ClientLog, ConnectionError, Params, TopicPartition, consumer_config, drop_in_time, offset_list,
-    plain_list,
+    ClientLog, ConnectionError, Params, Patience, TopicPartition, consumer_config, drop_in_time,
+    offset_list, plain_list,
 };
 use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,
@@ -19,8 +19,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// A change of what the group has given to this consumer.
@@ -109,35 +108,26 @@ impl Consumer {
     /// Returns the committed offset and its metadata, after any pending transaction has ended.
     ///
     /// # Errors
-    /// The last error when the deadline passes.
+    /// The last error when the wait is over.
     pub fn committed(
         &self,
         partitions: &[TopicPartition],
-        deadline: Duration,
+        patience: Patience<'_>,
     ) -> KafkaResult<Vec<Option<(i64, String)>>> {
-        let until = Instant::now() + deadline;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let step = left.min(Duration::from_secs(5)).max(Duration::from_millis(100));
-            let answer = self
-                .inner
-                .committed_offsets(plain_list(partitions), step)
-                .and_then(|list| partitions.iter().map(|at| committed_in(&list, at)).collect());
-            match answer {
-                Err(error) if Instant::now() < until => self.log().report(&error, "committed"),
-                done => return done,
-            }
-            // A failed request may return at once.
-            thread::park_timeout(Duration::from_millis(100));
-        }
+        patience.ask(|slice| {
+            self.inner
+                .committed_offsets(plain_list(partitions), slice)
+                .and_then(|list| partitions.iter().map(|at| committed_in(&list, at)).collect())
+                .inspect_err(|error| self.log().report(error, "committed"))
+        })
     }
 
     /// Returns the offsets of the first record and of the next one to be written.
     ///
     /// # Errors
     /// When no broker answers in time.
-    pub fn bounds(&self, at: &TopicPartition, deadline: Duration) -> KafkaResult<(i64, i64)> {
-        self.inner.fetch_watermarks(&at.topic, at.partition, deadline)
+    pub fn bounds(&self, at: &TopicPartition, patience: Patience<'_>) -> KafkaResult<(i64, i64)> {
+        patience.ask(|slice| self.inner.fetch_watermarks(&at.topic, at.partition, slice))
     }
 
     /// Returns the offset of the first record not earlier than a time, if there is one.
@@ -148,9 +138,10 @@ impl Consumer {
         &self,
         at: &TopicPartition,
         ms: i64,
-        deadline: Duration,
+        patience: Patience<'_>,
     ) -> KafkaResult<Option<i64>> {
-        let list = self.inner.offsets_for_times(offset_list([(at, ms, "")])?, deadline)?;
+        let wanted = offset_list([(at, ms, "")])?;
+        let list = patience.ask(|slice| self.inner.offsets_for_times(wanted.clone(), slice))?;
         Ok(match list.find_partition(&at.topic, at.partition).map(|e| e.offset()) {
             Some(Offset::Offset(offset)) => Some(offset),
             _ => None,

@@ -1,23 +1,27 @@
-//! Turns what the workers tell into metrics and readiness.
+//! The observer of `run` and `demo`: turns what the workers tell into metrics and readiness.
 
 use crate::{
     decode::{Reason, SkipReason},
     detect::{models, rules},
-    engine::Stats,
-    model::Severity,
-    ops::metrics::{Metric, Metrics},
-    runtime::{Observer, Phase},
+    engine::{Engine, EngineError, Setup, Stats},
+    model::{Severity, Status},
+    ops::{
+        http::Shared,
+        metrics::{Metric, Metrics},
+    },
+    runtime::{InputSetup, Observer, Phase},
+    triage::Suppression,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-/// The observer of `run`.
-pub(super) struct Watch {
+/// Feeds the metrics.
+pub(super) struct Exporter {
     metrics: Arc<Metrics>,
     is_ready: Arc<AtomicBool>,
     /// One entry a partition of the configured topics.
@@ -30,10 +34,15 @@ struct Partition {
     is_rebuilding: bool,
     /// The counts that the counters already contain; absent right after the takeover.
     counted: Option<Stats>,
+    /// CAIP-2; empty before the first batch.
+    chain: Arc<str>,
+    /// Rules that miss data.
+    missing: BTreeSet<&'static str>,
 }
 
 /// Starts every series whose labels come from closed lists.
-pub(super) fn start(metrics: &Metrics) {
+fn start(metrics: &Metrics) {
+    metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION")], 1.0);
     for reason in Reason::ALL {
         metrics.start(Metric::DeadLetters, &[reason.as_str()]);
     }
@@ -48,11 +57,16 @@ pub(super) fn start(metrics: &Metrics) {
         metrics.start(Metric::Findings, &[detector]);
         metrics.start(Metric::Alerts, &[detector]);
     }
-    metrics.start(Metric::Suppressed, &["cool_down"]);
+    for suppression in Suppression::ALL {
+        metrics.start(Metric::Suppressed, &[suppression.as_str()]);
+    }
+    for status in Status::ALL {
+        metrics.start(Metric::AlertsByStatus, &[status.as_str()]);
+    }
 }
 
 /// Starts the series of a partition before it is assigned.
-pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
+fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
     let number = partition.to_string();
     for metric in [
         Metric::Lag,
@@ -61,15 +75,55 @@ pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
         Metric::RebuildProgress,
         Metric::EventTime,
         Metric::TipHeight,
+        Metric::Accounts,
+        Metric::OpenAlerts,
+        Metric::ScoreThreshold,
+        Metric::BudgetFill,
+        Metric::ModelAge,
     ] {
         metrics.start(metric, &[topic, &number]);
     }
 }
 
-impl Watch {
-    /// Makes an observer that has seen nothing.
-    pub(super) fn new(metrics: Arc<Metrics>, is_ready: Arc<AtomicBool>) -> Self {
-        Self { metrics, is_ready, partitions: Mutex::new(BTreeMap::new()) }
+/// Sets what follows from a chain's setup alone.
+fn describe(metrics: &Metrics, setup: &Setup) -> Result<(), EngineError> {
+    let (chain, reference) = (&setup.chain, &setup.reference);
+    metrics.set(Metric::ConfigInfo, &[&chain.id, &setup.config_hash], 1.0);
+    metrics.set(Metric::Labels, &[&chain.id], reference.labels.len() as f64);
+    metrics.set(Metric::Watched, &[&chain.id], reference.watch.len() as f64);
+    metrics.set(Metric::Prices, &[&chain.id], reference.prices.len() as f64);
+    let mut n_enabled = 0;
+    for entry in rules::TABLE {
+        let is_enabled = setup.params.detect.rules.get(entry.meta.id).is_none_or(|m| m.enabled)
+            && entry.meta.families.contains(&chain.family);
+        n_enabled += usize::from(is_enabled);
+        metrics.set(Metric::NotEvaluable, &[&chain.id, entry.meta.id], 0.0);
+    }
+    metrics.set(Metric::RulesEnabled, &[&chain.id], n_enabled as f64);
+    for (rule, need) in Engine::new(setup.clone())?.not_evaluable() {
+        let missing = super::rules::need_text(need);
+        tracing::info!(chain = %chain, rule, missing, "rule is not evaluable yet");
+        metrics.set(Metric::NotEvaluable, &[&chain.id, rule], 1.0);
+    }
+    Ok(())
+}
+
+impl Exporter {
+    /// Makes an observer that has seen nothing; every series that is known already starts.
+    ///
+    /// # Errors
+    /// When a rule's or model's parameters are wrong.
+    pub(super) fn new(shared: &Shared, inputs: &[InputSetup]) -> Result<Self, EngineError> {
+        let Shared { metrics, is_ready } = shared.clone();
+        start(&metrics);
+        let mut described = BTreeSet::new();
+        for input in inputs {
+            start_partition(&metrics, &input.topic, 0);
+            if described.insert(&input.setup.chain.id) {
+                describe(&metrics, &input.setup)?;
+            }
+        }
+        Ok(Self { metrics, is_ready, partitions: Mutex::new(BTreeMap::new()) })
     }
 
     /// Adds what has been counted since the last time.
@@ -84,6 +138,8 @@ impl Watch {
         add(Metric::LateEvents, now.n_late, before.n_late);
         add(Metric::Revisions, now.n_revisions, before.n_revisions);
         add(Metric::Reorgs, now.n_reorgs, before.n_reorgs);
+        add(Metric::Gaps, now.n_gaps, before.n_gaps);
+        add(Metric::EvictedAccounts, now.n_evicted_accounts, before.n_evicted_accounts);
         add(Metric::Fits, now.n_fits, before.n_fits);
         for (metric, now, before) in [
             (Metric::Skipped, &now.skipped, &before.skipped),
@@ -91,6 +147,7 @@ impl Watch {
             (Metric::Findings, &now.findings, &before.findings),
             (Metric::Alerts, &now.alerts_by_detector, &before.alerts_by_detector),
             (Metric::AlertsBySeverity, &now.alerts_by_severity, &before.alerts_by_severity),
+            (Metric::AlertsByStatus, &now.alerts_by_status, &before.alerts_by_status),
             (Metric::Suppressed, &now.suppressed, &before.suppressed),
         ] {
             for (label, n) in now {
@@ -101,7 +158,7 @@ impl Watch {
     }
 }
 
-impl Observer for Watch {
+impl Observer for Exporter {
     fn phase(&self, topic: &str, partition: i32, phase: Phase) {
         let number = partition.to_string();
         let labels = [topic, number.as_str()];
@@ -152,9 +209,15 @@ impl Observer for Watch {
         self.metrics.set(Metric::Lag, &[topic, &partition.to_string()], n_offsets as f64);
     }
 
-    fn engine(&self, topic: &str, partition: i32, stats: &Stats) {
+    fn engine(&self, topic: &str, partition: i32, engine: &Engine) {
+        let (stats, triage) = (engine.stats(), engine.triage());
         let number = partition.to_string();
         let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
+        set(Metric::Accounts, engine.state().n_accounts() as f64);
+        set(Metric::OpenAlerts, triage.n_open() as f64);
+        set(Metric::ScoreThreshold, triage.p_threshold());
+        set(Metric::BudgetFill, triage.budget_fill());
+        set(Metric::ModelAge, stats.n_records.saturating_sub(stats.fitted_at) as f64);
         set(Metric::EventTime, stats.event_time_ms as f64 / 1_000.0);
         set(Metric::TipHeight, stats.tip_height as f64);
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,6 +228,17 @@ impl Observer for Watch {
             self.count(stats, known.counted.as_ref().unwrap_or(&nothing));
         }
         known.counted = Some(stats.clone());
+        known.chain = Arc::clone(&engine.chain().id);
+        let missing: BTreeSet<_> = engine.not_evaluable().into_iter().map(|(id, _)| id).collect();
+        // A rule's data may have begun to arrive, in this partition or in another of the chain.
+        let changed = std::mem::replace(&mut known.missing, missing.clone());
+        for rule in changed.union(&missing) {
+            let is_missing = partitions
+                .values()
+                .any(|p| p.chain == engine.chain().id && p.missing.contains(rule));
+            let labels = [&*engine.chain().id, rule];
+            self.metrics.set(Metric::NotEvaluable, &labels, f64::from(u8::from(is_missing)));
+        }
     }
 
     fn producer_restarted(&self) {

@@ -1,0 +1,122 @@
+//! SIGTERM and SIGINT to the built binary: exit code, time, and nothing lost or repeated.
+
+use crate::job::{Job, lines};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Two seconds are promised; the rest is for a machine that runs other tests beside this one.
+const STOP_MAX: Duration = Duration::from_millis(2_500);
+
+/// A `run` under way; killed when a test fails.
+struct Running(Child);
+
+impl Running {
+    /// Starts `run` and returns when it has told that it is up.
+    fn start(config: &Path) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_txwarden"))
+            .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut running = Self(child);
+        let mut log = BufReader::new(running.0.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("\"message\":\"started\"") {
+            line.clear();
+            assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it had started");
+        }
+        // A full pipe would stop the process.
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        running
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end and returns the exit code with the time it took.
+    fn end(mut self) -> (Option<i32>, Duration) {
+        let since = Instant::now();
+        let status = self.0.wait().unwrap();
+        (status.code(), since.elapsed())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless the test failed.
+        let _ = self.0.kill();
+    }
+}
+
+/// Nobody listens on port 1 of the loopback interface.
+const NOBODY: &str = "version: 1
+kafka: { brokers: \"127.0.0.1:1\", start: earliest }
+inputs: [{ topic: a, format: ethereum_etl, chain: \"eip155:1\" }]
+";
+
+#[test]
+fn an_unreachable_broker_does_not_hold_up_a_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("txwarden.yaml");
+    fs::write(&config, NOBODY).unwrap();
+    for name in ["TERM", "INT"] {
+        let running = Running::start(&config);
+        running.signal(name);
+        let (code, took) = running.end();
+        assert_eq!(code, Some(0), "SIG{name}");
+        assert!(took < STOP_MAX, "SIG{name}: {took:?}");
+    }
+}
+
+#[test]
+fn a_stop_under_load_commits_what_it_answered_and_no_more() {
+    let test = "a_stop_under_load_commits_what_it_answered_and_no_more";
+    let Some(job) = Job::new(test) else { return };
+    let lines = lines();
+    job.broker.produce(&job.input, &lines);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("txwarden.yaml");
+    fs::write(&config, configuration(&job)).unwrap();
+    let mut committed = 0;
+    // Live under load, then while the state is rebuilt, then to the end.
+    for is_last in [false, false, true] {
+        let running = Running::start(&config);
+        let n = lines.len() as i64;
+        let seen =
+            job.await_offset(|offset| if is_last { offset == n } else { offset > committed });
+        running.signal("TERM");
+        let (code, took) = running.end();
+        assert_eq!(code, Some(0));
+        assert!(took < STOP_MAX, "{took:?}");
+        committed = job.await_offset(|offset| offset >= seen);
+        let written = job.alerts();
+        let expected = job.fold(&lines[..committed as usize]);
+        let ids = |alerts: &[txwarden::model::Alert]| -> Vec<_> {
+            alerts.iter().map(|a| (a.alert_id.clone(), a.revision, a.provenance.seq)).collect()
+        };
+        assert!(!written.is_empty());
+        assert_eq!(ids(&written), ids(&expected), "committed up to {committed}");
+    }
+}
+
+fn configuration(job: &Job) -> String {
+    let Job { params, input, .. } = job;
+    format!(
+        "version: 1
+kafka: {{ brokers: \"{}\", group: {}, start: earliest, session_timeout_ms: 6000 }}
+inputs: [{{ topic: {input}, format: ethereum_etl, chain: \"eip155:1\" }}]
+outputs: {{ alerts: {}, dead_letters: {} }}
+batch: {{ records_max: 100 }}
+detect: {{ rules: {{ large_native: {{ severity: high, params: {{ units_min: {{ ETH: 2.0 }} }} }} }} }}
+",
+        params.kafka.brokers, params.kafka.group, params.outputs.alerts, params.outputs.dead_letters
+    )
+}
