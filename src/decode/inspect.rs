@@ -7,7 +7,7 @@ use crate::model::{Chain, ChainError, Event, Quality, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What becomes of a record; of several parts the worst counts, and the order is from best to worst.
+/// What becomes of a record; of several parts the worst counts, in the order from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {

@@ -127,7 +127,8 @@ pub struct Finding {
     pub explanation: String,
     /// The smallest single change that would have kept the detector quiet.
     pub quiet_if: String,
-    /// Other transactions, accounts or blocks that are part of the evidence (text, bounded).
+    /// What else is part of the evidence, bounded: each begins with `tx:`, `account:`, `outpoint:`,
+    /// `block:` or `variant:`, and the prefix of an id ends with `…`.
     pub refs: Vec<String>,
     /// How surprising the event is to this detector: −log10 of its p-value; 0 for rules.
     pub surprise: f64,

@@ -25,6 +25,8 @@ pub struct Expect {
     /// Of every finding.
     pub subject: Option<String>,
     pub severity: Option<Severity>,
+    /// One for each finding, where they differ.
+    pub severities: Option<Vec<Severity>>,
     /// Part of the first finding's explanation.
     pub says: Option<String>,
 }

@@ -73,33 +73,60 @@ fn run(entry: &Entry, name: &str) -> (Fixture, Outcome) {
     (fixture, outcome)
 }
 
+/// Returns the names of a rule's fixtures of one kind: `fires.jsonl` and any `fires_….jsonl`.
+fn names(entry: &Entry, kind: &str) -> Vec<String> {
+    let files = std::fs::read_dir(folder(entry)).unwrap();
+    let mut names: Vec<String> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    for name in &names {
+        let is_known = name.starts_with("fires") || name.starts_with("quiet");
+        assert!(is_known && name.ends_with(".jsonl"), "{}/{name}: not a fixture", entry.meta.id);
+    }
+    names.retain(|name| name.starts_with(kind));
+    names.sort_unstable();
+    let least = format!("{kind}.jsonl");
+    assert!(names.contains(&least), "{}/{least} is missing", entry.meta.id);
+    names
+}
+
 #[test]
 fn every_rule_fires_on_what_it_is_for() {
     for entry in TABLE {
-        let id = entry.meta.id;
-        let (fixture, outcome) = run(entry, "fires.jsonl");
-        assert!(!outcome.findings.is_empty(), "{id}: fires.jsonl did not fire");
-        for finding in &outcome.findings {
-            assert_well_formed(id, finding);
-            let expect = &fixture.expect;
-            let subject = finding.subject.render(&fixture.chain);
-            assert!(expect.subject.as_ref().is_none_or(|s| *s == subject), "{id}: {subject}");
-            let severity = finding.severity;
-            assert!(expect.severity.is_none_or(|s| s == severity), "{id}: {severity:?}");
+        for name in names(entry, "fires") {
+            assert_fires(entry, &name);
         }
-        let text = &outcome.findings[0].explanation;
-        assert!(fixture.expect.says.is_none_or(|s| text.contains(&s)), "{id}: {text}");
-        let n = outcome.findings.len();
-        let all = &outcome.findings;
-        assert!(fixture.expect.n.is_none_or(|e| e == n), "{id}: {n} findings: {all:#?}");
     }
+}
+
+fn assert_fires(entry: &Entry, name: &str) {
+    let (fixture, outcome) = run(entry, name);
+    let id = format!("{}/{name}", entry.meta.id);
+    assert!(!outcome.findings.is_empty(), "{id} did not fire");
+    for finding in &outcome.findings {
+        assert_well_formed(entry.meta.id, finding);
+        let expect = &fixture.expect;
+        let subject = finding.subject.render(&fixture.chain);
+        assert!(expect.subject.as_ref().is_none_or(|s| *s == subject), "{id}: {subject}");
+        let severity = finding.severity;
+        assert!(expect.severity.is_none_or(|s| s == severity), "{id}: {severity:?}");
+    }
+    let severities: Vec<_> = outcome.findings.iter().map(|f| f.severity).collect();
+    assert!(fixture.expect.severities.is_none_or(|s| s == severities), "{id}: {severities:?}");
+    let text = &outcome.findings[0].explanation;
+    assert!(fixture.expect.says.is_none_or(|s| text.contains(&s)), "{id}: {text}");
+    let n = outcome.findings.len();
+    let all = &outcome.findings;
+    assert!(fixture.expect.n.is_none_or(|e| e == n), "{id}: {n} findings: {all:#?}");
 }
 
 #[test]
 fn every_rule_is_quiet_on_what_only_looks_like_it() {
     for entry in TABLE {
-        let (_, outcome) = run(entry, "quiet.jsonl");
-        assert!(outcome.findings.is_empty(), "{}: {:#?}", entry.meta.id, outcome.findings);
+        for name in names(entry, "quiet") {
+            let (_, outcome) = run(entry, &name);
+            let id = entry.meta.id;
+            assert!(outcome.findings.is_empty(), "{id}/{name}: {:#?}", outcome.findings);
+        }
     }
 }
 
@@ -119,6 +146,10 @@ fn assert_well_formed(id: &str, finding: &Finding) {
     assert!(text.len() <= 600, "{id}: {text}");
     assert!(!finding.quiet_if.is_empty() && !finding.quiet_if.ends_with('.'), "{id}: quiet_if");
     assert!(finding.refs.len() <= REFS_MAX, "{id}: {} refs", finding.refs.len());
+    let kinds = ["tx:", "account:", "outpoint:", "block:", "variant:"];
+    for text in &finding.refs {
+        assert!(kinds.iter().any(|kind| text.starts_with(kind)), "{id}: ref {text}");
+    }
     assert!(!text.contains("NaN") && !text.contains("inf "), "{id}: {text}");
 }
 

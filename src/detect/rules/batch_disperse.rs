@@ -98,7 +98,7 @@ impl Rule for BatchDisperse {
                 found.payer, found.what, found.n
             ),
             quiet_if: format!("the transaction paid fewer than {n_min}"),
-            refs: vec![found.payer.to_string()],
+            refs: vec![format!("account:{}", found.payer)],
             ..finding(Self::META, Subject::Tx(found.tx))
         });
     }

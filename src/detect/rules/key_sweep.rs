@@ -133,7 +133,7 @@ impl Rule for KeySweep {
                 "{} or more had stayed behind in one of them",
                 money::units_text(self.params.residual_max, symbol)
             ),
-            refs: vec![body.from.to_string()],
+            refs: vec![format!("account:{}", body.from)],
             ..finding(Self::META, Subject::Account(to.clone()))
         });
     }

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Hops at which it fires as info, then as low at each doubling: chains of five are how exchanges
-    /// pay withdrawals (88 in 7,815 transactions of five real blocks). D: 5.
+    /// Hops at which it fires as info, then as low at each doubling: chains of five are how
+    /// exchanges pay withdrawals (88 in 7,815 transactions of five real blocks). D: 5.
     pub n_hops_min: u16,
     /// Hops from which on it is high. D: 20.
     pub n_hops_high: u16,
