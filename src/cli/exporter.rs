@@ -65,7 +65,7 @@ fn start(metrics: &Metrics) {
     }
 }
 
-/// Starts the series of a partition before it is assigned.
+/// Starts the series of a partition before it is assigned; not those whose zero is an alarm.
 fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
     let number = partition.to_string();
     for metric in [
@@ -77,8 +77,6 @@ fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
         Metric::TipHeight,
         Metric::Accounts,
         Metric::OpenAlerts,
-        Metric::ScoreThreshold,
-        Metric::BudgetFill,
         Metric::ModelAge,
     ] {
         metrics.start(metric, &[topic, &number]);

@@ -52,7 +52,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     http::spawn(listener, shared)
         .map_err(|e| CliError::failure("cannot start the http server", e))?;
     let version = env!("CARGO_PKG_VERSION");
-    tracing::info!(version, %listen, brokers = config.run.kafka.brokers, inputs = inputs.len(), "started");
+    let brokers = &config.run.kafka.brokers;
+    tracing::info!(version, %listen, brokers, inputs = inputs.len(), "started");
     let outcome = runtime::run(&config.run, inputs, Arc::clone(&stop), Arc::new(exporter));
     let is_asked = stop.load(Ordering::Acquire);
     match outcome {

@@ -33,15 +33,8 @@ fn mistakes(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String
                 let name = rule.as_str().unwrap().strip_prefix("#/$defs/").unwrap();
                 found.extend(breaks(&root["$defs"][name]));
             }
-            "type" => {
-                let names: Vec<_> = match rule {
-                    Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
-                    name => vec![name.as_str().unwrap()],
-                };
-                if !names.iter().any(|name| is_type(value, name)) {
-                    found.push(format!("{at}: {value} is no {names:?}"));
-                }
-            }
+            "type" if !is_one_of(value, rule) => found.push(format!("{at}: {value} is no {rule}")),
+            "type" => {}
             "enum" if !rule.as_array().unwrap().contains(value) => {
                 found.push(format!("{at}: {value} is none of {rule}"));
             }
@@ -88,6 +81,14 @@ fn mistakes(root: &Value, schema: &Value, value: &Value, at: &str) -> Vec<String
         }
     }
     found
+}
+
+/// Returns whether a value has the type, or one of the types.
+fn is_one_of(value: &Value, types: &Value) -> bool {
+    match types {
+        Value::Array(names) => names.iter().any(|name| is_one_of(value, name)),
+        name => is_type(value, name.as_str().unwrap()),
+    }
 }
 
 fn is_type(value: &Value, name: &str) -> bool {

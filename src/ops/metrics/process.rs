@@ -2,7 +2,8 @@
 
 use std::{fmt::Write, fs};
 
-/// Ticks of `/proc/*/stat` per second: fixed by the kernel's interface on every architecture in use.
+/// Ticks of `/proc/*/stat` per second: part of the kernel's interface, the same on all that we
+/// build for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Name, kind and help of each metric. The names are the conventional ones, without our prefix.
