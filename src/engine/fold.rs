@@ -204,7 +204,8 @@ impl Engine {
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
-                self.triage.retract(&reorg.reverted, reorg.new_hash, at, &mut alerts);
+                let by = self.setup.chain.family.hash_text(&reorg.new_hash);
+                self.triage.retract(&reorg.reverted, &by, at, &mut alerts);
             }
         }
         self.detect(event, &admission.signals, at, actions, &mut alerts);
@@ -384,7 +385,7 @@ fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<
 
 fn report(scene: &Scene<'_>, finding: Finding) -> FindingReport {
     FindingReport {
-        tx: scene.event.tx_id(),
+        tx: scene.event.tx_id().map(|id| scene.chain.family.hash_text(&id)),
         height: scene.event.inclusion().map(|i| i.height),
         subject: finding.subject.render(scene.chain),
         event_time_ms: scene.event.time.millis(),

@@ -2,7 +2,7 @@
 
 use crate::{
     decode::{Disposition, Reason, Settings},
-    model::{Finding, Record, TxId},
+    model::{Finding, Record},
     triage::Coordinates,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -19,8 +19,8 @@ const DETAIL_BYTES_MAX: usize = 256;
 /// A finding with the transaction it is about, before triage.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FindingReport {
-    #[schemars(with = "Option<String>")]
-    pub tx: Option<TxId>,
+    /// As the chain's explorers show it.
+    pub tx: Option<String>,
     pub height: Option<u64>,
     /// The subject, rendered.
     pub subject: String,

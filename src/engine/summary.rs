@@ -68,13 +68,10 @@ pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
     };
     let (from, to) = parties(tx);
     TxSummary {
-        id: match tx.body {
-            TxBody::Evm(_) => format!("0x{}", tx.id),
-            TxBody::Utxo(_) => tx.id.hex(),
-        },
+        id: chain.family.hash_text(&tx.id),
         block: tx.inclusion.map(|i| TxBlock {
             height: i.height,
-            hash: i.block.map(|b| b.hex()),
+            hash: i.block.map(|b| chain.family.hash_text(&b)),
             finality: Status::Provisional,
         }),
         index: tx.inclusion.and_then(|i| i.index),

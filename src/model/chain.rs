@@ -1,5 +1,6 @@
 //! Chains by CAIP-2 identifier, with the family (account model) and native asset of each.
 
+use super::id::Hash32;
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
@@ -9,6 +10,16 @@ use std::{fmt, sync::Arc};
 pub enum Family {
     Evm,
     Utxo,
+}
+
+impl Family {
+    /// Writes a transaction or block hash as this family's explorers and RPC show it.
+    pub fn hash_text(self, hash: &Hash32) -> String {
+        match self {
+            Self::Evm => format!("0x{hash}"),
+            Self::Utxo => hash.hex(),
+        }
+    }
 }
 
 /// The native asset of a chain.

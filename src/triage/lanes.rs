@@ -236,7 +236,7 @@ impl Triage {
     pub fn retract(
         &mut self,
         blocks: &[BlockHash],
-        by: BlockHash,
+        by: &str,
         at: &Coordinates,
         out: &mut Vec<Alert>,
     ) {
@@ -248,7 +248,7 @@ impl Triage {
                 }
                 set_status(alert, Status::Retracted);
                 alert.retraction =
-                    Some(Retraction { reason: RetractionReason::Reorg, by: by.hex() });
+                    Some(Retraction { reason: RetractionReason::Reorg, by: by.to_owned() });
                 true
             });
         }

@@ -108,7 +108,7 @@ fn depth_confirms_a_reorg_retracts_and_re_inclusion_reinstates_under_one_id() {
     let at = bench.at.clone();
     bench.triage.advance(12, &at, &mut bench.alerts);
     assert_eq!(bench.statuses(), [(1, Status::Provisional)]);
-    bench.triage.retract(&[block(10)], block(99), &at, &mut bench.alerts);
+    bench.triage.retract(&[block(10)], &block(99).hex(), &at, &mut bench.alerts);
     bench.raise(1, 0, 11, finding("fan_out", Severity::High, 7));
     bench.triage.advance(14, &at, &mut bench.alerts);
     assert_eq!(
@@ -123,7 +123,7 @@ fn depth_confirms_a_reorg_retracts_and_re_inclusion_reinstates_under_one_id() {
     assert!(bench.alerts.iter().all(|a| a.alert_id == bench.alerts[0].alert_id));
     assert_eq!(bench.alerts[1].retraction.as_ref().unwrap().by, block(99).hex());
     // Retracting a block that has no alerts is silent.
-    bench.triage.retract(&[block(50)], block(99), &at, &mut bench.alerts);
+    bench.triage.retract(&[block(50)], &block(99).hex(), &at, &mut bench.alerts);
     assert_eq!(bench.alerts.len(), 4);
 }
 

@@ -109,10 +109,14 @@ impl ReorgDepth {
             unit: Cow::Borrowed("blocks"),
             explanation: format!(
                 "At least {depth} blocks from height {} on were replaced: {} by {}{degraded}.",
-                reorg.from_height, reorg.old_hash, reorg.new_hash
+                reorg.from_height,
+                chain.family.hash_text(&reorg.old_hash),
+                chain.family.hash_text(&reorg.new_hash)
             ),
             quiet_if: format!("fewer than {least} blocks had been replaced"),
-            refs: bounded(reorg.reverted.iter().map(|hash| format!("block:{hash}"))),
+            refs: bounded(
+                reorg.reverted.iter().map(|hash| format!("block:{}", chain.family.hash_text(hash))),
+            ),
             ..finding(Self::META, Subject::Block(reorg.from_height, reorg.old_hash))
         })
     }
