@@ -97,7 +97,7 @@ impl Rule for FailedTxStorm {
                 self.params.n_min,
             ),
             quiet_if: format!("fewer than {} calls had failed", self.params.n_min),
-            refs: vec![format!("tx:{}", tx.id)],
+            refs: vec![format!("tx:0x{}", tx.id)],
             ..finding(Self::META, Subject::Account(contract.clone()))
         });
     }

@@ -40,7 +40,7 @@ pub fn sum(moves: &[Move]) -> f64 {
 
 /// Writes the transactions of moves as refs: state keeps the first eight bytes of each id.
 pub fn tx_refs(moves: &[Move]) -> Vec<String> {
-    moves.iter().take(REFS_MAX).map(|m| format!("tx:{:016x}…", m.tx_prefix)).collect()
+    moves.iter().take(REFS_MAX).map(|m| format!("tx:0x{:016x}…", m.tx_prefix)).collect()
 }
 
 /// Writes a span of time, e.g. `45 s`, `12 min`, `3.5 h`, `12 days`.

@@ -108,8 +108,8 @@ fn replaced(
         ),
         quiet_if: format!("the new transaction had another nonce than {nonce}"),
         refs: bounded([
-            format!("tx:{}", conflict.original),
-            format!("tx:{}", conflict.replacement),
+            format!("tx:0x{}", conflict.original),
+            format!("tx:0x{}", conflict.replacement),
         ]),
         ..finding(meta, Subject::Account(sender.clone()))
     })

@@ -106,7 +106,7 @@ impl Rule for PoisonZero {
                 log.bait,
             ),
             quiet_if: "any of the amounts were above zero".to_owned(),
-            refs: vec![format!("tx:{}", log.tx), format!("account:{}", log.bait)],
+            refs: vec![format!("tx:0x{}", log.tx), format!("account:{}", log.bait)],
             ..finding(Self::META, Subject::Account(log.victim.clone()))
         });
     }
