@@ -6,7 +6,8 @@ mod transaction;
 use super::{
     Reason, Refusal, SkipReason,
     field::{Reader, refuse},
-    json::Scanner,
+    guide::Guides,
+    json::{Flaw, Scanner},
     keys::{Field, Fields, Keys},
     record::Failure,
     time,
@@ -30,16 +31,20 @@ fields! {
     TransactionCount "transaction_count",
 }
 
-/// The fields of one item.
-struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+/// The fields of one item, and of the inputs and outputs in it.
+struct Item<'a> {
+    fields: Fields<'a, { KEYS.names.len() }>,
+    inputs: Vec<transaction::Input<'a>>,
+    outputs: Vec<transaction::Output<'a>>,
+}
 
 impl<'a> Item<'a> {
     fn at(&self, key: Key) -> Field<'a> {
-        self.0.at(key as usize)
+        self.fields.at(key as usize)
     }
 
     fn has(&self, key: Key) -> bool {
-        self.0.has(key as usize)
+        self.fields.has(key as usize)
     }
 }
 
@@ -50,12 +55,11 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Failure> {
-    let mut item = Item(Fields::new(&KEYS));
     if scanner.peek() != Some(b'{') {
         scanner.value(depth)?;
         return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
     }
-    scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
+    let item = scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
@@ -82,6 +86,29 @@ pub(super) fn read(
     let (time, clock) = time::block_time(item.at(timestamp), height, reader)?;
     events.push(Event { time, clock, quality: reader.quality, body });
     Ok(())
+}
+
+/// Reads the fields of an item, in one pass.
+fn scan<'a>(
+    scanner: &mut Scanner<'a, '_>,
+    depth: usize,
+    guides: &mut Guides,
+) -> Result<Item<'a>, Flaw> {
+    let mut fields = Fields::new(&KEYS);
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    let Guides { bitcoin, input, output, .. } = guides;
+    scanner.fields(depth, bitcoin, &mut fields, |scanner, i| {
+        if scanner.peek() != Some(b'[') {
+            scanner.value(depth + 1)
+        } else if i == Key::Inputs as usize {
+            scanner.rows(depth + 1, input, &transaction::INPUT, &mut inputs)
+        } else if i == Key::Outputs as usize {
+            scanner.rows(depth + 1, output, &transaction::OUTPUT, &mut outputs)
+        } else {
+            scanner.value(depth + 1)
+        }
+    })?;
+    Ok(Item { fields, inputs, outputs })
 }
 
 /// Reads a block. There is no parent hash, and the nonce is text of any length: not read.

@@ -74,7 +74,8 @@ pub(super) fn read(
         scanner.value(depth)?;
         return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
     }
-    scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
+    let guide = &mut reader.guides.ethereum;
+    scanner.fields(depth, guide, &mut item.0, |scanner, _| scanner.value(depth + 1))?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }

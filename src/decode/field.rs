@@ -1,7 +1,9 @@
 //! Typed reading of fields: hashes, addresses, amounts, counts; a refusal names the field.
 
 use super::{
-    Limits, Reason, Refusal, Settings, hex,
+    Limits, Reason, Refusal, Settings,
+    guide::Guides,
+    hex,
     json::{Flaw, Scanner, Value},
     keys::{Field, Fields, Keys},
     number::{self, Integer, NotInteger},
@@ -21,10 +23,11 @@ pub(super) struct Reader<'c> {
     pub settings: &'c Settings,
     pub kafka_ms: Option<i64>,
     pub quality: Quality,
+    pub guides: &'c mut Guides,
 }
 
-impl Reader<'_> {
-    pub fn limits(&self) -> &Limits {
+impl<'c> Reader<'c> {
+    pub fn limits(&self) -> &'c Limits {
         &self.settings.limits
     }
 
@@ -64,7 +67,12 @@ impl<'a> Field<'a> {
     /// Refuses the part because of this field, showing the start of its value.
     #[cold]
     pub fn refuse(self, reason: Reason, what: &str) -> Refusal {
+        let digits;
         let (mark, raw): (&str, &[u8]) = match self.value {
+            Value::Whole(n) => {
+                digits = n.to_string();
+                ("", digits.as_bytes())
+            }
             Value::Null => ("", b"null"),
             Value::Bool(true) => ("", b"true"),
             Value::Bool(false) => ("", b"false"),
@@ -162,6 +170,9 @@ impl<'a> Field<'a> {
 
     /// Reads an amount in base units.
     pub fn amount(self, reader: &mut Reader<'_>) -> Result<Option<Amount>, Refusal> {
+        if let Value::Whole(n) = self.value {
+            return Ok(Some(Amount::from_u64(n)));
+        }
         match self.integer(reader, Reason::AmountLossy)? {
             None => Ok(None),
             Some(i) if i.is_negative && !i.magnitude.is_zero() => {
@@ -173,6 +184,11 @@ impl<'a> Field<'a> {
 
     /// Reads a number that may be negative, where `i64` holds it; `Err(reason)` says what else.
     pub fn signed(self, reader: &mut Reader<'_>, of_large: Reason) -> Result<Option<i64>, Refusal> {
+        if let Value::Whole(n) = self.value
+            && let Ok(n) = i64::try_from(n)
+        {
+            return Ok(Some(n));
+        }
         let Some(integer) = self.integer(reader, Reason::BadField)? else { return Ok(None) };
         match i64::try_from(integer.magnitude) {
             Ok(n) => Ok(Some(if integer.is_negative { -n } else { n })),
@@ -190,12 +206,32 @@ impl<'a> Field<'a> {
 
     /// Reads a count, an index or a nonce.
     pub fn count<T: TryFrom<u64>>(self, reader: &mut Reader<'_>) -> Result<Option<T>, Refusal> {
+        if let Value::Whole(n) = self.value
+            && let Ok(n) = T::try_from(n)
+        {
+            return Ok(Some(n));
+        }
         let Some(integer) = self.integer(reader, Reason::BadField)? else { return Ok(None) };
         if integer.is_negative && !integer.magnitude.is_zero() {
             return Err(self.refuse(Reason::BadField, "negative"));
         }
         let n = u64::try_from(integer.magnitude).ok().and_then(|n| T::try_from(n).ok());
         n.map(Some).ok_or_else(|| self.refuse(Reason::BadField, "too large for this field"))
+    }
+
+    /// Reads the objects of an array that the scanner kept as `rows`, or else like
+    /// [`Self::objects`].
+    pub fn rows<const N: usize>(
+        self,
+        rows: &[Fields<'a, N>],
+        limits: &Limits,
+        keys: &'static Keys<N>,
+        mut on_object: impl FnMut(&Fields<'a, N>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        if rows.is_empty() {
+            return self.objects(limits, keys, |fields| on_object(&fields));
+        }
+        rows.iter().try_for_each(on_object)
     }
 
     /// Reads an array of objects one by one; null and an empty text are an empty array.

@@ -27,15 +27,53 @@ pub(super) fn strip_prefix(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X"))
 }
 
+/// Set in none of eight nibbles, if all were hex digits.
+const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+/// Digits that are decoded side by side in vector registers.
+const LANES: usize = 32;
+
 /// Decodes digits into `out`, which must be half as long; false when one is no hex digit.
+#[inline]
 pub(super) fn decode(digits: &[u8], out: &mut [u8]) -> bool {
-    let mut all = 0;
-    for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-        let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
-        all |= high | low;
-        *byte = high << 4 | low;
+    if digits.len() != out.len() * 2 {
+        return false;
     }
-    all & 0xf0 == 0 && digits.len() == out.len() * 2
+    let mut all = 0;
+    let (blocks, _) = digits.as_chunks::<LANES>();
+    let (halves, tail) = out.as_chunks_mut::<{ LANES / 2 }>();
+    for (block, half) in blocks.iter().zip(halves) {
+        all |= decode_block(block, half);
+    }
+    let n_tail = tail.len();
+    if let (Some(block), Some(half)) = (digits.last_chunk(), out.last_chunk_mut()) {
+        // The last block overlaps the one before: cheaper than digit by digit.
+        if n_tail > 0 {
+            all |= decode_block(block, half);
+        }
+    } else {
+        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+            let (high, low) = (NIBBLES[usize::from(pair[0])], NIBBLES[usize::from(pair[1])]);
+            all |= u64::from(high | low);
+            *byte = high << 4 | low;
+        }
+    }
+    all & HIGH_HALVES == 0
+}
+
+/// Decodes one block; a bit of [`HIGH_HALVES`] in the result says that one was no hex digit.
+#[inline]
+fn decode_block(digits: &[u8; LANES], out: &mut [u8; LANES / 2]) -> u64 {
+    let mut nibbles = [0u8; LANES];
+    for (nibble, &digit) in nibbles.iter_mut().zip(digits) {
+        let decimal = digit.wrapping_sub(b'0');
+        let letter = (digit | 0x20).wrapping_sub(b'a');
+        let above = if letter < 6 { letter + 10 } else { BAD };
+        *nibble = if decimal < 10 { decimal } else { above };
+    }
+    for (byte, pair) in out.iter_mut().zip(nibbles.as_chunks::<2>().0) {
+        *byte = pair[0] << 4 | pair[1];
+    }
+    nibbles.as_chunks().0.iter().fold(0, |all, &word| all | u64::from_le_bytes(word))
 }
 
 /// Decodes exactly `N` bytes.

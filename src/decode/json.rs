@@ -21,6 +21,9 @@ pub(super) enum Value<'a> {
     #[default]
     Null,
     Bool(bool),
+    /// Digits only, without a leading zero, at most [`text::WHOLE_DIGITS_MAX`].
+    Whole(u64),
+    /// Every other number.
     Number(&'a [u8]),
     Text(Text<'a>),
     /// From `[` to `]`.
@@ -62,13 +65,20 @@ pub(super) struct Scanner<'a, 's> {
     keys: &'s mut Vec<SeenKey>,
     /// The first flaw that leaves the rest of the document readable.
     flaw: Option<Flaw>,
+    /// Whether a quote always ends a text: there is no backslash and no control character.
+    is_plain: bool,
 }
 
 impl<'a, 's> Scanner<'a, 's> {
     /// Makes a scanner in front of `bytes`, which must be UTF-8; `keys` is scratch space.
     pub fn new(bytes: &'a [u8], limits: &'s Limits, keys: &'s mut Vec<SeenKey>) -> Self {
         keys.clear();
-        Self { bytes, pos: 0, limits, keys, flaw: None }
+        Self { bytes, pos: 0, limits, keys, flaw: None, is_plain: false }
+    }
+
+    /// Makes a scanner for a whole record, which is looked through once for what is rare in texts.
+    pub fn of_record(bytes: &'a [u8], limits: &'s Limits, keys: &'s mut Vec<SeenKey>) -> Self {
+        Self { is_plain: text::is_plain(bytes), ..Self::new(bytes, limits, keys) }
     }
 
     /// Returns the next byte that is no white space, without consuming it.
@@ -95,13 +105,22 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Reads one value of any kind at nesting `depth` (0 is the document itself).
+    #[inline(always)]
     pub fn value(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
-        let first = self.peek();
-        let start = self.pos;
-        match first {
+        match self.peek() {
             Some(b'"') => Ok(Value::Text(self.text()?)),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'n') => self.literal(b"null", Value::Null),
+            Some(b'n') if self.bytes[self.pos..].starts_with(b"null") => {
+                self.pos += 4;
+                Ok(Value::Null)
+            }
+            _ => self.rare_value(depth),
+        }
+    }
+
+    fn rare_value(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+        let start = self.pos;
+        match self.peek() {
             Some(b't') => self.literal(b"true", Value::Bool(true)),
             Some(b'f') => self.literal(b"false", Value::Bool(false)),
             Some(b'{') => {
@@ -250,8 +269,22 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Reads a text, the scanner standing on its opening quote.
+    #[inline]
     fn text(&mut self) -> Result<Text<'a>, Flaw> {
         let start = self.pos + 1;
+        if self.is_plain {
+            let Some(end) = text::find_quote(self.bytes, start) else {
+                self.pos = self.bytes.len();
+                return Err(self.bad("a text does not end"));
+            };
+            self.pos = end + 1;
+            return Ok(Text { raw: &self.bytes[start..end], is_escaped: false });
+        }
+        self.checked_text(start)
+    }
+
+    /// Reads a text that may have escapes and control characters.
+    fn checked_text(&mut self, start: usize) -> Result<Text<'a>, Flaw> {
         let mut at = start;
         let mut is_escaped = false;
         loop {
@@ -280,7 +313,20 @@ impl<'a, 's> Scanner<'a, 's> {
         Ok(Text { raw: &self.bytes[start..at], is_escaped })
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Value<'a>, Flaw> {
+        let rest = &self.bytes[self.pos..];
+        if let Some((whole, n_digits)) = text::whole(rest)
+            && (n_digits == 1 || rest[0] != b'0')
+        {
+            self.pos += n_digits;
+            self.check_digits(n_digits);
+            return Ok(Value::Whole(whole));
+        }
+        self.rare_number()
+    }
+
+    fn rare_number(&mut self) -> Result<Value<'a>, Flaw> {
         let start = self.pos;
         if self.bytes[self.pos] == b'-' {
             self.pos += 1;
@@ -301,11 +347,16 @@ impl<'a, 's> Scanner<'a, 's> {
             }
             n_digits += self.digits()?;
         }
+        self.check_digits(n_digits);
+        Ok(Value::Number(&self.bytes[start..self.pos]))
+    }
+
+    #[inline]
+    fn check_digits(&mut self, n_digits: usize) {
         if n_digits > self.limits.digits_max {
             let flaw = self.stop(Reason::LimitExceeded, "a number has too many digits");
             self.flaw.get_or_insert(flaw);
         }
-        Ok(Value::Number(&self.bytes[start..self.pos]))
     }
 
     /// Skips at least one digit and returns how many there were.
@@ -335,5 +386,6 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 }
 
+mod guided;
 #[cfg(test)]
 mod tests;

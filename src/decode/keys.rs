@@ -65,6 +65,23 @@ impl<'a, const N: usize> Fields<'a, N> {
         Self { keys, values: [Value::Null; N] }
     }
 
+    /// Returns the names.
+    #[inline]
+    pub fn keys(&self) -> &'static Keys<N> {
+        self.keys
+    }
+
+    /// Forgets all values.
+    pub fn clear(&mut self) {
+        self.values = [Value::Null; N];
+    }
+
+    /// Keeps the value of the field at a position among the names.
+    #[inline]
+    pub fn set(&mut self, i: usize, value: Value<'a>) {
+        self.values[i] = value;
+    }
+
     /// Keeps a value if its name is known.
     #[inline]
     pub fn put(&mut self, hash: u64, key: &[u8], value: Value<'a>) {

@@ -5,6 +5,7 @@ mod bitcoin_etl;
 mod ethereum_etl;
 mod field;
 mod format;
+mod guide;
 mod hex;
 pub mod inspect;
 mod json;
@@ -81,6 +82,8 @@ pub struct Batch {
     pub parts: Vec<Part>,
     /// Scratch of the scanner.
     keys: Vec<json::SeenKey>,
+    /// What the scanner expects, from the records before.
+    guides: guide::Guides,
 }
 
 /// One part of a record: the record itself, or one element of a batch array.

@@ -3,6 +3,7 @@
 use super::{
     Limits, hex,
     json::{Scanner, Value},
+    text::eight_digits,
 };
 use ruint::aliases::U256;
 
@@ -37,6 +38,9 @@ const CHUNK_SCALE: u64 = 10_000_000_000_000_000_000;
 pub(super) fn integer(value: Value<'_>, limits: &Limits) -> Result<Integer, NotInteger> {
     match value {
         Value::Null => Err(NotInteger::Absent),
+        Value::Whole(n) => {
+            Ok(Integer { is_negative: false, magnitude: U256::from(n), is_bare_prefix: false })
+        }
         Value::Number(text) => decimal(text, limits),
         Value::Text(text) if text.is_escaped => from_text(text.unescape().as_bytes(), limits),
         Value::Text(text) => from_text(text.raw, limits),
@@ -104,7 +108,10 @@ fn decimal(text: &[u8], limits: &Limits) -> Result<Integer, NotInteger> {
 
 /// Reads at most [`CHUNK`] digits.
 fn small(digits: &[u8]) -> u64 {
-    digits.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0'))
+    let (words, tail) = digits.as_chunks::<8>();
+    let head =
+        words.iter().fold(0, |n, word| n * 100_000_000 + eight_digits(u64::from_le_bytes(*word)));
+    tail.iter().fold(head, |n, d| n * 10 + u64::from(d & 15))
 }
 
 /// Reads `{"type":"BigNumber","hex":"0x…"}` or `{"_hex":"0x…"}`.

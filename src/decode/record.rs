@@ -84,11 +84,11 @@ fn read_document(
     bytes: &[u8],
     batch: &mut Batch,
 ) -> Result<(), Flaw> {
-    let Batch { events, parts, keys } = batch;
-    let mut scanner = Scanner::new(bytes, &settings.limits, keys);
+    let Batch { events, parts, keys, guides } = batch;
+    let mut scanner = Scanner::of_record(bytes, &settings.limits, keys);
     let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
         let start = events.len();
-        let mut reader = Reader { settings, kafka_ms, quality: Quality::empty() };
+        let mut reader = Reader { settings, kafka_ms, quality: Quality::empty(), guides };
         let verdict = match settings.format.reader()(scanner, depth, &mut reader, events) {
             Ok(()) => Ok(start..events.len()),
             Err(Failure::Document(flaw)) => return Err(flaw),

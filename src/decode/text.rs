@@ -33,6 +33,48 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Returns whether there is neither a backslash nor a control character.
+pub(super) fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(u8::MAX, |min, &b| min.min(b)) >= 0x20
+        && memchr::memchr(b'\\', bytes).is_none()
+}
+
+/// Lengths of the texts that are most frequent: hashes and addresses with `0x`, bare hashes.
+const HASH_LEN: usize = 66;
+const ADDRESS_LEN: usize = 42;
+const BARE_HASH_LEN: usize = 64;
+
+/// Returns where the first quote from `from` on is.
+#[inline]
+pub(super) fn find_quote(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    for len in [HASH_LEN, ADDRESS_LEN, BARE_HASH_LEN] {
+        if rest.get(len) == Some(&b'"') && !has_quote(&rest[..len]) {
+            return Some(from + len);
+        }
+    }
+    let mut after = rest;
+    for _ in 0..4 {
+        let Some((word, next)) = after.split_first_chunk::<8>() else { break };
+        let quote = u64::from_le_bytes(*word) ^ (ONES * b'"' as u64);
+        let hits = quote.wrapping_sub(ONES) & !quote & HIGH;
+        if hits != 0 {
+            return Some(bytes.len() - after.len() + (hits.trailing_zeros() / 8) as usize);
+        }
+        after = next;
+    }
+    let at = memchr::memchr(b'"', after)?;
+    Some(bytes.len() - after.len() + at)
+}
+
+/// Looks through a text of at least 32 bytes, without early exit so that it takes vector registers.
+#[inline]
+fn has_quote(text: &[u8]) -> bool {
+    let hit = |block: &[u8; 32]| block.iter().fold(false, |hit, &b| hit | (b == b'"'));
+    let (blocks, _) = text.as_chunks::<32>();
+    blocks.iter().any(hit) || text.last_chunk().is_some_and(hit)
+}
+
 /// Returns where the first quote, backslash or control character from `from` on is, or the length.
 ///
 /// # Source
@@ -79,6 +121,51 @@ fn special_in(word: u64) -> u64 {
         | slash.wrapping_sub(ONES) & !slash
         | word.wrapping_sub(ONES * 0x20) & !word)
         & HIGH
+}
+
+/// Digits of the numbers that [`whole`] reads: they always fit a `u64`.
+pub(super) const WHOLE_DIGITS_MAX: usize = 19;
+
+/// Reads the number of at most [`WHOLE_DIGITS_MAX`] digits that `bytes` begins with, and how many
+/// there are; `None` when it has more, a sign, a fraction or an exponent, or `bytes` ends too soon.
+#[inline]
+pub(super) fn whole(bytes: &[u8]) -> Option<(u64, usize)> {
+    const SCALES: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+    let (mut n, mut n_digits) = (0u64, 0);
+    loop {
+        let word = u64::from_le_bytes(*bytes.get(n_digits..)?.first_chunk()?);
+        let others = no_digits_in(word);
+        let n_more = (others.trailing_zeros() / 8) as usize;
+        if n_digits + n_more > WHOLE_DIGITS_MAX {
+            return None;
+        }
+        if others == 0 {
+            n = n * 100_000_000 + eight_digits(word);
+            n_digits += 8;
+            continue;
+        }
+        // Zeros in front leave the value as it is; shifting twice allows for no digit at all.
+        n = n * SCALES[n_more % 8] + eight_digits(word << 8 << (8 * (7 - n_more % 8)));
+        n_digits += n_more;
+        let is_end = !matches!((word >> (8 * (n_more % 8))) as u8, b'.' | b'e' | b'E');
+        return (is_end && n_digits > 0).then_some((n, n_digits));
+    }
+}
+
+/// Returns a word whose lowest set bit is in the first byte that is no digit.
+#[inline]
+fn no_digits_in(word: u64) -> u64 {
+    // The high half of a digit is 3; adding 6 to a low half above 9 carries out of it.
+    (word ^ (ONES * 0x30)) & (ONES * 0xf0) | ((word & (ONES * 0x0f)) + ONES * 6) & (ONES * 0x10)
+}
+
+/// Reads eight digits side by side: neighbours are joined to two, four and eight digits.
+#[inline]
+pub(super) fn eight_digits(word: u64) -> u64 {
+    let ones = word & (ONES * 0x0f);
+    let twos = (ones.wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (twos.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(10_000 << 32 | 1) >> 32
 }
 
 /// Checks the escape whose backslash is at `at` and returns the position behind it.

@@ -73,12 +73,14 @@ fn canonical(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
     if text.len() > ID_TEXT_BYTES_MAX {
         return Err(field.refuse(Reason::LimitExceeded, "an address longer than 128 bytes"));
     }
-    let is_plain = text.iter().all(u8::is_ascii_graphic);
+    // No early exit: texts are short and nearly always plain, and this takes vector registers.
+    let is_plain = text.iter().fold(true, |is, byte| is & byte.is_ascii_graphic());
     let Some(text) = std::str::from_utf8(text).ok().filter(|_| is_plain) else {
         return Err(field.refuse(Reason::BadField, "no address"));
     };
     let is_caseless = CASELESS_PREFIXES.iter().any(|prefix| {
-        text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        let start = text.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     });
     let canonical = if is_caseless { text.to_ascii_lowercase() } else { text.to_owned() };
     Ok(Address::Text(canonical.into()))

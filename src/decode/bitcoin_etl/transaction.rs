@@ -19,7 +19,7 @@ use crate::{
 const COIN: u64 = 100_000_000;
 
 /// The fields of an input.
-static INPUT: Keys<6> = Keys::new([
+pub(super) static INPUT: Keys<6> = Keys::new([
     "spent_transaction_hash",
     "spent_output_index",
     "sequence",
@@ -28,7 +28,13 @@ static INPUT: Keys<6> = Keys::new([
     "value",
 ]);
 /// The fields of an output.
-static OUTPUT: Keys<5> = Keys::new(["index", "script_hex", "type", "addresses", "value"]);
+pub(super) static OUTPUT: Keys<5> =
+    Keys::new(["index", "script_hex", "type", "addresses", "value"]);
+
+/// The fields of one input.
+pub(super) type Input<'a> = Fields<'a, { INPUT.names.len() }>;
+/// The fields of one output.
+pub(super) type Output<'a> = Fields<'a, { OUTPUT.names.len() }>;
 
 /// Returns the most satoshi that an output, or the outputs of one transaction, can hold.
 ///
@@ -87,16 +93,16 @@ fn inputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxIn>, Refusal
     if !item.has(Key::Inputs) {
         reader.quality |= Quality::PARTIAL;
     }
-    let mut inputs = Vec::new();
-    let limits = &reader.settings.limits;
-    item.at(Key::Inputs).objects(limits, &INPUT, |fields| {
-        inputs.push(input(&fields, reader)?);
+    let mut inputs = Vec::with_capacity(item.inputs.len());
+    let limits = reader.limits();
+    item.at(Key::Inputs).rows(&item.inputs, limits, &INPUT, |fields| {
+        inputs.push(input(fields, reader)?);
         Ok(())
     })?;
     Ok(inputs)
 }
 
-fn input(fields: &Fields<'_, 6>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
+fn input(fields: &Input<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
     let [tx, index, sequence, kind, addresses, value] = [0, 1, 2, 3, 4, 5].map(|i| fields.at(i));
     let script_type = script_type(kind, None)?;
     let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
@@ -120,21 +126,17 @@ fn outputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refus
     if !item.has(Key::Outputs) {
         reader.quality |= Quality::PARTIAL;
     }
-    let mut outputs: Vec<TxOut> = Vec::new();
-    let limits = &reader.settings.limits;
-    item.at(Key::Outputs).objects(limits, &OUTPUT, |fields| {
+    let mut outputs: Vec<TxOut> = Vec::with_capacity(item.outputs.len());
+    let limits = reader.limits();
+    item.at(Key::Outputs).rows(&item.outputs, limits, &OUTPUT, |fields| {
         let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
-        outputs.push(output(&fields, position, reader)?);
+        outputs.push(output(fields, position, reader)?);
         Ok(())
     })?;
     Ok(outputs)
 }
 
-fn output(
-    fields: &Fields<'_, 5>,
-    position: u32,
-    reader: &mut Reader<'_>,
-) -> Result<TxOut, Refusal> {
+fn output(fields: &Output<'_>, position: u32, reader: &mut Reader<'_>) -> Result<TxOut, Refusal> {
     let [index, script_hex, kind, addresses, value] = [0, 1, 2, 3, 4].map(|i| fields.at(i));
     let digits = script_hex.text()?;
     let script = hex::digest(digits.unwrap_or_default())

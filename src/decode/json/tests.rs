@@ -1,6 +1,10 @@
 //! The scanner accepts exactly what `serde_json` accepts, less what it says that it refuses.
 
 use super::*;
+use crate::decode::{
+    guide::Guide,
+    keys::{Fields, Keys},
+};
 use proptest::{collection::vec, prelude::*};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::{cell::Cell, collections::BTreeSet, fmt};
@@ -124,6 +128,45 @@ fn document() -> impl Strategy<Value = String> {
     })
 }
 
+static NAMES: Keys<2> = Keys::new(["a", "block_number"]);
+
+/// Objects with known, foreign, long and escaped keys in a few spellings, some of them twice.
+fn object() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        4 => Just("\"a\":"),
+        4 => Just(" \"block_number\": "),
+        2 => Just("\"block_number\":"),
+        2 => Just("\"foreign\": "),
+        1 => Just("\n\"a key that is longer than thirty-two bytes\" :  "),
+        1 => Just("\"\\u0061\":"),
+    ];
+    vec((key, document()), 0..5).prop_map(|fields| {
+        let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{key}{value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    })
+}
+
+/// Reads an object and says everything that is known about it.
+fn read_fields(text: &str, guide: Option<&mut Guide>) -> String {
+    let (limits, mut keys) = (Limits::default(), Vec::new());
+    let mut fields = Fields::new(&NAMES);
+    let mut scanner = match guide {
+        Some(_) => Scanner::of_record(text.as_bytes(), &limits, &mut keys),
+        None => Scanner::new(text.as_bytes(), &limits, &mut keys),
+    };
+    let read = match guide {
+        Some(guide) => scanner.fields(0, guide, &mut fields, |scanner, _| scanner.value(1)),
+        None => scanner.object(0, |hash, key, value| fields.put(hash, key, value)),
+    };
+    match read.and_then(|()| scanner.end()) {
+        Ok(()) => {
+            let values = [fields.at(0).value, fields.at(1).value];
+            format!("{values:?} {:?}", scanner.take_flaw())
+        }
+        Err(flaw) => format!("{:?} {}", flaw.reason, flaw.what),
+    }
+}
+
 /// One edit: at a position (in thousandths of the length), drop a character and put another.
 fn edit() -> impl Strategy<Value = (usize, bool, String)> {
     let put = prop_oneof![Just(String::new()), "[\\[\\]{}\",:\\\\0-9eE.+\\- untrlf\u{1}\u{feff}]"];
@@ -149,6 +192,33 @@ proptest! {
             if let Some(expected) = expected(&text) {
                 prop_assert_eq!(scanned(&text), expected, "{}", text);
             }
+        }
+    }
+
+    #[test]
+    fn guides_change_nothing(objects in vec((object(), vec(edit(), 0..3)), 1..6)) {
+        let mut guide = Guide::default();
+        for (text, edits) in &objects {
+            for text in [text, &edited(text, edits), text] {
+                if text.starts_with('{') {
+                    prop_assert_eq!(read_fields(text, Some(&mut guide)), read_fields(text, None));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_exact(digits in "[0-9]{0,24}", rest in "[-,}.eEx ][^a]{0,12}") {
+        let text = digits.clone() + &rest;
+        if let Some((n, n_digits)) = text::whole(text.as_bytes()) {
+            prop_assert_eq!((digits.parse(), n_digits), (Ok(n), digits.len()));
+            prop_assert!(!rest.starts_with(['.', 'e', 'E']));
+        } else {
+            let is_long = digits.len() > text::WHOLE_DIGITS_MAX;
+            let is_float = rest.starts_with(['.', 'e', 'E']);
+            // A word that reaches beyond the text is left to the slow path.
+            let is_near_end = text.len() < digits.len() / 8 * 8 + 8;
+            prop_assert!(digits.is_empty() || is_long || is_float || is_near_end, "{}", text);
         }
     }
 
