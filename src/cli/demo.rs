@@ -148,6 +148,9 @@ fn runtime_params(brokers: &str) -> runtime::Params {
             brokers: brokers.to_owned(),
             group: "txwarden-demo".to_owned(),
             start: Some(Start::Earliest),
+            // The mock answers a fetch that found nothing only when its wait is over, even if
+            // records arrive in between: half a second by default, a real broker answers at once.
+            options: [("fetch.wait.max.ms".to_owned(), "20".to_owned())].into(),
             ..kafka::Params::default()
         },
         inputs: vec![

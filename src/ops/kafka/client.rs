@@ -29,7 +29,7 @@ pub enum ConnectionError {
         #[source]
         source: io::Error,
     },
-    #[error("cannot create a kafka client")]
+    #[error("kafka client error")]
     Client(#[from] KafkaError),
 }
 
