@@ -39,8 +39,11 @@ fn check(
     admin: &AdminClient<ClientLog>,
     stop: &AtomicBool,
 ) -> Result<(), RuntimeError> {
-    let answer =
-        Patience::new(ANSWER_MAX, stop).ask(|slice| admin.inner().fetch_metadata(None, slice));
+    let client = admin.inner();
+    let answer = Patience::new(ANSWER_MAX, stop).ask(|slice| {
+        let answer = client.fetch_metadata(None, slice);
+        answer.inspect_err(|error| client.context().report(error, "waiting for the brokers"))
+    });
     let metadata = answer.map_err(|source| RuntimeError::Kafka {
         what: "no broker of kafka.brokers says which topics there are",
         source,
