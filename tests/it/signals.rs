@@ -107,6 +107,24 @@ fn a_stop_under_load_commits_what_it_answered_and_no_more() {
     }
 }
 
+#[test]
+fn a_paused_partition_does_not_hold_up_a_stop() {
+    let Some(job) = Job::new("a_paused_partition_does_not_hold_up_a_stop") else { return };
+    let bad: Vec<_> = (0..300).map(|i| (format!("not json {i}"), i)).collect();
+    job.broker.produce(&job.input, &bad);
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("txwarden.yaml");
+    fs::write(&config, configuration(&job)).unwrap();
+    let running = Running::start(&config);
+    // A hundred in a row are a flood: they commit, and the partition pauses.
+    job.await_offset(|offset| offset == 100);
+    running.signal("INT");
+    let (code, took) = running.end();
+    assert_eq!(code, Some(0));
+    assert!(took < STOP_MAX, "{took:?}");
+    assert_eq!(job.broker.read_committed(&job.params.outputs.dead_letters).len(), 100);
+}
+
 fn configuration(job: &Job) -> String {
     let Job { params, input, .. } = job;
     format!(
