@@ -128,22 +128,24 @@ impl Blocks {
         }
         let n_kept = self.recent.len().saturating_sub(self.n_marks_max);
         let mut is_trimmed = false;
-        for block in self.recent.iter_mut().take(n_kept).rev() {
+        for block in self.recent.range_mut(..n_kept).rev() {
             // Behind the first one without a mark there are none, but for late blocks between.
-            is_trimmed |= block.mark.take().is_some();
-            if !is_trimmed && !block.is_late {
+            let is_marked = block.mark.take().is_some();
+            is_trimmed |= is_marked;
+            if !is_marked && !block.is_late {
                 break;
             }
         }
         while memory.n_undo_bytes() > self.n_bytes_max || is_trimmed {
             is_trimmed = false;
             if memory.n_undo_bytes() > self.n_bytes_max {
-                let oldest = self.recent.iter_mut().find(|b| b.mark.is_some());
+                let oldest = self.recent.range_mut(n_kept..).find(|b| b.mark.is_some());
                 if let Some(block) = oldest {
                     block.mark = None;
                 }
             }
-            match self.recent.iter().find_map(|b| b.mark.as_ref()) {
+            // Before the kept ones there is no mark: a look at all hashes would cost each block.
+            match self.recent.range(n_kept..).find_map(|b| b.mark.as_ref()) {
                 Some(oldest) => memory.forget(oldest),
                 None => memory.forget(&memory.mark()),
             }
