@@ -104,6 +104,9 @@ pub struct AccountHasher {
     key: SipHasher13,
 }
 
+/// Bytes that are hashed as one run: all natural keys but those with long texts.
+const RUN_MAX: usize = 96;
+
 impl AccountHasher {
     /// Makes a hasher from the configured seed.
     pub fn new(seed: u64) -> Self {
@@ -112,11 +115,26 @@ impl AccountHasher {
 
     /// Returns the key of an address.
     pub fn key(&self, address: &Address) -> AccountKey {
-        AccountKey(self.hash(&[address.bytes()]))
+        let Address::Evm(bytes) = address else { return AccountKey(self.hash(&[address.bytes()])) };
+        // The same as below, with lengths that the compiler knows.
+        let mut run = [0xff; 21];
+        run[..20].copy_from_slice(bytes);
+        AccountKey(self.key.hash(&run))
     }
 
     /// Hashes any bytes under the same seed, for tables that are keyed by more than an account.
     pub fn hash(&self, parts: &[&[u8]]) -> u64 {
+        // Hashing one run of bytes takes half the time of hashing its parts.
+        let n_bytes = parts.iter().map(|part| part.len() + 1).sum::<usize>();
+        let mut run = [0xff; RUN_MAX];
+        if n_bytes <= RUN_MAX {
+            let mut at = 0;
+            for part in parts {
+                run[at..at + part.len()].copy_from_slice(part);
+                at += part.len() + 1;
+            }
+            return self.key.hash(&run[..n_bytes]);
+        }
         let mut hasher = self.key;
         for part in parts {
             hasher.write(part);
@@ -129,6 +147,22 @@ impl AccountHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_do_not_depend_on_how_bytes_are_handed_over() {
+        let hasher = AccountHasher::new(7);
+        for n in [0, 1, 20, 62, 95, 96, 300] {
+            let long = vec![0x11; n];
+            let mut parts = hasher.key;
+            for part in [&long[..], b"x"] {
+                parts.write(part);
+                parts.write_u8(0xff);
+            }
+            assert_eq!(hasher.hash(&[&long, b"x"]), parts.finish(), "{n} bytes");
+        }
+        let address = Address::Evm([0xab; 20]);
+        assert_eq!(hasher.key(&address).0, hasher.hash(&[&[0xab; 20]]));
+    }
 
     #[test]
     fn addresses_survive_both_encodings() {

@@ -72,6 +72,13 @@ impl Amount {
         if self.is_zero() {
             return 0;
         }
+        if let [low, high, 0, 0] = *self.0.as_limbs() {
+            let v = u128::from(high) << 64 | u128::from(low);
+            let stripped = if v.is_multiple_of(1_000_000_000) { v / 1_000_000_000 } else { v };
+            if let Ok(v) = u64::try_from(stripped) {
+                return significant_digits_of(v);
+            }
+        }
         let mut v = self.0;
         // Strip by 10^9 first: a wei amount has up to 78 digits.
         let big = U256::from(1_000_000_000u64);
@@ -97,6 +104,17 @@ impl Amount {
         }
         digits
     }
+}
+
+/// The same for what fits a word, which nearly all amounts do once whole gwei are taken out.
+fn significant_digits_of(mut v: u64) -> u32 {
+    // At most 19 zeros trail: each step takes out a power of two of them.
+    for power in [10_000_000_000_000_000, 100_000_000, 10_000, 100, 10] {
+        if v.is_multiple_of(power) {
+            v /= power;
+        }
+    }
+    v.checked_ilog10().map_or(0, |n| n + 1)
 }
 
 impl fmt::Display for Amount {
@@ -145,5 +163,12 @@ mod tests {
         assert_eq!(eth.units(18), 1.25);
         assert_eq!(Amount::ZERO.significant_digits(), 0);
         assert_eq!(Amount(U256::MAX).significant_digits(), 78);
+        for n_digits in 1..=20u32 {
+            for n_zeros in 0..=40 {
+                let digits = U256::from(12_345_678_912_345_678_912u64 / 10u64.pow(20 - n_digits));
+                let amount = Amount(digits * U256::from(10u64).pow(U256::from(n_zeros)));
+                assert_eq!(amount.significant_digits(), n_digits, "{amount}");
+            }
+        }
     }
 }

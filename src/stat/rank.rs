@@ -160,18 +160,23 @@ impl TrailingRanks {
         let is_doubling = self.n_pushed < self.refresh
             && self.n_pushed.is_multiple_of(self.warm_up)
             && (self.n_pushed / self.warm_up).is_power_of_two();
-        let mut is_any = false;
-        for column in 0..width {
-            let turn = column as u64 * self.refresh / width as u64;
-            let is_turn = self.n_pushed >= self.refresh && self.n_pushed % self.refresh == turn;
-            // A refresh shorter than the warm-up must not leave columns without a grid.
-            let is_first = self.n_pushed == self.warm_up;
-            if is_doubling || is_turn || is_first {
-                self.grids[column] = Grid::of_sorted(&self.sorted(column));
-                is_any = true;
-            }
+        // A refresh shorter than the warm-up must not leave columns without a grid.
+        let is_first = self.n_pushed == self.warm_up;
+        let columns = if is_doubling || is_first { 0..width } else { self.turn() };
+        for column in columns.clone() {
+            self.grids[column] = Grid::of_sorted(&self.sorted(column));
         }
-        is_any
+        !columns.is_empty()
+    }
+
+    /// Returns the columns whose turn it is: column `c` at `c · refresh / width`, rounded down.
+    fn turn(&self) -> core::ops::Range<usize> {
+        if self.n_pushed < self.refresh {
+            return 0..0;
+        }
+        let (phase, width) = (self.n_pushed % self.refresh, u64::from(self.n_columns));
+        let first_from = |phase: u64| (phase * width).div_ceil(self.refresh) as usize;
+        first_from(phase)..first_from(phase + 1)
     }
 
     /// Returns a column's values that are present, ascending.

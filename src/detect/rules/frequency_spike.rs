@@ -116,6 +116,11 @@ impl Rule for FrequencySpike {
         {
             return;
         }
+        // Well past the crossing: one tail tells what the search below takes seventeen for.
+        let past = (n - 2.0).floor();
+        if past >= f64::from(self.params.n_min) && law.surprise(past) >= self.params.surprise_min {
+            return;
+        }
         // From here on it is rare. The expectation drifts a little between two events: a margin
         // of one keeps the crossing from falling between them.
         let threshold = law.count_at(self.params.surprise_min, COUNT_MAX).max(self.params.n_min);
