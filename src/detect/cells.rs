@@ -1,6 +1,6 @@
 //! Cells of a vector quantiser: seeded k-means over a sample, and the nearest cell of a point.
 
-use super::{reservoir::mix, scaler::Scaler};
+use super::{lanes::Lanes, reservoir::mix, scaler::Scaler};
 use linfa::{DatasetBase, traits::Fit};
 use linfa_clustering::{KMeans, KMeansInit};
 use linfa_nn::distance::L2Dist;
@@ -16,17 +16,11 @@ const ROUNDS_MAX: u64 = 5;
 /// Movement of all centroids together at which they count as settled, in scaled units.
 const TOLERANCE: f64 = 1e-2;
 
-/// Centroids laid out column by column, so that distances to sixteen of them are one loop of
-/// independent additions: the compiler vectorises it and every platform gets the same bits.
-const LANES: usize = 16;
-
 /// Cells with their share of the sample and their common width.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cells {
     pub scaler: Scaler,
-    n_cells: u32,
-    /// Blocks of `LANES` cells; in a block column-major. Padding cells are infinitely far.
-    blocks: Vec<f32>,
+    centroids: Lanes,
     /// Share of the sample in each cell, Laplace-smoothed.
     shares: Vec<f64>,
     /// Mean squared distance of a sample to its cell and per column.
@@ -72,53 +66,28 @@ impl Cells {
     }
 
     fn of_centroids(scaler: Scaler, centroids: &[f32], n_columns: usize, k: usize) -> Self {
-        let n_blocks = k.div_ceil(LANES);
-        let mut blocks = vec![f32::INFINITY; n_blocks * LANES * n_columns];
-        for (cell, centroid) in centroids.chunks_exact(n_columns).enumerate() {
-            let start = cell / LANES * LANES * n_columns + cell % LANES;
-            for (column, &value) in centroid.iter().enumerate() {
-                blocks[start + column * LANES] = value;
-            }
-        }
-        Self { scaler, n_cells: k as u32, blocks, shares: vec![1.0; k], variance: 1.0 }
+        let centroids = Lanes::of_rows(centroids, n_columns);
+        Self { scaler, centroids, shares: vec![1.0; k], variance: 1.0 }
     }
 
     /// Returns how many cells there are.
     pub fn n_cells(&self) -> usize {
-        self.n_cells as usize
+        self.centroids.len()
     }
 
     /// Returns whether the parts fit together (after a restore).
     pub fn is_shaped(&self, n_columns: usize) -> bool {
         self.scaler.is_shaped(n_columns)
-            && self.n_cells > 0
-            && self.blocks.len() == self.n_cells().div_ceil(LANES) * LANES * n_columns
+            && !self.centroids.is_empty()
+            && self.centroids.is_shaped(n_columns)
             && self.shares.len() == self.n_cells()
             && self.variance > 0.0
     }
 
     /// Returns the nearest cell of a scaled row, the first one where several are.
     pub fn nearest(&self, row: &[f32]) -> Nearest {
-        let mut best = Nearest { cell: 0, distance2: f64::INFINITY };
-        for (idx, block) in self.blocks.chunks_exact(LANES * row.len()).enumerate() {
-            let mut sums = [0.0f32; LANES];
-            for (column, &value) in block.chunks_exact(LANES).zip(row) {
-                for (sum, &center) in sums.iter_mut().zip(column) {
-                    *sum += (value - center) * (value - center);
-                }
-            }
-            // Few blocks hold a nearer cell: only those are searched for it.
-            let least = sums.iter().fold(f32::INFINITY, |least, &sum| least.min(sum));
-            if f64::from(least) >= best.distance2 {
-                continue;
-            }
-            for (lane, &sum) in sums.iter().enumerate() {
-                if f64::from(sum) < best.distance2 {
-                    best = Nearest { cell: idx * LANES + lane, distance2: f64::from(sum) };
-                }
-            }
-        }
-        best
+        let (cell, distance2) = self.centroids.nearest(row);
+        Nearest { cell, distance2: f64::from(distance2) }
     }
 
     /// Returns the share of the sample in a cell.
@@ -134,9 +103,7 @@ impl Cells {
 
     /// Returns a cell's centroid, scaled.
     pub fn centroid(&self, cell: usize) -> Vec<f32> {
-        let n_columns = self.scaler.n_columns();
-        let start = cell / LANES * LANES * n_columns + cell % LANES;
-        (0..n_columns).map(|column| self.blocks[start + column * LANES]).collect()
+        (0..self.scaler.n_columns()).map(|column| self.centroids.at(cell, column)).collect()
     }
 }
 

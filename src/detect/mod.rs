@@ -1,6 +1,7 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
 pub mod cells;
+pub mod lanes;
 pub mod models;
 pub mod pockets;
 pub mod reservoir;

@@ -1,6 +1,6 @@
 //! Pockets: small dense groups apart from the main mass of a sample, found by DBSCAN.
 
-use super::scaler::Scaler;
+use super::{lanes::Lanes, scaler::Scaler};
 use linfa::traits::Transformer;
 use linfa_clustering::Dbscan;
 use ndarray::Array2;
@@ -25,8 +25,8 @@ const MASS_MAX: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pocket {
     pub n_rows: u32,
-    /// Row-major core points, scaled.
-    cores: Vec<f32>,
+    /// Core points, scaled.
+    cores: Lanes,
 }
 
 /// What DBSCAN found, in the form in which single events can be compared with it.
@@ -36,8 +36,8 @@ pub struct Pockets {
     pub n_rows: u32,
     pub n_noise: u32,
     pub pockets: Vec<Pocket>,
-    /// Row-major points such that every row of the main mass is within `eps` of one.
-    mass: Vec<f32>,
+    /// Points such that every row of the main mass is within `eps` of one.
+    mass: Lanes,
     /// False when 256 points do not cover the main mass: then nothing counts as noise.
     is_mass_covered: bool,
     /// Radius of a neighbourhood, scaled.
@@ -98,30 +98,27 @@ impl Pockets {
         let (mass, is_mass_covered) = cover(&rows, n_columns, large.concat(), eps);
         let pocket = |members: &Vec<usize>| Pocket {
             n_rows: members.len() as u32,
-            cores: spread(&rows, n_columns, members, eps),
+            cores: Lanes::of_rows(&spread(&rows, n_columns, members, eps), n_columns),
         };
         let pockets = small.iter().take(POCKETS_MAX).map(pocket).collect();
-        let n_rows = n_rows as u32;
+        let (n_rows, mass) = (n_rows as u32, Lanes::of_rows(&mass, n_columns));
         Some(Self { scaler, n_rows, n_noise, pockets, mass, is_mass_covered, eps })
     }
 
     /// Returns whether the parts fit together (after a restore).
     pub fn is_shaped(&self, n_columns: usize) -> bool {
-        let is_whole = |points: &Vec<f32>| n_columns > 0 && points.len().is_multiple_of(n_columns);
         self.scaler.is_shaped(n_columns)
-            && is_whole(&self.mass)
+            && self.mass.is_shaped(n_columns)
             && self.n_rows > 0
-            && self.pockets.iter().all(|p| is_whole(&p.cores))
+            && self.pockets.iter().all(|p| p.cores.is_shaped(n_columns))
     }
 
     /// Returns where a scaled row falls.
     ///
     /// # Cost
-    /// Up to 512 distances for noise and pockets, few for the main mass.
+    /// Up to 512 distances, most of which end after a few columns.
     pub fn place(&self, row: &[f32]) -> Place {
-        let is_near = |points: &[f32]| {
-            points.chunks_exact(row.len()).any(|p| distance2(p, row) <= self.eps * self.eps)
-        };
+        let is_near = |points: &Lanes| points.is_any_within(row, self.eps * self.eps);
         if let Some(idx) = self.pockets.iter().position(|p| is_near(&p.cores)) {
             return Place::Pocket(idx);
         }
@@ -131,9 +128,9 @@ impl Pockets {
     /// Returns the middle of a pocket, as raw values.
     pub fn middle(&self, pocket: &Pocket) -> Vec<f64> {
         let n_columns = self.scaler.n_columns();
-        let n = (pocket.cores.len() / n_columns).max(1) as f32;
+        let n = pocket.cores.len().max(1) as f32;
         let sum = |column: usize| {
-            pocket.cores.iter().skip(column).step_by(n_columns).fold(0.0, |sum, v| sum + v)
+            (0..pocket.cores.len()).fold(0.0, |sum, core| sum + pocket.cores.at(core, column))
         };
         (0..n_columns).map(|column| self.scaler.raw(column, sum(column) / n)).collect()
     }

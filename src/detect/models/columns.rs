@@ -13,7 +13,10 @@ pub fn of(family: Family) -> &'static [usize] {
     }
 }
 
-const EVM: [usize; 20] = [
+/// Columns of either family: a row is an array, so that it costs no allocation.
+pub const N_COLUMNS: usize = 20;
+
+const EVM: [usize; N_COLUMNS] = [
     evm::LOG_VALUE,
     evm::DIGITS,
     evm::SENDER_GAP,
@@ -36,7 +39,7 @@ const EVM: [usize; 20] = [
     evm::FEE_OVER_BASE,
 ];
 
-const UTXO: [usize; 20] = [
+const UTXO: [usize; N_COLUMNS] = [
     utxo::LOG_TOTAL,
     utxo::FEE_RATE_Z,
     utxo::N_IN,
@@ -64,7 +67,10 @@ const UTXO: [usize; 20] = [
 const ABSENT: f32 = -1.0;
 
 /// Returns the clustered features of a transaction.
-pub fn row(family: Family, features: &Features) -> Vec<f32> {
-    let value = |&position: &usize| features.get(position).map_or(ABSENT, |v| v as f32);
-    of(family).iter().map(value).collect()
+pub fn row(family: Family, features: &Features) -> [f32; N_COLUMNS] {
+    let columns = match family {
+        Family::Evm => &EVM,
+        Family::Utxo => &UTXO,
+    };
+    columns.map(|position| features.get(position).map_or(ABSENT, |v| v as f32))
 }

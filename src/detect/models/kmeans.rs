@@ -1,7 +1,7 @@
 //! k-means as a quantiser: how far from, and how rare, the nearest kind of transaction is.
 
 use super::{
-    columns,
+    columns::{self, N_COLUMNS},
     definition::Definition,
     evidence::{finding, name, odds, subject, tx_of},
     refit::{Refit, Schedule},
@@ -79,7 +79,7 @@ const NOVELTIES: Horizon = Horizon { window: 8_192, refresh: 4_096, warm_up: 128
 const LEARN_STRIDE: u64 = 4;
 
 impl Kmeans {
-    fn place(&self, scene: &Scene<'_>) -> Option<(&Quantiser, Nearest, Vec<f32>)> {
+    fn place(&self, scene: &Scene<'_>) -> Option<(&Quantiser, Nearest, [f32; N_COLUMNS])> {
         let fitted = self.fitted.as_ref()?;
         let (_, features) = tx_of(scene)?;
         let mut row = columns::row(self.schema.family, features);

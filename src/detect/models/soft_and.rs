@@ -56,6 +56,8 @@ pub struct SoftAnd {
     schema: &'static Schema,
     groups: &'static [Group],
     learned: Learned,
+    /// Kept from event to event for its allocation.
+    row: Vec<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -190,7 +192,7 @@ impl Definition for SoftAnd {
             // Sums come slowly, see `is_representative`: a tenth will do to begin with.
             sums: Calibration::new(Horizon { warm_up: (warm_up / 10).max(1), ..horizon }),
         };
-        Self { params, schema, groups, learned }
+        Self { params, schema, groups, learned, row: Vec::new() }
     }
 
     fn check(params: &Params) -> Result<(), String> {
@@ -259,10 +261,10 @@ impl Model for SoftAnd {
             self.learned.sums.push(sum);
         }
         let parts = self.groups.iter().flat_map(|g| g.parts);
-        let row: Vec<f32> = parts
-            .map(|p| features.get(p.position).map_or(f32::NAN, |value| value as f32))
-            .collect();
-        self.learned.ranks.push(&row);
+        let values = parts.map(|p| features.get(p.position).map_or(f32::NAN, |v| v as f32));
+        self.row.clear();
+        self.row.extend(values);
+        self.learned.ranks.push(&self.row);
     }
 
     fn snapshot(&self) -> Vec<u8> {
