@@ -61,6 +61,11 @@ impl Lanes {
         let mut best = (0, f32::INFINITY);
         for (idx, block) in self.blocks.chunks_exact(LANES * row.len()).enumerate() {
             let Some(sums) = distances2(block, row, best.1) else { continue };
+            // Few blocks hold a nearer point: only those are searched for it.
+            let least = sums.iter().fold(f32::INFINITY, |least, &sum| least.min(sum));
+            if least >= best.1 {
+                continue;
+            }
             for (lane, &sum) in sums.iter().enumerate() {
                 if sum < best.1 {
                     best = (idx * LANES + lane, sum);

@@ -148,6 +148,11 @@ impl TrailingRanks {
     /// Appends a row, the oldest one leaving; rebuilds the grids whose turn it is and returns
     /// whether there were any.
     pub fn push(&mut self, row: &[f32]) -> bool {
+        self.push_then(row, |_| ())
+    }
+
+    /// The same, handing out the ascending values of each column whose grid is rebuilt.
+    pub fn push_then(&mut self, row: &[f32], mut on_rebuilt: impl FnMut(&[f32])) -> bool {
         let width = self.n_columns as usize;
         assert!(row.len() == width, "a row has one value a column");
         if self.n_pushed < u64::from(self.window) {
@@ -164,7 +169,9 @@ impl TrailingRanks {
         let is_first = self.n_pushed == self.warm_up;
         let columns = if is_doubling || is_first { 0..width } else { self.turn() };
         for column in columns.clone() {
-            self.grids[column] = Grid::of_sorted(&self.sorted(column));
+            let values = self.sorted(column);
+            self.grids[column] = Grid::of_sorted(&values);
+            on_rebuilt(&values);
         }
         !columns.is_empty()
     }

@@ -105,8 +105,9 @@ impl Calibration {
 
     /// Learns a score; what is not finite is left out.
     pub fn push(&mut self, score: f64) {
-        if score.is_finite() && self.window.push(&[score as f32]) {
-            self.tail = Tail::fit(&self.window.sorted(0), TAIL_SHARE);
+        if score.is_finite() {
+            let tail = &mut self.tail;
+            self.window.push_then(&[score as f32], |sorted| *tail = Tail::fit(sorted, TAIL_SHARE));
         }
     }
 
