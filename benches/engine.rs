@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 use txwarden::{
     decode::{Format, Limits, Settings},
     detect::{Member, models},
-    engine::{Action, Engine, Input, Params, Setup},
+    engine::{Action, Engine, Params, Setup},
     model::{Chain, Family, Record, Reference},
+    runtime::{Driver, Fits},
     sim::{Evm, Line, Scenario, Utxo},
 };
 
@@ -52,13 +53,13 @@ fn rules_only() -> Params {
     params
 }
 
-fn fold(engine: &mut Engine, settings: &Settings, lines: &[Line], actions: &mut Vec<Action>) {
+/// Folds lines; fits run beside the engine, as they do in `run`.
+fn fold(driver: &mut Driver, settings: &Settings, lines: &[Line], actions: &mut Vec<Action>) {
     for (offset, line) in lines.iter().enumerate() {
         let value = Some(line.json.as_bytes());
         let record =
             Record { topic: line.topic, offset: offset as i64, value, ..Record::default() };
-        engine.step(Input::Record(settings, record), actions);
-        // What a runtime does with a fit is not the step's cost.
+        driver.feed(settings, record, actions);
         actions.clear();
     }
 }
@@ -75,20 +76,23 @@ fn all(c: &mut Criterion) {
                 config_hash: String::new(),
                 is_reporting_findings: false,
             };
-            let mut warm = Engine::new(setup.clone()).unwrap();
+            let mut warm = Driver::new(setup.clone(), Fits::Background).unwrap();
             let mut actions = Vec::new();
             fold(&mut warm, &settings, &lines[..N_WARM], &mut actions);
-            let snapshot = warm.snapshot().unwrap();
+            let snapshot = warm.engine().snapshot().unwrap();
             let mut group = c.benchmark_group(format!("engine/{name}"));
             group.sample_size(10).measurement_time(Duration::from_secs(8));
             group.throughput(Throughput::Elements(N_MEASURED as u64));
             let id = if family == Family::Evm { "evm" } else { "utxo" };
             group.bench_function(id, |b| {
                 b.iter_batched(
-                    || Engine::restore(setup.clone(), &snapshot).unwrap(),
-                    |mut engine| {
-                        fold(&mut engine, &settings, &lines[N_WARM..], &mut actions);
-                        black_box(engine)
+                    || {
+                        let engine = Engine::restore(setup.clone(), &snapshot).unwrap();
+                        Driver::over(engine, Fits::Background)
+                    },
+                    |mut driver| {
+                        fold(&mut driver, &settings, &lines[N_WARM..], &mut actions);
+                        black_box(driver)
                     },
                     BatchSize::LargeInput,
                 );
