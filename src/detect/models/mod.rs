@@ -30,8 +30,8 @@ pub use spot::Spot;
 /// Every model, by id, with the default weight of its surprise in the combined score.
 ///
 /// The soft-AND is what ranks fraud without labels; the others are for what it cannot see, and
-/// weigh little until verdicts earn them more. Burst at 0.5 could raise an alert on its own and made
-/// one true alert in ten on the real labelled stream; at 0.1 nine in ten.
+/// weigh little until verdicts earn them more. Burst at 0.5 could raise an alert on its own: one in
+/// ten was true on the labelled stream; at 0.1 nine in ten are.
 pub const TABLE: &[Entry] = &[
     entry::<SoftAnd>(1.0),
     entry::<Burst>(0.1),
