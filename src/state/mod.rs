@@ -1,7 +1,7 @@
 //! Bounded event-time memory of one chain: the only place where account history is written.
 //!
 //! Everything that a block can change sits in tables whose writes keep their pre-image
-//! `memory`, so that a reorg takes state back to exactly what it was. What has been witnessed
+//! (see `memory`), so that a reorg takes state back to exactly what it was. What has been witnessed
 //! rather than booked (conflict claims, known bodies) stays.
 
 mod admit;
