@@ -79,7 +79,7 @@ fn all(c: &mut Criterion) {
             let mut warm = Driver::new(setup.clone(), Fits::Background).unwrap();
             let mut actions = Vec::new();
             fold(&mut warm, &settings, &lines[..N_WARM], &mut actions);
-            let snapshot = warm.engine().snapshot().unwrap();
+            let snapshot = warm.freeze().encode().unwrap();
             let mut group = c.benchmark_group(format!("engine/{name}"));
             group.sample_size(10).measurement_time(Duration::from_secs(8));
             group.throughput(Throughput::Elements(N_MEASURED as u64));

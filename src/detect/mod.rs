@@ -140,12 +140,22 @@ pub trait Model: Send {
     /// Writes everything the model has learned.
     fn snapshot(&self) -> Vec<u8>;
 
+    /// Copies everything the model has learned, to be written as [`Model::snapshot`] would, on
+    /// another thread. What is large is copied or shared here and encoded there.
+    fn freeze(&self) -> FrozenModel {
+        let bytes = self.snapshot();
+        Box::new(move || bytes.clone())
+    }
+
     /// Restores what [`Model::snapshot`] wrote.
     ///
     /// # Errors
     /// When the bytes are not a snapshot of this model and version.
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError>;
 }
+
+/// Writes what a model had learned when it was frozen.
+pub type FrozenModel = Box<dyn Fn() -> Vec<u8> + Send>;
 
 /// Why a snapshot was refused.
 #[derive(Debug, thiserror::Error)]

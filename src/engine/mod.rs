@@ -17,6 +17,7 @@ use crate::{
 pub use fold::Engine;
 pub use report::{DeadLetter, FindingReport};
 use serde::{Deserialize, Serialize};
+pub use snapshot::Frozen;
 pub use stats::Stats;
 use std::sync::Arc;
 
@@ -77,6 +78,11 @@ pub enum EngineError {
     },
     #[error("snapshot was made with another {what}")]
     OtherSetup { what: &'static str },
+    #[error(
+        "snapshot has layout {found}, written by a newer program; this one reads layouts up to \
+         {known}: start the newer program, or remove this snapshot to go back to an older one"
+    )]
+    Newer { found: u16, known: u16 },
 }
 
 fn list(errors: &[ParamsError]) -> String {

@@ -2,7 +2,7 @@
 
 use crate::{
     decode::Settings,
-    engine::{Action, Engine, EngineError, FitJob, Fitted, Input, Setup, Stats, run_fit},
+    engine::{Action, Engine, EngineError, FitJob, Fitted, Frozen, Input, Setup, Stats, run_fit},
     model::Record,
 };
 use std::{
@@ -73,6 +73,12 @@ impl Driver {
     /// Returns the engine's counts.
     pub fn stats(&self) -> &Stats {
         self.engine.stats()
+    }
+
+    /// Freezes the engine, to be written on another thread while this one goes on. Fits under way
+    /// are part of it as jobs.
+    pub fn freeze(&mut self) -> Frozen {
+        self.engine.freeze()
     }
 
     /// Returns the engine.

@@ -220,6 +220,25 @@ impl State {
     }
 }
 
+/// A memory as it was at one event, to be written while that memory goes on.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct FrozenState(State);
+
+impl State {
+    /// Freezes everything, to be written on another thread; reading it back gives this memory.
+    pub fn freeze(&mut self) -> FrozenState {
+        FrozenState(self.clone())
+    }
+}
+
+impl FrozenState {
+    /// Returns about how many bytes it takes to write, from above.
+    pub fn n_bytes(&self) -> usize {
+        self.0.usage().n_bytes_profiles
+    }
+}
+
 /// Two memories are equal when what blocks have written is: what was witnessed (claims, bodies) and
 /// counts of reorgs and gaps may differ.
 impl PartialEq for State {

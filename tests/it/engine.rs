@@ -126,11 +126,11 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
     let lines = traffic(5_000);
     let mut undisturbed = Driver::new(setup(), Fits::Inline).unwrap();
     feed(&mut undisturbed, &lines[..3_000], 0);
-    let snapshot = undisturbed.engine().snapshot().unwrap();
+    let snapshot = undisturbed.freeze().encode().unwrap();
     let expected = json(&feed(&mut undisturbed, &lines[3_000..], 3_000));
 
-    let engine = Engine::restore(setup(), &snapshot).unwrap();
-    assert_eq!(engine.snapshot().unwrap(), snapshot, "a restore must change nothing");
+    let mut engine = Engine::restore(setup(), &snapshot).unwrap();
+    assert_eq!(engine.freeze().encode().unwrap(), snapshot, "a restore must change nothing");
     let mut restored = Driver::over(engine, Fits::Inline);
     assert_eq!(json(&feed(&mut restored, &lines[3_000..], 3_000)), expected);
     assert!(!expected.is_empty());
@@ -142,7 +142,7 @@ fn a_restored_engine_goes_on_as_if_nothing_had_happened() {
 
 #[test]
 fn a_snapshot_of_another_setup_is_refused() {
-    let snapshot = Driver::new(setup(), Fits::Inline).unwrap().engine().snapshot().unwrap();
+    let snapshot = Driver::new(setup(), Fits::Inline).unwrap().freeze().encode().unwrap();
     let other = Setup { config_hash: "other".to_owned(), ..setup() };
     let error = Engine::restore(other, &snapshot).err().unwrap();
     assert_eq!(error.to_string(), "snapshot was made with another configuration");
