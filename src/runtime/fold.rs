@@ -8,10 +8,14 @@ use super::{
 use crate::{
     engine::{Action, DeadLetter},
     model::{Alert, Record},
+    ops::failpoint,
     sink::message::{self, Coordinates, Message},
     source::kafka::TopicPartition,
 };
-use std::time::{Duration, Instant};
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
 
 /// One partition that this worker owns.
 pub struct Partition {
@@ -99,7 +103,9 @@ impl<'a> Fold<'a> {
         if !partition.is_live && record.offset >= partition.live_at {
             go_live(partition, self.observer)?;
         }
+        failpoint::record(record.value);
         let settings = &self.inputs[partition.input].settings;
+        let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
         partition.driver.feed(settings, record, &mut self.actions);
         partition.next = record.offset + 1;
         let mut is_bad = false;
@@ -107,13 +113,13 @@ impl<'a> Fold<'a> {
             match action {
                 Action::Alert(alert) => {
                     partition.progress.seq = alert.provenance.seq;
-                    if partition.is_live {
+                    if is_emitting {
                         self.outbox.alert(&alert, &self.source, &partition.at, record);
                     }
                 }
                 Action::DeadLetter(letter) => {
                     is_bad |= is_format(letter.reason);
-                    if partition.is_live {
+                    if is_emitting {
                         self.outbox.dead_letter(&letter, &partition.at, record);
                     }
                 }
@@ -218,6 +224,7 @@ impl Partition {
 }
 
 fn go_live(partition: &mut Partition, observer: &dyn Observer) -> Result<(), String> {
+    failpoint::hit("restore_before_live");
     if let Some(recorded) = partition.recorded.take() {
         verify(&partition.at, &partition.progress, &recorded)?;
     }
@@ -226,10 +233,20 @@ fn go_live(partition: &mut Partition, observer: &dyn Observer) -> Result<(), Str
     let TopicPartition { topic, partition: number } = &partition.at;
     tracing::info!(topic, partition = number, offset = partition.next, "partition is live");
     observer.phase(topic, *number, Phase::Live);
+    failpoint::hit("live");
     Ok(())
 }
 
 impl Outbox {
+    /// Puts the messages into a random order: a negative control of the fault suite.
+    pub fn scramble(&mut self) {
+        let random = RandomState::new();
+        let messages = self.messages.drain(..).zip(self.origins.drain(..));
+        let mut pairs: Vec<_> = messages.collect();
+        pairs.sort_by_cached_key(|(message, _)| random.hash_one(&message.body));
+        (self.messages, self.origins) = pairs.into_iter().unzip();
+    }
+
     fn alert(&mut self, alert: &Alert, source: &str, at: &TopicPartition, record: Record<'_>) {
         self.n_alerts += 1;
         self.push(message::of_alert(alert, source), at, record.kafka_ms);

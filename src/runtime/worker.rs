@@ -2,7 +2,7 @@
 
 use super::{InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open};
 use crate::{
-    ops::kafka::Patience,
+    ops::{failpoint, kafka::Patience},
     sink::kafka::{Producer, Remedy, Stage, Topics, Transaction, TransactionError},
     source::kafka::{Consumer, Rebalanced, TopicPartition, record_of},
 };
@@ -249,7 +249,15 @@ impl<'a> Worker<'a> {
         }
         let gone = |stage| TransactionError { stage, source: KafkaError::Canceled };
         let producer = self.producer.as_ref().ok_or_else(|| gone(Stage::Begin))?;
-        let member = self.consumer.group_metadata().ok_or_else(|| gone(Stage::Begin))?;
+        let member = if failpoint::is_on("no_generation") {
+            Consumer::outsider(&self.ctx.params.kafka)
+        } else {
+            self.consumer.group_metadata()
+        };
+        let member = member.ok_or_else(|| gone(Stage::Begin))?;
+        if failpoint::is_on("hash_order") {
+            self.fold.outbox.scramble();
+        }
         let outputs = &self.ctx.params.outputs;
         let (began, now_ms) = (Instant::now(), clock::now_ms());
         let transaction = Transaction {

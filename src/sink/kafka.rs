@@ -1,9 +1,12 @@
 //! The transactional producer: one batch of messages and offsets, all or nothing.
 
 use super::message::{Message, Output};
-use crate::ops::kafka::{
-    ClientLog, ConnectionError, Params, Patience, TopicPartition, drop_in_time, offset_list,
-    producer_config,
+use crate::ops::{
+    failpoint,
+    kafka::{
+        ClientLog, ConnectionError, Params, Patience, TopicPartition, drop_in_time, offset_list,
+        producer_config,
+    },
 };
 use rdkafka::{
     consumer::ConsumerGroupMetadata,
@@ -137,6 +140,7 @@ impl Producer {
         let offsets = offset_list(transaction.offsets.iter().map(|(p, o, m)| (p, *o, m.as_str())))
             .map_err(at(Stage::Begin))?;
         self.inner.begin_transaction().map_err(at(Stage::Begin))?;
+        failpoint::hit("batch_before_send");
         for message in transaction.messages {
             self.send(message, transaction, until).map_err(at(Stage::Send))?;
         }
@@ -144,10 +148,19 @@ impl Producer {
         while self.inner.in_flight_count() > 0 && Instant::now() < until {
             self.inner.poll(Duration::from_millis(1));
         }
+        failpoint::hit("batch_after_send");
+        if failpoint::is_on("commit_before_send") {
+            self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
+            self.inner.begin_transaction().map_err(at(Stage::Begin))?;
+        }
         self.inner
             .send_offsets_to_transaction(&offsets, member, left())
             .map_err(at(Stage::Offsets))?;
-        self.inner.commit_transaction(left()).map_err(at(Stage::Commit))
+        failpoint::hit("batch_after_offsets");
+        failpoint::hit("batch_before_commit");
+        self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
+        failpoint::hit("batch_after_commit");
+        Ok(())
     }
 
     /// Gives the producer up; returns whether it could be closed in time.

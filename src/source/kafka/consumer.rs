@@ -153,6 +153,16 @@ impl Consumer {
         self.inner.group_metadata()
     }
 
+    /// Returns what the group's name alone gives: metadata without a generation, which brokers
+    /// accept unfenced. A negative control of the fault suite, and never right otherwise.
+    pub fn outsider(params: &Params) -> Option<ConsumerGroupMetadata> {
+        let config = consumer_config(params, 0).ok()?;
+        let inner: BaseConsumer<Context> = config.create_with_context(Context::default()).ok()?;
+        let metadata = inner.group_metadata();
+        drop_in_time(inner, Duration::from_secs(1));
+        metadata
+    }
+
     /// Returns the end of a partition's log, as far as it is known.
     pub fn end_of(&self, at: &TopicPartition) -> Option<i64> {
         lock(&self.inner.context().ends).get(at).copied()
