@@ -12,7 +12,7 @@ use super::{
     record::Failure,
     time,
 };
-use crate::model::{BlockStep, Body, Event};
+use crate::model::{BlockStep, Body, Event, Step};
 
 /// Declares the fields of both items: one table, because `type` may come last, or not at all.
 macro_rules! fields {
@@ -77,7 +77,7 @@ pub(super) fn read(
     let (body, height, timestamp) = if is_block {
         let block = block(&item, reader)?;
         let height = block.height;
-        (Body::Block(Box::new(block)), Some(height), Key::Timestamp)
+        (Body::Block(Box::new(block)), height, Key::Timestamp)
     } else {
         let tx = transaction::read(&item, reader)?;
         let height = tx.inclusion.map(|i| i.height);
@@ -115,7 +115,8 @@ fn scan<'a>(
 fn block(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
     let [hash, height] = [Key::Hash, Key::Number].map(|key| item.at(key));
     Ok(BlockStep {
-        height: height.need(height.height(reader)?)?,
+        step: Step::Committed,
+        height: Some(height.need(height.height(reader)?)?),
         hash: hash.need(hash.bare_hash()?)?,
         parent: None,
         n_transactions: item.at(Key::TransactionCount).count(reader)?,

@@ -98,7 +98,8 @@ fn body_height(body: &Body) -> Option<u64> {
         Body::Transfer(transfer) => transfer.inclusion,
         Body::Approval(approval) => approval.inclusion,
         Body::Log(log) => log.inclusion,
-        Body::Block(block) => return Some(block.height),
+        Body::Block(block) => return block.height,
+        Body::Observation(_) => None,
     };
     inclusion.map(|i| i.height)
 }

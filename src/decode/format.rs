@@ -1,6 +1,6 @@
 //! The table of formats: names, and who reads a part of each.
 
-use super::{bitcoin_etl, ethereum_etl, record::ReadPart};
+use super::{bitcoin_etl, bitcoin_zmq, ethereum_etl, record::Read};
 use crate::model::Chain;
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,18 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     EthereumEtl,
     BitcoinEtl,
+    BitcoinZmq,
 }
 
 impl Format {
-    pub const ALL: [Self; 2] = [Self::EthereumEtl, Self::BitcoinEtl];
+    pub const ALL: [Self; 3] = [Self::EthereumEtl, Self::BitcoinEtl, Self::BitcoinZmq];
 
     /// Returns the name used in configuration, on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EthereumEtl => "ethereum_etl",
             Self::BitcoinEtl => "bitcoin_etl",
+            Self::BitcoinZmq => "bitcoin_zmq",
         }
     }
 
@@ -32,15 +34,16 @@ impl Format {
     pub fn default_chain(self) -> &'static str {
         match self {
             Self::EthereumEtl => Chain::ETHEREUM,
-            Self::BitcoinEtl => Chain::BITCOIN,
+            Self::BitcoinEtl | Self::BitcoinZmq => Chain::BITCOIN,
         }
     }
 
-    /// Returns what reads one part of this format.
-    pub(super) fn reader(self) -> ReadPart {
+    /// Returns what reads this format.
+    pub(super) fn reader(self) -> Read {
         match self {
-            Self::EthereumEtl => ethereum_etl::read,
-            Self::BitcoinEtl => bitcoin_etl::read,
+            Self::EthereumEtl => Read::Json(ethereum_etl::read),
+            Self::BitcoinEtl => Read::Json(bitcoin_etl::read),
+            Self::BitcoinZmq => Read::Bytes(bitcoin_zmq::read),
         }
     }
 }

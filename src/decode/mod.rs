@@ -2,6 +2,7 @@
 
 pub mod base64;
 mod bitcoin_etl;
+mod bitcoin_zmq;
 mod ethereum_etl;
 mod field;
 mod format;

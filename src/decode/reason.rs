@@ -24,6 +24,8 @@ pub enum Reason {
     BadJson,
     DuplicateKey,
     LimitExceeded,
+    BadBinary,
+    AmbiguousEncoding,
     MissingField,
     BadField,
     AmountOutOfRange,
@@ -43,6 +45,8 @@ pub enum SkipReason {
     Tombstone,
     NullResult,
     UnsupportedType,
+    ControlMessage,
+    MarketData,
     Duplicate,
 }
 
@@ -57,7 +61,7 @@ impl Disposition {
 }
 
 impl Reason {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::EmptyValue,
         Self::TooLarge,
         Self::UnexpectedBatch,
@@ -66,6 +70,8 @@ impl Reason {
         Self::BadJson,
         Self::DuplicateKey,
         Self::LimitExceeded,
+        Self::BadBinary,
+        Self::AmbiguousEncoding,
         Self::MissingField,
         Self::BadField,
         Self::AmountOutOfRange,
@@ -89,6 +95,8 @@ impl Reason {
             Self::BadJson => "bad_json",
             Self::DuplicateKey => "duplicate_key",
             Self::LimitExceeded => "limit_exceeded",
+            Self::BadBinary => "bad_binary",
+            Self::AmbiguousEncoding => "ambiguous_encoding",
             Self::MissingField => "missing_field",
             Self::BadField => "bad_field",
             Self::AmountOutOfRange => "amount_out_of_range",
@@ -105,7 +113,8 @@ impl Reason {
     /// Returns what can still become of a record refused for this reason.
     pub fn disposition(self) -> Disposition {
         match self {
-            Self::AmountLossy
+            Self::AmbiguousEncoding
+            | Self::AmountLossy
             | Self::ImplausibleTime
             | Self::ImplausibleHeight
             | Self::IdentityConflict => Disposition::Quarantine,
@@ -115,8 +124,14 @@ impl Reason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 4] =
-        [Self::Tombstone, Self::NullResult, Self::UnsupportedType, Self::Duplicate];
+    pub const ALL: [Self; 6] = [
+        Self::Tombstone,
+        Self::NullResult,
+        Self::UnsupportedType,
+        Self::ControlMessage,
+        Self::MarketData,
+        Self::Duplicate,
+    ];
 
     /// Returns the name used on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
@@ -124,6 +139,8 @@ impl SkipReason {
             Self::Tombstone => "tombstone",
             Self::NullResult => "null_result",
             Self::UnsupportedType => "unsupported_type",
+            Self::ControlMessage => "control_message",
+            Self::MarketData => "market_data",
             Self::Duplicate => "duplicate",
         }
     }

@@ -29,6 +29,18 @@ impl From<Refusal> for Failure {
 pub(super) type ReadPart =
     fn(&mut Scanner<'_, '_>, usize, &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Failure>;
 
+/// Reads a whole value as one part and appends its events.
+pub(super) type ReadBytes = fn(&[u8], &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>;
+
+/// How the values of a format are cut into parts.
+#[derive(Clone, Copy)]
+pub(super) enum Read {
+    /// One JSON document: a part, or an array of them.
+    Json(ReadPart),
+    /// Any bytes: always one part.
+    Bytes(ReadBytes),
+}
+
 /// Decodes one record: every part of it ends in `batch.parts`, accepted ones with their events.
 ///
 /// Never fails and never panics, whatever the bytes. `batch` is cleared first.
@@ -40,9 +52,9 @@ pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
     batch.parts.clear();
     let refusal = match check_size(&settings.limits, record) {
         Err(refusal) => refusal,
-        Ok(bytes) => match read_document(settings, record.kafka_ms, bytes, batch) {
+        Ok(bytes) => match read_value(settings, record.kafka_ms, bytes, batch) {
             Ok(()) => return,
-            Err(flaw) => flaw.into(),
+            Err(refusal) => refusal,
         },
     };
     // A broken document has no parts that could be trusted.
@@ -51,7 +63,7 @@ pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
     batch.parts.push(Part { index: 0, verdict: Err(refusal) });
 }
 
-/// Checks sizes and encoding, and finds the bytes to read.
+/// Checks sizes, and finds the bytes to read.
 fn check_size<'a>(limits: &Limits, record: &Record<'a>) -> Result<&'a [u8], Refusal> {
     let too_large = |what: &str| Err(refuse(Reason::TooLarge, what));
     if record.key.is_some_and(|key| key.len() > limits.key_bytes_max) {
@@ -71,15 +83,41 @@ fn check_size<'a>(limits: &Limits, record: &Record<'a>) -> Result<&'a [u8], Refu
     if value.len() > limits.value_bytes_max {
         return too_large("the value is too long");
     }
-    match simdutf8::compat::from_utf8(value) {
-        Ok(_) => Ok(value),
-        Err(e) => Err(refuse(Reason::NotUtf8, &format!("no UTF-8 at byte {}", e.valid_up_to()))),
+    Ok(value)
+}
+
+/// Checks that text is UTF-8 throughout, in what is ignored too.
+pub(super) fn check_utf8(bytes: &[u8]) -> Result<&str, Refusal> {
+    simdutf8::compat::from_utf8(bytes)
+        .map_err(|e| refuse(Reason::NotUtf8, &format!("no UTF-8 at byte {}", e.valid_up_to())))
+}
+
+/// Reads a value the way of its format.
+fn read_value(
+    settings: &Settings,
+    kafka_ms: Option<i64>,
+    bytes: &[u8],
+    batch: &mut Batch,
+) -> Result<(), Refusal> {
+    match settings.format.reader() {
+        Read::Json(read) => {
+            check_utf8(bytes)?;
+            Ok(read_document(settings, read, kafka_ms, bytes, batch)?)
+        }
+        Read::Bytes(read) => {
+            let Batch { events, parts, guides, .. } = batch;
+            let mut reader = Reader { settings, kafka_ms, quality: Quality::empty(), guides };
+            read(bytes, &mut reader, events)?;
+            parts.push(Part { index: 0, verdict: Ok(0..events.len()) });
+            Ok(())
+        }
     }
 }
 
 /// Reads the document: one part, or an array of parts.
 fn read_document(
     settings: &Settings,
+    read_part: ReadPart,
     kafka_ms: Option<i64>,
     bytes: &[u8],
     batch: &mut Batch,
@@ -89,7 +127,7 @@ fn read_document(
     let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
         let start = events.len();
         let mut reader = Reader { settings, kafka_ms, quality: Quality::empty(), guides };
-        let verdict = match settings.format.reader()(scanner, depth, &mut reader, events) {
+        let verdict = match read_part(scanner, depth, &mut reader, events) {
             Ok(()) => Ok(start..events.len()),
             Err(Failure::Document(flaw)) => return Err(flaw),
             Err(Failure::Part(refusal)) => {

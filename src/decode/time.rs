@@ -40,7 +40,7 @@ pub(super) fn block_time(
 }
 
 /// Returns the Kafka time; without one (a file), the epoch, flagged so that nothing is aged by it.
-fn kafka_time(reader: &mut Reader<'_>) -> EventTime {
+pub(super) fn kafka_time(reader: &mut Reader<'_>) -> EventTime {
     reader.quality |= Quality::TIME_INFERRED;
     match reader.kafka_ms {
         Some(ms) if ms > 0 => EventTime::from_millis(ms),

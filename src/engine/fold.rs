@@ -281,7 +281,7 @@ impl Engine {
                     tx.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown);
                 self.seen.outcomes |= is_known;
             }
-            Body::Block(_) => {}
+            Body::Block(_) | Body::Observation(_) => {}
         }
     }
 

@@ -65,6 +65,8 @@ pub enum Body {
     Log(Box<Log>),
     #[serde(rename = "block_step")]
     Block(Box<BlockStep>),
+    #[serde(rename = "tx_observation")]
+    Observation(Box<Observation>),
 }
 
 /// A transaction with the facts that arrived with it.
@@ -292,10 +294,75 @@ pub struct Log {
     pub inclusion: Option<Inclusion>,
 }
 
-/// A block that joined the chain.
+/// What a node saw happen to a transaction, without the transaction itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Observation {
+    pub tx: TxId,
+    pub phase: Phase,
+    /// The node's own count of changes of its mempool, where it tells it.
+    pub mempool_seq: Option<u64>,
+    pub replaced_by: Option<TxId>,
+}
+
+/// The stage of a transaction's life at which a node saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// A hash was announced.
+    Announced,
+    /// The mempool took it in.
+    Admitted,
+    /// It left the mempool for another reason than a block.
+    Removed,
+    /// Another transaction took its place.
+    Replaced,
+    Rejected,
+    InBlock,
+}
+
+/// What became of a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// It joined the chain.
+    #[default]
+    Committed,
+    /// It is no longer part of the chain.
+    Reverted,
+    Final,
+}
+
+impl Step {
+    /// Returns the name used in identities and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Reverted => "reverted",
+            Self::Final => "final",
+        }
+    }
+}
+
+impl Phase {
+    /// Returns the name used in identities and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Admitted => "admitted",
+            Self::Removed => "removed",
+            Self::Replaced => "replaced",
+            Self::Rejected => "rejected",
+            Self::InBlock => "in_block",
+        }
+    }
+}
+
+/// A block that joined the chain, left it or became final.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BlockStep {
-    pub height: u64,
+    pub step: Step,
+    /// `None` where the source names the hash only (a ZMQ message, a lone header).
+    pub height: Option<u64>,
     pub hash: BlockHash,
     /// `None` where the format carries no parent (bitcoin-etl).
     pub parent: Option<BlockHash>,
@@ -314,9 +381,11 @@ impl Event {
             Body::Transfer(t) => t.inclusion,
             Body::Approval(a) => a.inclusion,
             Body::Log(l) => l.inclusion,
-            Body::Block(b) => {
-                Some(Inclusion { height: b.height, block: Some(b.hash), index: None })
+            Body::Block(b) if b.step == Step::Committed => {
+                Some(Inclusion { height: b.height?, block: Some(b.hash), index: None })
             }
+            // What left the chain is in no block; its successor proves the reorg.
+            Body::Block(_) | Body::Observation(_) => None,
         }
     }
 
@@ -327,6 +396,7 @@ impl Event {
             Body::Transfer(t) => t.tx,
             Body::Approval(a) => Some(a.tx),
             Body::Log(l) => Some(l.tx),
+            Body::Observation(o) => Some(o.tx),
             Body::Block(_) => None,
         }
     }
@@ -355,7 +425,14 @@ impl Event {
             },
             Body::Approval(a) => of_log("approval", &a.tx, a.log_index),
             Body::Log(l) => of_log("log", &l.tx, l.log_index),
-            Body::Block(b) => EventId::of(chain, "block_step", &[&b.hash.0, b"committed"]),
+            Body::Block(b) => {
+                EventId::of(chain, "block_step", &[&b.hash.0, b.step.as_str().as_bytes()])
+            }
+            Body::Observation(o) => {
+                let at = o.mempool_seq.map_or_else(|| self.time.micros().cast_unsigned(), |n| n);
+                let phase = o.phase.as_str().as_bytes();
+                EventId::of(chain, "tx_observation", &[&o.tx.0, phase, &at.to_le_bytes()])
+            }
         }
     }
 

@@ -22,9 +22,9 @@ pub use alert::{
 pub use amount::Amount;
 pub use chain::{Asset, Chain, ChainError, Family};
 pub use event::{
-    Approval, BlockStep, Body, Calldata, Clock, Event, EvmTx, Inclusion, Log, OutPoint, Outcome,
-    OutcomeStatus, Quality, ScriptType, TokenAmount, TokenStandard, Transfer, TransferSource, Tx,
-    TxBody, TxIn, TxOut, UtxoTx,
+    Approval, BlockStep, Body, Calldata, Clock, Event, EvmTx, Inclusion, Log, Observation,
+    OutPoint, Outcome, OutcomeStatus, Phase, Quality, ScriptType, Step, TokenAmount, TokenStandard,
+    Transfer, TransferSource, Tx, TxBody, TxIn, TxOut, UtxoTx,
 };
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};

@@ -41,6 +41,8 @@ pub fn is_format(reason: Reason) -> bool {
             | Reason::UnknownFormat
             | Reason::NotUtf8
             | Reason::BadJson
+            | Reason::BadBinary
+            | Reason::AmbiguousEncoding
             | Reason::MissingField
             | Reason::BadField
             | Reason::BadTime

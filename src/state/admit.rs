@@ -54,7 +54,7 @@ impl State {
 /// Returns where an event says it belongs.
 pub(super) fn place(event: &Event) -> Option<Place> {
     let parent = match &event.body {
-        Body::Block(step) => step.parent,
+        Body::Block(block) => block.parent,
         _ => None,
     };
     event.inclusion().map(|inclusion| Place { inclusion, parent })

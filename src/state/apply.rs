@@ -51,6 +51,8 @@ impl State {
             Body::Approval(approval) => self.apply_approval(event, approval),
             Body::Log(log) => self.apply_log(event, log),
             Body::Block(step) => self.apply_block(step),
+            // What nodes witness is no account history.
+            Body::Observation(_) => {}
         }
         if self.memory.fees.stats().n_applied.is_multiple_of(TRIM_PERIOD) {
             self.blocks.trim(&mut self.memory);

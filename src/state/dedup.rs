@@ -1,7 +1,7 @@
 //! Which facts have been seen: one row a fact, told apart by the block that it is in.
 
 use super::{profile::seconds, table::Aged};
-use crate::model::{AccountHasher, BlockHash, Body, Event, TransferSource, TxId};
+use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TransferSource, TxId};
 use serde::{Deserialize, Serialize};
 
 /// A fact that has been seen.
@@ -49,8 +49,20 @@ pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
         },
         Body::Approval(a) => of_log(&a.tx, a.log_index),
         Body::Log(l) => of_log(&l.tx, l.log_index),
-        Body::Block(b) => hasher.hash(&[b"block", &b.hash.0]),
+        Body::Block(b) => match b.step {
+            Step::Committed => hasher.hash(&[b"block", &b.hash.0]),
+            // It may happen to one block more than once: told apart by the record's time.
+            step => hasher.hash(&[step.as_str().as_bytes(), &b.hash.0, &micros(event)]),
+        },
+        Body::Observation(o) => {
+            let at = o.mempool_seq.map_or_else(|| micros(event), u64::to_le_bytes);
+            hasher.hash(&[o.phase.as_str().as_bytes(), &o.tx.0, &at])
+        }
     }
+}
+
+fn micros(event: &Event) -> [u8; 8] {
+    event.time.micros().to_le_bytes()
 }
 
 /// Returns the key of a transaction's body: the same in every block and while pending.

@@ -9,8 +9,8 @@ use crate::{
         time,
     },
     model::{
-        Address, Amount, BlockStep, Body, Event, Inclusion, TokenAmount, TokenStandard, Transfer,
-        TransferSource,
+        Address, Amount, BlockStep, Body, Event, Inclusion, Step, TokenAmount, TokenStandard,
+        Transfer, TransferSource,
     },
 };
 use ruint::aliases::U256;
@@ -31,7 +31,8 @@ pub(super) fn read(
     let height = height.need(height.height(reader)?)?;
     let parent = item.at(Key::ParentHash).hash()?;
     let step = BlockStep {
-        height,
+        step: Step::Committed,
+        height: Some(height),
         hash,
         parent: reader.or_partial(parent),
         n_transactions: item.at(Key::TransactionCount).count(reader)?,

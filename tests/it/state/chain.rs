@@ -4,8 +4,8 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use txwarden::model::{
     Address, Amount, BlockHash, BlockStep, Body, Calldata, Clock, Event, EventTime, EvmTx, Hash32,
-    Inclusion, OutPoint, Quality, ScriptType, TokenAmount, TokenStandard, Transfer, TransferSource,
-    Tx, TxBody, TxId, TxIn, TxOut, UtxoTx,
+    Inclusion, OutPoint, Quality, ScriptType, Step, TokenAmount, TokenStandard, Transfer,
+    TransferSource, Tx, TxBody, TxId, TxIn, TxOut, UtxoTx,
 };
 
 /// One block with everything in it, in order.
@@ -107,7 +107,8 @@ pub fn token_transfer(n: u64, index: u32, from: Address, to: Address, amount: u6
 /// A block step whose parent is on another branch, maybe.
 pub fn block(height: u64, branch: u64, parent_branch: u64) -> Event {
     event(Body::Block(Box::new(BlockStep {
-        height,
+        step: Step::Committed,
+        height: Some(height),
         hash: block_hash(height, branch),
         parent: Some(block_hash(height - 1, parent_branch)),
         n_transactions: None,
