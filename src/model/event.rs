@@ -4,7 +4,9 @@ use super::{
     account::Address,
     amount::Amount,
     id::{BlockHash, EventId, TxId, to_hex},
+    node::{BlockStep, Observation, Step},
     time::EventTime,
+    token::{Approval, Log, Transfer, TransferSource},
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +121,7 @@ pub struct Calldata {
 }
 
 /// Writes bytes as hex with `0x`.
-fn as_hex<S: serde::Serializer, const N: usize>(
+pub(super) fn as_hex<S: serde::Serializer, const N: usize>(
     bytes: &Option<[u8; N]>,
     s: S,
 ) -> Result<S::Ok, S::Error> {
@@ -219,160 +221,6 @@ pub enum OutcomeStatus {
     Unknown,
 }
 
-/// Who reported a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransferSource {
-    /// A `Transfer` event at this log index.
-    Log(u32),
-    /// A validator withdrawal with this index.
-    Withdrawal(u64),
-}
-
-/// The token standard of a transfer, as far as the source tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenStandard {
-    Native,
-    Erc20,
-    Erc721,
-    Erc1155,
-    /// ERC-20 or ERC-721: the exporter's row does not say.
-    Unknown,
-}
-
-/// How much, or which one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenAmount {
-    Amount(Amount),
-    TokenId(Amount),
-    /// ERC-20 amount or ERC-721 id: unknown until the log is seen.
-    AmountOrId(Amount),
-}
-
-/// A token movement, or a native movement that is not a transaction's own value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Transfer {
-    pub tx: Option<TxId>,
-    pub source: TransferSource,
-    /// `None` is the chain's native asset.
-    pub token: Option<Address>,
-    pub standard: TokenStandard,
-    pub from: Address,
-    pub to: Address,
-    pub amount: TokenAmount,
-    /// The transaction's index inside its block, where the source says it.
-    pub inclusion: Option<Inclusion>,
-}
-
-/// Permission to spend given by an owner.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Approval {
-    pub tx: TxId,
-    pub log_index: u32,
-    pub token: Address,
-    pub owner: Address,
-    pub spender: Address,
-    /// `None` is permission for everything (`ApprovalForAll`).
-    pub amount: Option<Amount>,
-    /// False when the permission is taken back.
-    pub is_granted: bool,
-    pub inclusion: Option<Inclusion>,
-}
-
-/// Any other log.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Log {
-    pub tx: TxId,
-    pub log_index: u32,
-    pub address: Address,
-    #[serde(serialize_with = "as_hex")]
-    pub topic0: Option<[u8; 32]>,
-    pub n_topics: u8,
-    pub n_data_bytes: u32,
-    pub inclusion: Option<Inclusion>,
-}
-
-/// What a node saw happen to a transaction, without the transaction itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Observation {
-    pub tx: TxId,
-    pub phase: Phase,
-    /// The node's own count of changes of its mempool, where it tells it.
-    pub mempool_seq: Option<u64>,
-    pub replaced_by: Option<TxId>,
-}
-
-/// The stage of a transaction's life at which a node saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// A hash was announced.
-    Announced,
-    /// The mempool took it in.
-    Admitted,
-    /// It left the mempool for another reason than a block.
-    Removed,
-    /// Another transaction took its place.
-    Replaced,
-    Rejected,
-    InBlock,
-}
-
-/// What became of a block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Step {
-    /// It joined the chain.
-    #[default]
-    Committed,
-    /// It is no longer part of the chain.
-    Reverted,
-    Final,
-}
-
-impl Step {
-    /// Returns the name used in identities and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Committed => "committed",
-            Self::Reverted => "reverted",
-            Self::Final => "final",
-        }
-    }
-}
-
-impl Phase {
-    /// Returns the name used in identities and on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Announced => "announced",
-            Self::Admitted => "admitted",
-            Self::Removed => "removed",
-            Self::Replaced => "replaced",
-            Self::Rejected => "rejected",
-            Self::InBlock => "in_block",
-        }
-    }
-}
-
-/// A block that joined the chain, left it or became final.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BlockStep {
-    pub step: Step,
-    /// `None` where the source names the hash only (a ZMQ message, a lone header).
-    pub height: Option<u64>,
-    pub hash: BlockHash,
-    /// `None` where the format carries no parent (bitcoin-etl).
-    pub parent: Option<BlockHash>,
-    pub n_transactions: Option<u32>,
-    /// Wei per gas; `None` before EIP-1559 and on UTXO chains.
-    pub base_fee_per_gas: Option<Amount>,
-    pub gas_used: Option<u64>,
-    pub gas_limit: Option<u64>,
-}
-
 impl Event {
     /// Returns the inclusion of whatever the event is about.
     pub fn inclusion(&self) -> Option<Inclusion> {
@@ -429,7 +277,7 @@ impl Event {
                 EventId::of(chain, "block_step", &[&b.hash.0, b.step.as_str().as_bytes()])
             }
             Body::Observation(o) => {
-                let at = o.mempool_seq.map_or_else(|| self.time.micros().cast_unsigned(), |n| n);
+                let at = o.mempool_seq.unwrap_or_else(|| self.time.micros().cast_unsigned());
                 let phase = o.phase.as_str().as_bytes();
                 EventId::of(chain, "tx_observation", &[&o.tx.0, phase, &at.to_le_bytes()])
             }

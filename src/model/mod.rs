@@ -7,11 +7,13 @@ mod chain;
 mod event;
 mod finding;
 mod id;
+mod node;
 mod record;
 mod reference;
 mod signal;
 mod stablecoin;
 mod time;
+mod token;
 mod utxo;
 
 pub use account::{AccountHasher, AccountKey, Address};
@@ -22,14 +24,15 @@ pub use alert::{
 pub use amount::Amount;
 pub use chain::{Asset, Chain, ChainError, Family};
 pub use event::{
-    Approval, BlockStep, Body, Calldata, Clock, Event, EvmTx, Inclusion, Log, Observation,
-    OutPoint, Outcome, OutcomeStatus, Phase, Quality, ScriptType, Step, TokenAmount, TokenStandard,
-    Transfer, TransferSource, Tx, TxBody, TxIn, TxOut, UtxoTx,
+    Body, Calldata, Clock, Event, EvmTx, Inclusion, OutPoint, Outcome, OutcomeStatus, Quality,
+    ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,
 };
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
+pub use node::{BlockStep, Observation, Phase, Step};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};
 pub use stablecoin::{Stablecoin, stablecoin};
 pub use time::EventTime;
+pub use token::{Approval, Log, TokenAmount, TokenStandard, Transfer, TransferSource};
