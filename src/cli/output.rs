@@ -35,6 +35,12 @@ impl Output {
         self.check(written)
     }
 
+    /// Writes bytes as one line.
+    pub(super) fn line(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let written = self.to.write_all(bytes).and_then(|()| self.to.write_all(b"\n"));
+        self.check(written)
+    }
+
     /// Hands everything to the operating system.
     pub(super) fn flush(&mut self) -> Result<(), CliError> {
         let written = self.to.flush();

@@ -219,6 +219,12 @@ pub struct Provenance {
     pub features_hash: String,
     /// Counts the alerts (all revisions) of one input partition from 1, without gaps.
     pub seq: u64,
+    /// `hash` of the alert before, 64 hex digits; of the first: a digest of topic and partition.
+    #[serde(default)]
+    pub prev_hash: String,
+    /// SHA-256 of the body as it is written, with zeros in place of these 64 hex digits.
+    #[serde(default)]
+    pub hash: String,
 }
 
 /// Where to look next.
@@ -230,9 +236,19 @@ pub struct Links {
     pub runbook: Option<String>,
 }
 
+/// The evidence that an oversize alert keeps.
+const EVIDENCE_KEPT: usize = 8;
+
+/// The text that an oversize alert keeps of each sentence.
+const TEXT_BYTES_KEPT: usize = 4 << 10;
+
 impl Alert {
     /// The name and version of the body's schema.
     pub const SCHEMA: &'static str = "txwarden.alert/1";
+
+    /// The largest body that is written: below the broker's default limit of 1 MiB, with room for
+    /// key and headers. A message over the limit would fail for ever.
+    pub const BODY_BYTES_MAX: usize = 900 << 10;
 
     /// Returns the Kafka key: the chain and the subject, so that one subject stays in order.
     pub fn key(&self) -> String {
@@ -253,5 +269,28 @@ impl Alert {
             map.remove("provenance");
         }
         serde_json::to_string(&value)
+    }
+
+    /// Cuts the alert down to what surely fits: every list and sentence is bounded.
+    pub fn shrink(&mut self) {
+        let cut = |text: &mut String| {
+            let end =
+                (0..=TEXT_BYTES_KEPT.min(text.len())).rev().find(|&i| text.is_char_boundary(i));
+            text.truncate(end.unwrap_or(0));
+        };
+        self.evidence.truncate(EVIDENCE_KEPT);
+        for evidence in &mut self.evidence {
+            evidence.features.clear();
+            evidence.refs.clear();
+            cut(&mut evidence.explanation);
+            cut(&mut evidence.quiet_if);
+        }
+        self.corroboration.clear();
+        if let Some(related) = &mut self.related {
+            related.alert_ids.clear();
+        }
+        cut(&mut self.title);
+        cut(&mut self.reason);
+        cut(&mut self.priority.why);
     }
 }

@@ -6,8 +6,9 @@ use super::{
     takeover::{Progress, verify},
 };
 use crate::{
+    audit::Chain,
     engine::{Action, DeadLetter},
-    model::{Alert, Record},
+    model::Record,
     ops::failpoint,
     sink::message::{self, Coordinates, Message},
     source::kafka::TopicPartition,
@@ -23,6 +24,8 @@ pub struct Partition {
     /// Position of the topic among the inputs.
     pub input: usize,
     pub driver: Driver,
+    /// Of all alerts since the start, emitted or not.
+    pub chain: Chain,
     pub progress: Progress,
     /// The next offset to fold.
     pub next: i64,
@@ -111,10 +114,14 @@ impl<'a> Fold<'a> {
         let mut is_bad = false;
         for action in self.actions.drain(..) {
             match action {
-                Action::Alert(alert) => {
-                    partition.progress.seq = alert.provenance.seq;
-                    if is_emitting {
-                        self.outbox.alert(&alert, &self.source, &partition.at, record);
+                Action::Alert(mut alert) => {
+                    let body = partition.chain.seal(&mut alert);
+                    partition.progress.seq = partition.chain.seq();
+                    // INVARIANT: our own types always become JSON; a gap in the chain is worse.
+                    assert!(body.is_ok(), "an alert cannot be written as JSON");
+                    if let (Ok(body), true) = (body, is_emitting) {
+                        let message = message::of_alert(&alert, body, &self.source);
+                        self.outbox.push(message, &partition.at, record.kafka_ms);
                     }
                 }
                 Action::DeadLetter(letter) => {
@@ -247,11 +254,6 @@ impl Outbox {
         (self.messages, self.origins) = pairs.into_iter().unzip();
     }
 
-    fn alert(&mut self, alert: &Alert, source: &str, at: &TopicPartition, record: Record<'_>) {
-        self.n_alerts += 1;
-        self.push(message::of_alert(alert, source), at, record.kafka_ms);
-    }
-
     fn dead_letter(&mut self, letter: &DeadLetter, at: &TopicPartition, record: Record<'_>) {
         let coordinates = Coordinates {
             topic: record.topic,
@@ -261,22 +263,19 @@ impl Outbox {
             reason: letter.reason.as_str(),
             disposition: letter.disposition.as_str(),
         };
-        self.push(message::of_dead_letter(letter, coordinates), at, None);
+        let made = message::of_dead_letter(letter, coordinates);
+        // INVARIANT: our own types always become JSON; losing a letter silently is worse.
+        assert!(made.is_ok(), "a dead letter cannot be written as JSON");
+        if let Ok(message) = made {
+            self.push(message, at, None);
+        }
     }
 
-    fn push(
-        &mut self,
-        made: Result<Message, serde_json::Error>,
-        at: &TopicPartition,
-        kafka_ms: Option<i64>,
-    ) {
-        // INVARIANT: our own types always become JSON; losing an alert silently is worse.
-        assert!(made.is_ok(), "an output cannot be written as JSON");
-        if let Ok(message) = made {
-            self.n_bytes += message.body.len();
-            self.messages.push(message);
-            self.origins.push((at.clone(), kafka_ms));
-        }
+    fn push(&mut self, message: Message, at: &TopicPartition, kafka_ms: Option<i64>) {
+        self.n_alerts += usize::from(message.output == message::Output::Alerts);
+        self.n_bytes += message.body.len();
+        self.messages.push(message);
+        self.origins.push((at.clone(), kafka_ms));
     }
 
     fn remove(&mut self, gone: &[TopicPartition]) {

@@ -8,6 +8,7 @@ use super::{
     worker::Context,
 };
 use crate::{
+    audit::Chain,
     ops::kafka::Patience,
     source::kafka::{Consumer, Start, TopicPartition},
 };
@@ -61,6 +62,7 @@ pub fn open(
         at: at.clone(),
         input,
         driver,
+        chain: Chain::new(&at.topic, at.partition),
         progress: Progress {
             start,
             seq: 0,

@@ -3,17 +3,10 @@
 use crate::model::{Alert, EventTime, Evidence};
 use serde::Serialize;
 
-/// The largest body that is sent: below the broker's default limit of 1 MiB, with room for key
-/// and headers. A message over the limit would fail for ever.
-pub const BODY_BYTES_MAX: usize = 900 << 10;
-
 /// The longest key that is sent; a longer one is cut.
 pub const KEY_BYTES_MAX: usize = 4 << 10;
 
-/// The evidence that an oversize alert keeps.
-const EVIDENCE_KEPT: usize = 8;
-
-/// The text that an oversize alert keeps of each sentence.
+/// The longest text that an oversize dead letter keeps.
 const TEXT_BYTES_KEPT: usize = 4 << 10;
 
 /// Which output topic a message is for.
@@ -32,15 +25,9 @@ pub struct Message {
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// Makes the message of an alert. `source` names who raised it, as a CloudEvents source.
-///
-/// # Errors
-/// Never for alerts made by this program: all numbers are finite and all keys are text.
-pub fn of_alert(alert: &Alert, source: &str) -> Result<Message, serde_json::Error> {
-    let mut body = serde_json::to_vec(alert)?;
-    if body.len() > BODY_BYTES_MAX {
-        body = serde_json::to_vec(&shrink(alert.clone()))?;
-    }
+/// Makes the message of an alert from the body that its chain sealed. `source` names who raised
+/// it, as a CloudEvents source.
+pub fn of_alert(alert: &Alert, body: Vec<u8>, source: &str) -> Message {
     let headers = vec![
         ("ce_specversion", "1.0".to_owned()),
         ("ce_id", format!("{}:{}", alert.alert_id, alert.revision)),
@@ -55,7 +42,7 @@ pub fn of_alert(alert: &Alert, source: &str) -> Result<Message, serde_json::Erro
         ("rule", lead(&alert.evidence).to_owned()),
         ("drill", alert.drill.to_string()),
     ];
-    Ok(Message { output: Output::Alerts, key: Some(alert.key().into_bytes()), body, headers })
+    Message { output: Output::Alerts, key: Some(alert.key().into_bytes()), body, headers }
 }
 
 /// What a dead letter's message is made from, besides its body.
@@ -87,7 +74,7 @@ pub fn of_dead_letter(
     let key = at.key.map(|key| key[..key.len().min(KEY_BYTES_MAX)].to_vec());
     let mut body = serde_json::to_value(letter)?;
     let mut bytes = serde_json::to_vec(&body)?;
-    if bytes.len() > BODY_BYTES_MAX
+    if bytes.len() > Alert::BODY_BYTES_MAX
         && let Some(fields) = body.as_object_mut()
     {
         // The coordinates and the hash still find the record.
@@ -99,29 +86,6 @@ pub fn of_dead_letter(
 
 fn short(value: &serde_json::Value) -> bool {
     value.as_str().is_none_or(|text| text.len() <= TEXT_BYTES_KEPT)
-}
-
-/// Cuts an alert down to what surely fits: every list and sentence is bounded.
-fn shrink(mut alert: Alert) -> Alert {
-    let cut = |text: &mut String| {
-        let end = (0..=TEXT_BYTES_KEPT.min(text.len())).rev().find(|&i| text.is_char_boundary(i));
-        text.truncate(end.unwrap_or(0));
-    };
-    alert.evidence.truncate(EVIDENCE_KEPT);
-    for evidence in &mut alert.evidence {
-        evidence.features.clear();
-        evidence.refs.clear();
-        cut(&mut evidence.explanation);
-        cut(&mut evidence.quiet_if);
-    }
-    alert.corroboration.clear();
-    if let Some(related) = &mut alert.related {
-        related.alert_ids.clear();
-    }
-    cut(&mut alert.title);
-    cut(&mut alert.reason);
-    cut(&mut alert.priority.why);
-    alert
 }
 
 /// Returns the detector with the largest share.

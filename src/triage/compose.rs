@@ -57,6 +57,9 @@ impl Identity {
             model_id: self.model_id.clone(),
             features_hash: self.features_hash.clone(),
             seq,
+            // Sealed when it is written.
+            prev_hash: String::new(),
+            hash: String::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "kafka")]
 mod broker;
+mod chain;
 mod cli;
 mod coinjoin;
 mod data;

@@ -44,7 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 
 /// Modules without IO, clock, thread, environment, log, ambient randomness and hash order.
 const PURE: &[&str] =
-    &["model", "stat", "decode", "state", "feature", "detect", "triage", "engine", "sim"];
+    &["model", "stat", "decode", "state", "feature", "detect", "triage", "engine", "sim", "audit"];
 
 const BANNED: &[&str] = &[
     ".unwrap()",

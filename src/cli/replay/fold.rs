@@ -1,7 +1,14 @@
 //! Drives one engine over records: writes what it wants written, a batch at a time.
 
 use super::super::{CliError, output::Output};
-use crate::{decode::Settings, engine::Action, model::Record, runtime::Driver};
+use crate::{
+    audit::Chain,
+    decode::Settings,
+    engine::Action,
+    model::{Alert, Record},
+    runtime::Driver,
+};
+use std::collections::BTreeMap;
 
 /// The files that actions go to; those that are absent are not wanted.
 pub(super) struct Outputs {
@@ -28,6 +35,8 @@ pub(super) struct Fold {
     n_records: u64,
     counts: Counts,
     actions: Vec<Action>,
+    /// By topic and partition: as many as there are files.
+    chains: BTreeMap<(String, i32), Chain>,
 }
 
 impl Fold {
@@ -41,6 +50,7 @@ impl Fold {
             n_records: 0,
             counts: Counts::default(),
             actions: Vec::new(),
+            chains: BTreeMap::new(),
         }
     }
 
@@ -82,11 +92,12 @@ impl Fold {
         self.n_pending = 0;
         for action in self.actions.drain(..) {
             match action {
-                Action::Alert(alert) => {
+                Action::Alert(mut alert) => {
                     let is_first = alert.revision == 1;
                     self.counts.n_alerts += u64::from(is_first);
                     self.counts.n_revisions += u64::from(!is_first);
-                    self.outputs.alerts.json_line(&alert)?;
+                    let body = seal(&mut self.chains, &mut alert)?;
+                    self.outputs.alerts.line(&body)?;
                 }
                 Action::Finding(finding) => {
                     if let Some(to) = &mut self.outputs.findings {
@@ -103,4 +114,15 @@ impl Fold {
         }
         Ok(())
     }
+}
+
+/// Makes an alert the next of its partition's chain; returns the bytes to write.
+fn seal(
+    chains: &mut BTreeMap<(String, i32), Chain>,
+    alert: &mut Alert,
+) -> Result<Vec<u8>, CliError> {
+    let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
+    let empty = || Chain::new(&topic, partition);
+    let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
+    chain.seal(alert).map_err(|e| CliError::failure("cannot write an alert", e))
 }
