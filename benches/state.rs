@@ -37,6 +37,10 @@ impl Stream {
             gas_price: Some(Amount::from_u64(20_000_000_000)),
             max_fee_per_gas: None,
             max_priority_fee_per_gas: None,
+            max_fee_per_blob_gas: None,
+            n_blobs: 0,
+            n_authorizations: 0,
+            n_access_entries: 0,
             tx_type: None,
             input: Calldata::default(),
         });

@@ -13,7 +13,7 @@ use super::{
     record::Failure,
     time,
 };
-use crate::model::{Body, Event, Inclusion};
+use crate::model::{Clock, Event, EventTime, Inclusion};
 
 /// Declares the fields of all items: one table, because `type` may come last, or not at all.
 macro_rules! fields {
@@ -86,22 +86,13 @@ pub(super) fn read(
         Kind::Block => return Ok(block::read(&item, reader, events)?),
         Kind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
     }?;
-    let height = body_height(&body);
-    let (time, clock) = time::block_time(item.at(Key::BlockTimestamp), height, reader)?;
-    events.push(Event { time, clock, quality: reader.quality, body });
+    let (time, clock) = (EventTime::default(), Clock::Kafka);
+    let mut event = Event { time, clock, quality: reader.quality, body };
+    let height = event.inclusion().map(|i| i.height);
+    (event.time, event.clock) = time::block_time(item.at(Key::BlockTimestamp), height, reader)?;
+    event.quality = reader.quality;
+    events.push(event);
     Ok(())
-}
-
-fn body_height(body: &Body) -> Option<u64> {
-    let inclusion = match body {
-        Body::Tx(tx) => tx.inclusion,
-        Body::Transfer(transfer) => transfer.inclusion,
-        Body::Approval(approval) => approval.inclusion,
-        Body::Log(log) => log.inclusion,
-        Body::Block(block) => return block.height,
-        Body::Observation(_) => None,
-    };
-    inclusion.map(|i| i.height)
 }
 
 /// Decides what an item is: by its `type`, or by the fields that only one kind has.

@@ -275,13 +275,16 @@ impl Engine {
 
     fn note_seen(&mut self, event: &Event) {
         match &event.body {
-            Body::Transfer(_) | Body::Approval(_) | Body::Log(_) => self.seen.logs = true,
+            // Internal movements come from traces: they promise no logs.
+            Body::Transfer(t) => self.seen.logs |= t.token.is_some(),
+            Body::Approval(_) | Body::Log(_) => self.seen.logs = true,
+            Body::Outcome(o) => self.seen.outcomes |= o.outcome.status != OutcomeStatus::Unknown,
             Body::Tx(tx) => {
                 let is_known =
                     tx.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown);
                 self.seen.outcomes |= is_known;
             }
-            Body::Block(_) | Body::Observation(_) => {}
+            Body::Block(_) | Body::Observation(_) | Body::Trace(_) | Body::Asset(_) => {}
         }
     }
 

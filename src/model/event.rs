@@ -3,6 +3,7 @@
 use super::{
     account::Address,
     amount::Amount,
+    execution::{AssetFacts, Trace, TracePath, TxOutcome},
     id::{BlockHash, EventId, TxId, to_hex},
     node::{BlockStep, Observation, Step},
     time::EventTime,
@@ -46,6 +47,7 @@ bitflags::bitflags! {
         const ID_COMPUTED = 1 << 9;
         const SANITISED = 1 << 10;
         const LATE = 1 << 11;
+        const CHECK_FAILED = 1 << 12;
     }
 }
 
@@ -69,6 +71,10 @@ pub enum Body {
     Block(Box<BlockStep>),
     #[serde(rename = "tx_observation")]
     Observation(Box<Observation>),
+    #[serde(rename = "tx_outcome")]
+    Outcome(Box<TxOutcome>),
+    Trace(Box<Trace>),
+    Asset(Box<AssetFacts>),
 }
 
 /// A transaction with the facts that arrived with it.
@@ -104,6 +110,12 @@ pub struct EvmTx {
     pub gas_price: Option<Amount>,
     pub max_fee_per_gas: Option<Amount>,
     pub max_priority_fee_per_gas: Option<Amount>,
+    /// The bid for blob gas (EIP-4844).
+    pub max_fee_per_blob_gas: Option<Amount>,
+    /// Blobs carried, accounts that get code (EIP-7702), addresses declared (EIP-2930).
+    pub n_blobs: u32,
+    pub n_authorizations: u32,
+    pub n_access_entries: u32,
     /// EIP-2718 type, where given.
     pub tx_type: Option<u8>,
     pub input: Calldata,
@@ -232,6 +244,9 @@ impl Event {
             Body::Block(b) if b.step == Step::Committed => {
                 Some(Inclusion { height: b.height?, block: Some(b.hash), index: None })
             }
+            Body::Outcome(o) => o.inclusion,
+            Body::Trace(t) => t.inclusion,
+            Body::Asset(a) => a.inclusion,
             // What left the chain is in no block; its successor proves the reorg.
             Body::Block(_) | Body::Observation(_) => None,
         }
@@ -245,7 +260,9 @@ impl Event {
             Body::Approval(a) => Some(a.tx),
             Body::Log(l) => Some(l.tx),
             Body::Observation(o) => Some(o.tx),
-            Body::Block(_) => None,
+            Body::Outcome(o) => Some(o.tx),
+            Body::Trace(t) => t.tx,
+            Body::Block(_) | Body::Asset(_) => None,
         }
     }
 
@@ -258,6 +275,10 @@ impl Event {
         let of_log = |kind: &str, tx: &TxId, index: u32| {
             EventId::of(chain, kind, &[&block.0, &tx.0, &index.to_le_bytes()])
         };
+        let of_trace = |kind: &str, tx: Option<TxId>, path: &TracePath| {
+            let tx = tx.unwrap_or_default();
+            EventId::of(chain, kind, &[&block.0, &tx.0, b"trace", &path.bytes()])
+        };
         match &self.body {
             Body::Tx(tx) => match &tx.body {
                 TxBody::Utxo(utxo) if utxo.is_coinbase => {
@@ -265,17 +286,22 @@ impl Event {
                 }
                 _ => EventId::of(chain, "tx_body", &[&tx.id.0]),
             },
-            Body::Transfer(t) => match t.source {
-                TransferSource::Log(index) => of_log("transfer", &t.tx.unwrap_or_default(), index),
+            Body::Transfer(t) => match &t.source {
+                TransferSource::Log(index) => of_log("transfer", &t.tx.unwrap_or_default(), *index),
                 TransferSource::Withdrawal(index) => {
                     EventId::of(chain, "withdrawal", &[&block.0, &index.to_le_bytes()])
                 }
+                TransferSource::Trace(path) => of_trace("transfer", t.tx, path),
+                TransferSource::Reward => EventId::of(chain, "reward", &[&block.0, t.to.bytes()]),
             },
             Body::Approval(a) => of_log("approval", &a.tx, a.log_index),
             Body::Log(l) => of_log("log", &l.tx, l.log_index),
             Body::Block(b) => {
                 EventId::of(chain, "block_step", &[&b.hash.0, b.step.as_str().as_bytes()])
             }
+            Body::Outcome(o) => EventId::of(chain, "tx_outcome", &[&o.tx.0, &block.0]),
+            Body::Trace(t) => of_trace("trace", t.tx, &t.path),
+            Body::Asset(a) => EventId::of(chain, "asset", &[&block.0, a.address.bytes()]),
             Body::Observation(o) => {
                 let at = o.mempool_seq.unwrap_or_else(|| self.time.micros().cast_unsigned());
                 let phase = o.phase.as_str().as_bytes();

@@ -5,6 +5,7 @@ mod alert;
 mod amount;
 mod chain;
 mod event;
+mod execution;
 mod finding;
 mod id;
 mod node;
@@ -27,6 +28,7 @@ pub use event::{
     Body, Calldata, Clock, Event, EvmTx, Inclusion, OutPoint, Outcome, OutcomeStatus, Quality,
     ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,
 };
+pub use execution::{AssetFacts, CallKind, Trace, TracePath, TxOutcome};
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
 pub use node::{BlockStep, Observation, Phase, Step};

@@ -5,18 +5,23 @@ use super::{
     account::Address,
     amount::Amount,
     event::{Inclusion, as_hex},
+    execution::TracePath,
     id::TxId,
 };
 use serde::{Deserialize, Serialize};
 
 /// Who reported a transfer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferSource {
     /// A `Transfer` event at this log index.
     Log(u32),
     /// A validator withdrawal with this index.
     Withdrawal(u64),
+    /// A call with value inside a transaction, at this place of its call tree.
+    Trace(TracePath),
+    /// What the protocol itself credits: block and uncle rewards, genesis.
+    Reward,
 }
 
 /// The token standard of a transfer, as far as the source tells it.

@@ -12,8 +12,8 @@ use super::{
     windows::{Window, WindowKind},
 };
 use crate::model::{
-    AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log, TokenAmount,
-    Transfer, TransferSource, Tx, TxBody, TxId,
+    AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,
+    OutcomeStatus, TokenAmount, Transfer, TransferSource, Tx, TxBody, TxId, TxOutcome,
 };
 
 impl State {
@@ -51,8 +51,9 @@ impl State {
             Body::Approval(approval) => self.apply_approval(event, approval),
             Body::Log(log) => self.apply_log(event, log),
             Body::Block(step) => self.apply_block(step),
-            // What nodes witness is no account history.
-            Body::Observation(_) => {}
+            Body::Outcome(outcome) => self.apply_outcome(event, outcome),
+            // What nodes witness is no account history, nor are calls that moved nothing.
+            Body::Observation(_) | Body::Trace(_) | Body::Asset(_) => {}
         }
         if self.memory.fees.stats().n_applied.is_multiple_of(TRIM_PERIOD) {
             self.blocks.trim(&mut self.memory);
@@ -62,6 +63,16 @@ impl State {
     fn apply_block(&mut self, step: &BlockStep) {
         if let Some(base_fee) = step.base_fee_per_gas {
             self.memory.fees.set_base_fee(base_fee.to_f64());
+        }
+    }
+
+    /// Learns a receipt that came apart from its transaction: a failed call is counted against the
+    /// contract. What the body has already taught (a payment) is not unlearned.
+    fn apply_outcome(&mut self, event: &Event, receipt: &TxOutcome) {
+        if receipt.outcome.status == OutcomeStatus::Failed
+            && let Some(to) = &receipt.to
+        {
+            self.count(WindowKind::FailedCalls1h, self.key(to), seconds(event.time));
         }
     }
 
@@ -157,9 +168,10 @@ impl State {
         };
         let is_fresh_receiver =
             self.memory.profiles.get(to.0).is_none() && !self.memory.graph.knows(to);
-        // Withdrawals come from nobody: they are no edge.
-        let is_withdrawal = matches!(transfer.source, TransferSource::Withdrawal(_));
-        let is_new_edge = !is_withdrawal
+        // Withdrawals and rewards come from nobody: they are no edge.
+        let is_minted =
+            matches!(transfer.source, TransferSource::Withdrawal(_) | TransferSource::Reward);
+        let is_new_edge = !is_minted
             && from != to
             && self.memory.edges.pay(Pair::new(from, to, token), time) == 0;
         self.memory.graph.push(&NewTransfer {

@@ -1,7 +1,7 @@
 //! Which facts have been seen: one row a fact, told apart by the block that it is in.
 
 use super::{profile::seconds, table::Aged};
-use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TransferSource, TxId};
+use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TracePath, TransferSource, TxId};
 use serde::{Deserialize, Serialize};
 
 /// A fact that has been seen.
@@ -39,12 +39,20 @@ impl Seen {
 /// log and a `token_transfer` row are one fact.
 pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
     let of_log = |tx: &TxId, index: u32| hasher.hash(&[b"log", &tx.0, &index.to_le_bytes()]);
+    let of_trace = |tx: Option<TxId>, path: &TracePath| {
+        hasher.hash(&[b"trace", &tx.unwrap_or_default().0, &path.bytes()])
+    };
     match &event.body {
         Body::Tx(tx) => hasher.hash(&[b"inclusion", &tx.id.0]),
-        Body::Transfer(t) => match t.source {
-            TransferSource::Log(index) => of_log(&t.tx.unwrap_or_default(), index),
+        Body::Transfer(t) => match &t.source {
+            TransferSource::Log(index) => of_log(&t.tx.unwrap_or_default(), *index),
             TransferSource::Withdrawal(index) => {
                 hasher.hash(&[b"withdrawal", &index.to_le_bytes()])
+            }
+            TransferSource::Trace(path) => of_trace(t.tx, path),
+            TransferSource::Reward => {
+                let height = t.inclusion.map_or(0, |i| i.height);
+                hasher.hash(&[b"reward", t.to.bytes(), &height.to_le_bytes()])
             }
         },
         Body::Approval(a) => of_log(&a.tx, a.log_index),
@@ -54,6 +62,9 @@ pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
             // It may happen to one block more than once: told apart by the record's time.
             step => hasher.hash(&[step.as_str().as_bytes(), &b.hash.0, &micros(event)]),
         },
+        Body::Outcome(o) => hasher.hash(&[b"outcome", &o.tx.0]),
+        Body::Trace(t) => of_trace(t.tx, &t.path),
+        Body::Asset(a) => hasher.hash(&[b"asset", a.address.bytes()]),
         Body::Observation(o) => {
             let at = o.mempool_seq.map_or_else(|| micros(event), u64::to_le_bytes);
             hasher.hash(&[o.phase.as_str().as_bytes(), &o.tx.0, &at])

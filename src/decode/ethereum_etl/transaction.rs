@@ -37,6 +37,10 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
         gas_price: item.at(Key::GasPrice).amount(reader)?,
         max_fee_per_gas: item.at(Key::MaxFee).amount(reader)?,
         max_priority_fee_per_gas: item.at(Key::MaxPriorityFee).amount(reader)?,
+        max_fee_per_blob_gas: None,
+        n_blobs: 0,
+        n_authorizations: 0,
+        n_access_entries: 0,
         tx_type,
         input,
     };

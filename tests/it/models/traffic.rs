@@ -160,6 +160,10 @@ fn evm(n: u64, time: EventTime, payment: &Payment) -> Event {
         gas_price: Some(Amount::from_u64(20_000_000_000 + pick(n, 8, 1_000_000_000))),
         max_fee_per_gas: None,
         max_priority_fee_per_gas: None,
+        max_fee_per_blob_gas: None,
+        n_blobs: 0,
+        n_authorizations: 0,
+        n_access_entries: 0,
         tx_type: Some(0),
         input: Calldata { n_bytes: payment.n_bytes, selector: None, digest: 1 },
     };

@@ -55,6 +55,10 @@ pub fn evm(n: u64, from: Address, to: Address, wei: u128) -> Event {
         gas_price: Some(Amount::from_u64(20 + n % 7)),
         max_fee_per_gas: None,
         max_priority_fee_per_gas: None,
+        max_fee_per_blob_gas: None,
+        n_blobs: 0,
+        n_authorizations: 0,
+        n_access_entries: 0,
         tx_type: None,
         input: Calldata::default(),
     });
