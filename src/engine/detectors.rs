@@ -19,7 +19,14 @@ pub(super) struct ActiveRule {
 /// A model with its weight in the combined score.
 pub(super) struct ActiveModel {
     pub(super) model: Box<dyn Model>,
-    weight: f64,
+    pub(super) weight: f64,
+}
+
+impl ActiveModel {
+    /// Returns the model's id.
+    pub(super) fn id(&self) -> &'static str {
+        self.model.meta().id
+    }
 }
 
 /// Everything that holds opinions.

@@ -23,6 +23,11 @@ impl Fits {
         self.pending.push(Pending { job, result: None });
     }
 
+    /// Forgets the fits of models that are no longer there.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(&str) -> bool) {
+        self.pending.retain(|p| is_wanted(&p.job.model));
+    }
+
     /// Keeps a result until its record count. One that nobody asked for is dropped.
     pub(super) fn deliver(&mut self, fitted: Fitted) {
         let asked =

@@ -16,7 +16,7 @@ use crate::{
         Alert, Body, Chain, Event, Finding, OutcomeStatus, Quality, Record, Severity, Signal, Tx,
     },
     state::{Disposition, State},
-    triage::{Case, Coordinates, Identity, Raised, Triage, Vote},
+    triage::{Case, Coordinates, Raised, Triage, Vote},
 };
 
 /// One partition's detector: a pure fold over its records.
@@ -58,13 +58,7 @@ impl Engine {
         let seed = setup.params.seed;
         let detectors =
             Detectors::build(&setup.params.detect, schema, seed).map_err(EngineError::Params)?;
-        let identity = Identity {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            config_hash: setup.config_hash.clone(),
-            rules_hash: detectors.rules_hash(setup.chain.family),
-            model_id: detectors.model_id(),
-            features_hash: schema.hash(),
-        };
+        let identity = detectors.identity(&setup);
         Ok(Self {
             state: State::new(setup.chain.clone(), &setup.params.state, seed),
             triage: Triage::new(setup.params.triage.clone(), identity, setup.chain.family),
@@ -86,6 +80,7 @@ impl Engine {
         match input {
             Input::Record(settings, record) => self.on_record(settings, &record, actions),
             Input::Fitted(fitted) => self.fits.deliver(fitted),
+            Input::Control(control) => self.on_control(control),
         }
     }
 

@@ -1,8 +1,10 @@
 //! The deterministic fold: one record in, actions out, the same for the same log wherever it runs.
 
+mod control;
 mod detectors;
 mod fits;
 mod fold;
+mod reconfigure;
 mod report;
 mod snapshot;
 mod stats;
@@ -14,6 +16,7 @@ use crate::{
     detect::ParamsError,
     model::{Alert, Chain, Record, Reference},
 };
+pub use control::Control;
 pub use fold::Engine;
 pub use report::{DeadLetter, FindingReport};
 use serde::{Deserialize, Serialize};
@@ -49,6 +52,8 @@ pub enum Input<'a> {
     Record(&'a decode::Settings, Record<'a>),
     /// The result of a fit that the engine asked for.
     Fitted(Fitted),
+    /// A turn taken between two records.
+    Control(Control),
 }
 
 /// What an engine wants done.

@@ -44,6 +44,10 @@ pub struct Stats {
     pub alerts_by_status: Counts,
     /// By suppression reason.
     pub suppressed: Counts,
+    /// By what the analyst concluded.
+    pub verdicts: Counts,
+    /// Verdicts on alerts that are not remembered, or on no alert.
+    pub n_verdicts_unmatched: u64,
 }
 
 /// Adds one; allocates only for a label's first count.

@@ -60,6 +60,21 @@ impl AlertId {
         Self(digest16(&[b"alert", chain.as_bytes(), subject.as_bytes(), &event.0, lane.as_bytes()]))
     }
 
+    /// Reads 32 lower-case hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        let mut bytes = [0; 16];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let nibble = |c: u8| match c {
+                b'0'..=b'9' => Some(c - b'0'),
+                b'a'..=b'f' => Some(c - b'a' + 10),
+                _ => None,
+            };
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self(bytes))
+    }
+
     /// Writes 32 hex digits.
     pub fn hex(&self) -> String {
         to_hex(&self.0)

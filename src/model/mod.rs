@@ -16,6 +16,7 @@ mod stablecoin;
 mod time;
 mod token;
 mod utxo;
+mod verdict;
 
 pub use account::{AccountHasher, AccountKey, Address};
 pub use alert::{
@@ -38,3 +39,4 @@ pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};
 pub use stablecoin::{Stablecoin, stablecoin};
 pub use time::EventTime;
 pub use token::{Approval, Log, TokenAmount, TokenStandard, Transfer, TransferSource};
+pub use verdict::{Judgement, VERDICT_BYTES_MAX, Verdict, VerdictError};

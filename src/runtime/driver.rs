@@ -2,7 +2,9 @@
 
 use crate::{
     decode::Settings,
-    engine::{Action, Engine, EngineError, FitJob, Fitted, Frozen, Input, Setup, Stats, run_fit},
+    engine::{
+        Action, Control, Engine, EngineError, FitJob, Fitted, Frozen, Input, Setup, Stats, run_fit,
+    },
     model::Record,
 };
 use std::{
@@ -68,6 +70,28 @@ impl Driver {
         let first_new = actions.len();
         self.engine.step(Input::Record(settings, record), actions);
         self.start_fits(actions, first_new);
+    }
+
+    /// Applies a control entry before the next record.
+    ///
+    /// # Errors
+    /// When a setup is wrong or another chain's; the engine is then unchanged.
+    pub fn control(&mut self, control: Control) -> Result<(), EngineError> {
+        if let Control::Setup(setup) = &control {
+            self.engine.check_setup(setup)?;
+        }
+        let is_setup = matches!(control, Control::Setup(_));
+        self.engine.step(Input::Control(control), &mut Vec::new());
+        if is_setup {
+            // A new model counts its fits from 1 again: a late result of its predecessor must not
+            // be taken for one of its own. Those still wanted run again, to the same result.
+            self.worker = None;
+            self.n_pending = 0;
+            self.ready.clear();
+            let wanted: Vec<FitJob> = self.engine.unfinished_fits().cloned().collect();
+            wanted.into_iter().for_each(|job| self.start(job));
+        }
+        Ok(())
     }
 
     /// Returns the engine's counts.

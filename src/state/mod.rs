@@ -97,6 +97,41 @@ impl State {
         }
     }
 
+    /// Changes whether transactions in no block are learned.
+    pub fn set_learns_unincluded(&mut self, learns_unincluded: bool) {
+        self.params.learns_unincluded = learns_unincluded;
+    }
+
+    /// Lists the bounds that differ from those this memory was made with.
+    pub fn unapplied(&self, wanted: &Params) -> Vec<&'static str> {
+        let Params {
+            accounts_max,
+            edges_max,
+            transfers_max,
+            outputs_max,
+            conflicts_max,
+            dedup_max,
+            journal_blocks_max,
+            journal_bytes_max,
+            learns_unincluded: _,
+        } = self.params;
+        let bounds = [
+            ("state.accounts_max", accounts_max, wanted.accounts_max),
+            ("state.edges_max", edges_max, wanted.edges_max),
+            ("state.transfers_max", transfers_max, wanted.transfers_max),
+            ("state.outputs_max", outputs_max, wanted.outputs_max),
+            ("state.conflicts_max", conflicts_max, wanted.conflicts_max),
+            ("state.dedup_max", dedup_max, wanted.dedup_max),
+            ("state.journal_blocks_max", journal_blocks_max, wanted.journal_blocks_max),
+            ("state.journal_bytes_max", journal_bytes_max, wanted.journal_bytes_max),
+        ];
+        bounds
+            .into_iter()
+            .filter(|(_, ours, theirs)| ours != theirs)
+            .map(|(name, ..)| name)
+            .collect()
+    }
+
     /// Returns the chain this memory is about.
     pub fn chain(&self) -> &Chain {
         &self.chain

@@ -44,6 +44,11 @@ impl Budget {
         (params.budget_per_day * params.burst_share).max(1.0)
     }
 
+    /// Goes on under other parameters: what was saved up stays, up to the new capacity.
+    pub(super) fn reconfigure(&mut self, params: &Params) {
+        self.tokens = self.tokens.min(Self::capacity(params));
+    }
+
     /// Returns the greatest p-value that may raise an alert now.
     pub(super) fn p_threshold(&self, params: &Params) -> f64 {
         // Before the first full day the running count is the best estimate there is.

@@ -29,6 +29,11 @@ impl CoolDowns {
     pub(super) fn start(&mut self, key: u64, entry: Entry, entries_max: usize) {
         self.entries.insert(key, entry);
         self.order.push_back((key, entry.alert));
+        self.shrink_to(entries_max);
+    }
+
+    /// Forgets the oldest beyond a bound.
+    pub(super) fn shrink_to(&mut self, entries_max: usize) {
         while self.order.len() > entries_max {
             if let Some((key, alert)) = self.order.pop_front() {
                 // Only if the key was not started again since.

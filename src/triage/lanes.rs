@@ -6,6 +6,7 @@ use super::{
     combine::{self, Combiner, ScoreCase, Vote},
     compose::{self, Case, Coordinates, Identity, Proposal},
     cooldown::{CoolDowns, Entry},
+    feedback::Feedback,
     open::{Open, OpenAlerts},
 };
 use crate::model::{
@@ -59,13 +60,14 @@ pub enum Raised {
 /// All that triage remembers of one chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Triage {
-    params: Params,
-    identity: Identity,
-    combiner: Combiner,
-    budget: Budget,
-    cool_downs: CoolDowns,
-    open: OpenAlerts,
-    n_confirmations: u64,
+    pub(super) params: Params,
+    pub(super) identity: Identity,
+    pub(super) combiner: Combiner,
+    pub(super) budget: Budget,
+    pub(super) cool_downs: CoolDowns,
+    pub(super) open: OpenAlerts,
+    pub(super) feedback: Feedback,
+    pub(super) n_confirmations: u64,
     seq: u64,
     tip_height: u64,
 }
@@ -81,6 +83,7 @@ impl Triage {
             identity,
             cool_downs: CoolDowns::default(),
             open: OpenAlerts::default(),
+            feedback: Feedback::default(),
             seq: 0,
             tip_height: 0,
         }
@@ -280,6 +283,10 @@ impl Triage {
         let provenance = self.identity.provenance(case.at, self.seq);
         let mut alert = proposal.compose(case, id, provenance);
         alert.revision = revision;
+        if revision == 1 {
+            self.feedback.note(id, lead_of(&alert));
+        }
+        alert.confidence = self.feedback.confidence(lead_of(&alert));
         let open = Open {
             alert: alert.clone(),
             height: case.inclusion.map(|i| i.height),
@@ -347,8 +354,14 @@ impl Triage {
         self.seq += 1;
         open.alert.revision += 1;
         open.alert.provenance = self.identity.provenance(at, self.seq);
+        open.alert.confidence = self.feedback.confidence(lead_of(&open.alert));
         out.push(open.alert.clone());
     }
+}
+
+/// Returns the detector with the largest share: evidence is in that order.
+fn lead_of(alert: &Alert) -> &str {
+    alert.evidence.first().map_or("", |evidence| &evidence.detector)
 }
 
 /// Returns what stood before the note on repeats.

@@ -4,9 +4,11 @@ mod budget;
 mod combine;
 mod compose;
 mod cooldown;
+mod feedback;
 mod lanes;
 mod open;
 mod priority;
+mod reconfigure;
 
 pub use combine::{ScoreCase, Vote};
 pub use compose::{Case, Coordinates, Identity};

@@ -37,6 +37,11 @@ impl OpenAlerts {
         if self.by_id.insert(id, open).is_none() {
             self.order.push_back(id);
         }
+        self.shrink_to(open_max);
+    }
+
+    /// Forgets the oldest beyond a bound.
+    pub(super) fn shrink_to(&mut self, open_max: usize) {
         while self.by_id.len() > open_max {
             let Some(oldest) = self.order.pop_front() else { break };
             self.by_id.remove(&oldest);
