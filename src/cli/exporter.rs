@@ -9,7 +9,7 @@ use crate::{
         http::Shared,
         metrics::{Metric, Metrics},
     },
-    runtime::{InputSetup, Observer, Phase},
+    runtime::{InputSetup, Observer, Phase, snapshot},
     triage::Suppression,
 };
 use std::{
@@ -56,6 +56,9 @@ fn start(metrics: &Metrics) {
     for detector in rules.chain(models::TABLE.iter().map(|e| e.meta.id)) {
         metrics.start(Metric::Findings, &[detector]);
         metrics.start(Metric::Alerts, &[detector]);
+    }
+    for outcome in snapshot::Outcome::ALL {
+        metrics.start(Metric::Snapshots, &[outcome.as_str()]);
     }
     for suppression in Suppression::ALL {
         metrics.start(Metric::Suppressed, &[suppression.as_str()]);
@@ -236,6 +239,17 @@ impl Observer for Exporter {
                 .any(|p| p.chain == engine.chain().id && p.missing.contains(rule));
             let labels = [&*engine.chain().id, rule];
             self.metrics.set(Metric::NotEvaluable, &labels, f64::from(u8::from(is_missing)));
+        }
+    }
+
+    fn snapshot(&self, topic: &str, partition: i32, report: &snapshot::Report) {
+        self.metrics.add(Metric::Snapshots, &[report.outcome.as_str()], 1);
+        if report.outcome == snapshot::Outcome::Published {
+            let number = partition.to_string();
+            let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
+            self.metrics.observe(Metric::SnapshotSeconds, &[], report.seconds);
+            set(Metric::SnapshotBytes, report.n_bytes as f64);
+            set(Metric::SnapshotTime, report.taken_ms as f64 / 1_000.0);
         }
     }
 

@@ -5,8 +5,8 @@
 //! it owns, and returns when `stop` becomes true (finished, committed and closed) or when a worker
 //! cannot go on.
 
-#[cfg(feature = "kafka")]
 mod clock;
+pub mod crash_loop;
 mod driver;
 mod error;
 #[cfg(feature = "kafka")]
@@ -19,6 +19,7 @@ mod open;
 mod params;
 #[cfg(feature = "kafka")]
 mod run;
+pub mod snapshot;
 #[cfg(feature = "kafka")]
 mod takeover;
 #[cfg(feature = "kafka")]

@@ -1,5 +1,6 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
+use super::snapshot::Report;
 use crate::engine::Engine;
 
 /// Where a partition stands.
@@ -38,6 +39,9 @@ pub trait Observer: Send + Sync {
 
     /// The engine after a batch: its counts, and how full its memory is.
     fn engine(&self, _topic: &str, _partition: i32, _engine: &Engine) {}
+
+    /// A snapshot was written, or was not.
+    fn snapshot(&self, _topic: &str, _partition: i32, _report: &Report) {}
 
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}

@@ -1,5 +1,6 @@
 //! The settings of `run`: inputs, outputs, batching, and what to do when something changed.
 
+use super::snapshot;
 use crate::{decode::Format, source::kafka};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ pub struct Params {
     pub inputs: Vec<InputParams>,
     pub outputs: Outputs,
     pub batch: Batching,
+    pub snapshots: snapshot::Params,
     /// Worker threads of this process; more than there are partitions stay idle. Default 1.
     pub workers: usize,
     /// What to do with a partition in which format errors pile up. Default `pause`.
@@ -31,6 +33,7 @@ impl Default for Params {
             inputs: Vec::new(),
             outputs: Outputs::default(),
             batch: Batching::default(),
+            snapshots: snapshot::Params::default(),
             workers: 1,
             on_flood: OnFlood::Pause,
             on_lost_history: OnLostHistory::Refuse,
@@ -138,6 +141,8 @@ impl Params {
         if self.batch.records_max == 0 || self.batch.bytes_max == 0 {
             found.push("batch: records_max and bytes_max must be positive".to_owned());
         }
+        let snapshots = self.snapshots.problems();
+        found.extend(snapshots.into_iter().map(|p| format!("snapshots.{p}")));
         if self.batch.linger_ms > 60_000 {
             found.push(format!("batch.linger_ms: {} is more than a minute", self.batch.linger_ms));
         }

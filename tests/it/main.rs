@@ -25,5 +25,6 @@ mod schema;
 #[cfg(feature = "kafka")]
 mod signals;
 mod sim;
+mod snapshot;
 mod state;
 mod triage;

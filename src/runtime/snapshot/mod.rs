@@ -1,0 +1,26 @@
+//! Durable snapshots of engines: a store behind a URL, and a thread that writes to it.
+//!
+//! ```text
+//! <url>/v1/<group>/<topic>/<partition>/<offset, 20 digits>.snap
+//! <url>/v1/<group>/<topic>/<partition>/<marker>.json
+//! <url>/v1/bundles/<blake3 of the content>
+//! ```
+//!
+//! A snapshot is the state before the record at its offset. What its body means is the business of
+//! who writes it; here it is bytes with a header that every later version can still read.
+
+mod container;
+mod error;
+mod header;
+mod location;
+mod objects;
+mod params;
+mod publisher;
+mod store;
+
+pub use container::{BODY_BYTES_MAX, CONTAINER_VERSION};
+pub use error::StoreError;
+pub use header::{BODY_FORMAT, Header, Place};
+pub use params::Params;
+pub use publisher::{Encode, Job, Outcome, Publisher, Report, Submitted};
+pub use store::{Entry, Snapshot, Store, bundle_hash};
