@@ -1,7 +1,7 @@
 //! Blocking access to an object store: each operation has a deadline, each object a size limit.
 
-use crate::ops::failpoint;
 use super::StoreError;
+use crate::ops::failpoint;
 use object_store::{
     Error, ListResult, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart, path::Path,
 };

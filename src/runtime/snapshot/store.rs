@@ -1,6 +1,5 @@
 //! The store: snapshots by place and offset, bundles by hash, markers by name.
 
-use crate::ops::failpoint;
 use super::{
     BODY_FORMAT, Params, StoreError,
     container::{self, FILE_BYTES_MAX},
@@ -8,6 +7,7 @@ use super::{
     location::{escape, locate, unescape},
     objects::{LARGE_MAX, MARKER_MAX, Objects, SMALL_MAX},
 };
+use crate::ops::failpoint;
 use object_store::path::Path;
 use std::{fs, path::PathBuf, sync::Arc};
 
