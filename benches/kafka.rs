@@ -128,7 +128,13 @@ mod bench {
                 allow_partitions: false,
                 allow_batch: true,
             }],
-            outputs: Outputs { alerts, dead_letters, create_topics: false },
+            outputs: Outputs {
+                alerts,
+                dead_letters,
+                checkpoints: broker.name("checkpoints"),
+                control: broker.name("control"),
+                create_topics: true,
+            },
             ..Params::default()
         };
         let mut engine = EngineParams::default();

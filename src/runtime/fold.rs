@@ -1,54 +1,17 @@
 //! The partitions of one worker with their engines, and the batch that they are folding.
 
 use super::{
-    Batching, Driver, InputSetup, Observer, OnFlood, Phase,
-    flood::{Flood, is_format},
-    takeover::{Progress, verify},
+    Batching, InputSetup, Observer, OnFlood, Phase, flood::is_format, outbox::Outbox,
+    partition::Partition,
 };
 use crate::{
-    audit::Chain,
-    engine::{Action, DeadLetter},
+    engine::Action,
     model::Record,
     ops::failpoint,
-    sink::message::{self, Coordinates, Message},
+    sink::message::{self, Output},
     source::kafka::TopicPartition,
 };
-use std::{
-    hash::{BuildHasher, RandomState},
-    time::{Duration, Instant},
-};
-
-/// One partition that this worker owns.
-pub struct Partition {
-    pub at: TopicPartition,
-    /// Position of the topic among the inputs.
-    pub input: usize,
-    pub driver: Driver,
-    /// Of all alerts since the start, emitted or not.
-    pub chain: Chain,
-    pub progress: Progress,
-    /// The next offset to fold.
-    pub next: i64,
-    /// What the group has committed.
-    pub committed: Option<i64>,
-    /// Answered before: until here nothing is emitted.
-    pub live_at: i64,
-    pub is_live: bool,
-    /// What the rebuilt state must agree with.
-    pub recorded: Option<Progress>,
-    pub flood: Flood,
-    pub is_paused: bool,
-}
-
-/// The outputs of a batch, in the order of their records.
-#[derive(Default)]
-pub struct Outbox {
-    pub messages: Vec<Message>,
-    /// Of each message: its partition, and its record's Kafka time where it is an alert.
-    origins: Vec<(TopicPartition, Option<i64>)>,
-    n_bytes: usize,
-    n_alerts: usize,
-}
+use std::time::{Duration, Instant};
 
 /// What one worker folds, and what it owes to Kafka.
 pub struct Fold<'a> {
@@ -101,22 +64,22 @@ impl<'a> Fold<'a> {
             |p: &&mut Partition| p.at.partition == record.partition && p.at.topic == record.topic;
         let Some(partition) = self.partitions.iter_mut().find(is_its) else { return Ok(()) };
         if record.offset < partition.next {
-            return Ok(());
+            return partition.recognise(&record, self.observer);
         }
         if !partition.is_live && record.offset >= partition.live_at {
-            go_live(partition, self.observer)?;
+            partition.go_live(self.observer)?;
         }
         failpoint::record(record.value);
         let settings = &self.inputs[partition.input].settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
         partition.driver.feed(settings, record, &mut self.actions);
         partition.next = record.offset + 1;
+        partition.last.note(&record);
         let mut is_bad = false;
         for action in self.actions.drain(..) {
             match action {
                 Action::Alert(mut alert) => {
                     let body = partition.chain.seal(&mut alert);
-                    partition.progress.seq = partition.chain.seq();
                     // INVARIANT: our own types always become JSON; a gap in the chain is worse.
                     assert!(body.is_ok(), "an alert cannot be written as JSON");
                     if let (Ok(body), true) = (body, is_emitting) {
@@ -134,13 +97,17 @@ impl<'a> Fold<'a> {
                 Action::Fit(_) | Action::Finding(_) => {}
             }
         }
-        if partition.is_live && partition.flood.count(is_bad) && self.on_flood == OnFlood::Pause {
+        if partition.flood.count(is_bad) && partition.is_live && self.on_flood == OnFlood::Pause {
             partition.is_paused = true;
             self.is_flooded = true;
         }
         self.n_records += 1;
         self.n_bytes += record.value.map_or(0, <[u8]>::len) + record.key.map_or(0, <[u8]>::len);
         self.since.get_or_insert_with(Instant::now);
+        // The committed offset follows the last record that was folded.
+        if !partition.is_live && partition.next >= partition.live_at {
+            return partition.go_live(self.observer);
+        }
         Ok(())
     }
 
@@ -154,7 +121,7 @@ impl<'a> Fold<'a> {
     pub fn at_end(&mut self, partition: i32) -> Result<(), String> {
         let mut same = self.partitions.iter_mut().filter(|p| p.at.partition == partition);
         match (same.next(), same.next()) {
-            (Some(only), None) if !only.is_live => go_live(only, self.observer),
+            (Some(only), None) if !only.is_live => only.go_live(self.observer),
             _ => Ok(()),
         }
     }
@@ -164,7 +131,7 @@ impl<'a> Fold<'a> {
         let since = self.since?;
         let is_full = self.n_records >= self.limits.records_max
             || self.n_bytes >= self.limits.bytes_max
-            || self.outbox.n_bytes >= self.limits.bytes_max
+            || self.outbox.n_bytes() >= self.limits.bytes_max
             || self.is_flooded;
         if is_full {
             return Some(Duration::ZERO);
@@ -175,7 +142,7 @@ impl<'a> Fold<'a> {
     /// Returns the offsets to be committed: those that moved, of live partitions.
     pub fn offsets(&self) -> Vec<(TopicPartition, i64, String)> {
         let is_due = |p: &&Partition| p.is_live && p.committed != Some(p.next);
-        let entry = |p: &Partition| (p.at.clone(), p.next, p.progress.render());
+        let entry = |p: &Partition| (p.at.clone(), p.next, p.progress().render());
         self.partitions.iter().filter(is_due).map(entry).collect()
     }
 
@@ -186,11 +153,11 @@ impl<'a> Fold<'a> {
                 partition.committed = Some(*offset);
             }
         }
-        for kafka_ms in self.outbox.origins.iter().filter_map(|(_, ms)| *ms) {
+        for kafka_ms in self.outbox.alerted_at() {
             self.observer.emitted(now_ms.saturating_sub(kafka_ms));
         }
-        let n_alerts = self.outbox.n_alerts;
-        self.observer.committed(n_alerts, self.outbox.messages.len() - n_alerts, took);
+        let n_dead_letters = self.outbox.count(Output::DeadLetters);
+        self.observer.committed(self.outbox.count(Output::Alerts), n_dead_letters, took);
         self.outbox = Outbox::default();
     }
 
@@ -215,76 +182,5 @@ impl<'a> Fold<'a> {
         for at in gone {
             self.observer.phase(&at.topic, at.partition, Phase::Released);
         }
-    }
-}
-
-impl Partition {
-    /// Returns where the partition stands.
-    pub fn phase(&self) -> Phase {
-        let start = self.progress.start;
-        match (self.is_live, self.is_paused) {
-            (_, true) => Phase::Paused,
-            (true, _) => Phase::Live,
-            _ => Phase::Rebuilding { done: self.next - start, total: self.live_at - start },
-        }
-    }
-}
-
-fn go_live(partition: &mut Partition, observer: &dyn Observer) -> Result<(), String> {
-    failpoint::hit("restore_before_live");
-    if let Some(recorded) = partition.recorded.take() {
-        verify(&partition.at, &partition.progress, &recorded)?;
-    }
-    partition.is_live = true;
-    partition.next = partition.next.max(partition.live_at);
-    let TopicPartition { topic, partition: number } = &partition.at;
-    tracing::info!(topic, partition = number, offset = partition.next, "partition is live");
-    observer.phase(topic, *number, Phase::Live);
-    failpoint::hit("live");
-    Ok(())
-}
-
-impl Outbox {
-    /// Puts the messages into a random order: a negative control of the fault suite.
-    pub fn scramble(&mut self) {
-        let random = RandomState::new();
-        let messages = self.messages.drain(..).zip(self.origins.drain(..));
-        let mut pairs: Vec<_> = messages.collect();
-        pairs.sort_by_cached_key(|(message, _)| random.hash_one(&message.body));
-        (self.messages, self.origins) = pairs.into_iter().unzip();
-    }
-
-    fn dead_letter(&mut self, letter: &DeadLetter, at: &TopicPartition, record: Record<'_>) {
-        let coordinates = Coordinates {
-            topic: record.topic,
-            partition: record.partition,
-            offset: record.offset,
-            key: record.key,
-            reason: letter.reason.as_str(),
-            disposition: letter.disposition.as_str(),
-        };
-        let made = message::of_dead_letter(letter, coordinates);
-        // INVARIANT: our own types always become JSON; losing a letter silently is worse.
-        assert!(made.is_ok(), "a dead letter cannot be written as JSON");
-        if let Ok(message) = made {
-            self.push(message, at, None);
-        }
-    }
-
-    fn push(&mut self, message: Message, at: &TopicPartition, kafka_ms: Option<i64>) {
-        self.n_alerts += usize::from(message.output == message::Output::Alerts);
-        self.n_bytes += message.body.len();
-        self.messages.push(message);
-        self.origins.push((at.clone(), kafka_ms));
-    }
-
-    fn remove(&mut self, gone: &[TopicPartition]) {
-        let kept = self.origins.iter().map(|(at, _)| !gone.contains(at)).collect::<Vec<_>>();
-        let mut keep = kept.iter();
-        self.messages.retain(|_| keep.next() == Some(&true));
-        self.origins.retain(|(at, _)| !gone.contains(at));
-        let alerts = self.messages.iter().filter(|m| m.output == message::Output::Alerts);
-        self.n_alerts = alerts.count();
-        self.n_bytes = self.messages.iter().map(|m| m.body.len()).sum();
     }
 }

@@ -16,7 +16,11 @@ mod fold;
 mod observer;
 #[cfg(feature = "kafka")]
 mod open;
+#[cfg(feature = "kafka")]
+mod outbox;
 mod params;
+#[cfg(feature = "kafka")]
+mod partition;
 #[cfg(feature = "kafka")]
 mod run;
 pub mod snapshot;

@@ -3,8 +3,8 @@
 use super::{
     Driver, Fits, RuntimeError,
     flood::Flood,
-    fold::Partition,
-    takeover::{Facts, Plan, Progress, plan},
+    partition::Partition,
+    takeover::{Facts, LastRecord, Plan, Progress, plan},
     worker::Context,
 };
 use crate::{
@@ -65,10 +65,12 @@ pub fn open(
         chain: Chain::new(&at.topic, at.partition),
         progress: Progress {
             start,
-            seq: 0,
             setup: setup_hashes[input].clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Progress::default()
         },
+        last: LastRecord::default(),
+        rebuilt_from: start,
         next: start,
         committed: offset,
         live_at,

@@ -68,8 +68,19 @@ fn yes() -> bool {
 pub struct Outputs {
     pub alerts: String,
     pub dead_letters: String,
+    /// Signed heads of the alerts' hash chains.
+    pub checkpoints: String,
+    /// What changed an answer apart from the inputs, with the offset at which it applies.
+    pub control: String,
     /// Creates missing output topics. Default false: topics are usually an administrator's.
     pub create_topics: bool,
+}
+
+impl Outputs {
+    /// Returns the names of all output topics.
+    pub fn topics(&self) -> [&str; 4] {
+        [&self.alerts, &self.dead_letters, &self.checkpoints, &self.control]
+    }
 }
 
 impl Default for Outputs {
@@ -77,6 +88,8 @@ impl Default for Outputs {
         Self {
             alerts: "tx.alerts.v1".to_owned(),
             dead_letters: "tx.deadletter.v1".to_owned(),
+            checkpoints: "tx.checkpoints.v1".to_owned(),
+            control: "tx.control.v1".to_owned(),
             create_topics: false,
         }
     }
@@ -127,8 +140,8 @@ impl Params {
             found.push("inputs: no input topic is named".to_owned());
         }
         let mut seen = BTreeSet::new();
-        let outputs = [&self.outputs.alerts, &self.outputs.dead_letters];
-        for topic in self.inputs.iter().map(|i| &i.topic).chain(outputs) {
+        let inputs = self.inputs.iter().map(|i| i.topic.as_str());
+        for topic in inputs.chain(self.outputs.topics()) {
             if topic.is_empty() {
                 found.push("inputs, outputs: a topic has no name".to_owned());
             } else if !seen.insert(topic) {

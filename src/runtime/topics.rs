@@ -17,8 +17,11 @@ const CLOSE_MAX: Duration = Duration::from_millis(200);
 /// Partitions of a created alert topic: enough for a few consumers side by side.
 const ALERT_PARTITIONS: i32 = 3;
 
-/// Alerts are kept for 30 days.
+/// Alerts are kept for 30 days, and so is what proves them.
 const ALERT_RETENTION_MS: &str = "2592000000";
+
+/// The control log is kept for ever: every replay needs it from its start.
+const CONTROL_RETENTION_MS: &str = "-1";
 
 /// Checks input and output topics.
 ///
@@ -68,10 +71,8 @@ fn check(
         }
     }
     let outputs = &params.outputs;
-    let missing: Vec<&str> = [outputs.alerts.as_str(), outputs.dead_letters.as_str()]
-        .into_iter()
-        .filter(|topic| !n_partitions.contains_key(topic))
-        .collect();
+    let mut missing = outputs.topics().to_vec();
+    missing.retain(|topic| !n_partitions.contains_key(topic));
     if missing.is_empty() {
         return Ok(());
     }
@@ -85,9 +86,10 @@ fn check(
         .iter()
         .map(|&topic| {
             let n = if topic == outputs.alerts { ALERT_PARTITIONS } else { 1 };
+            let is_control = topic == outputs.control;
+            let retention = if is_control { CONTROL_RETENTION_MS } else { ALERT_RETENTION_MS };
             // -1: the cluster's default replication.
-            NewTopic::new(topic, n, TopicReplication::Fixed(-1))
-                .set("retention.ms", ALERT_RETENTION_MS)
+            NewTopic::new(topic, n, TopicReplication::Fixed(-1)).set("retention.ms", retention)
         })
         .collect();
     create(admin, &new)

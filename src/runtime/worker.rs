@@ -262,7 +262,12 @@ impl<'a> Worker<'a> {
         let (began, now_ms) = (Instant::now(), clock::now_ms());
         let transaction = Transaction {
             messages: &self.fold.outbox.messages,
-            topics: Topics { alerts: &outputs.alerts, dead_letters: &outputs.dead_letters },
+            topics: Topics {
+                alerts: &outputs.alerts,
+                dead_letters: &outputs.dead_letters,
+                checkpoints: &outputs.checkpoints,
+                control: &outputs.control,
+            },
             offsets: &offsets,
             now_ms,
             deadline: if self.ctx.stop.load(Ordering::Acquire) {

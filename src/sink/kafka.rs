@@ -26,6 +26,8 @@ pub struct Producer {
 pub struct Topics<'a> {
     pub alerts: &'a str,
     pub dead_letters: &'a str,
+    pub checkpoints: &'a str,
+    pub control: &'a str,
 }
 
 /// One transaction: messages, and the offsets they result from.
@@ -182,6 +184,8 @@ impl Producer {
         let topic = match message.output {
             Output::Alerts => transaction.topics.alerts,
             Output::DeadLetters => transaction.topics.dead_letters,
+            Output::Checkpoints => transaction.topics.checkpoints,
+            Output::Control => transaction.topics.control,
         };
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 1);
         for (key, value) in &message.headers {

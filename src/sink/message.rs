@@ -14,6 +14,8 @@ const TEXT_BYTES_KEPT: usize = 4 << 10;
 pub enum Output {
     Alerts,
     DeadLetters,
+    Checkpoints,
+    Control,
 }
 
 /// A message to be sent.

@@ -44,7 +44,9 @@ impl Job {
         let broker = broker::shared(test)?;
         let (input, alerts) = (broker.name("input"), broker.name("alerts"));
         let (dead_letters, group) = (broker.name("deadletters"), broker.name("group"));
-        for topic in [&input, &alerts, &dead_letters] {
+        let (checkpoints, control) = (broker.name("checkpoints"), broker.name("control"));
+        let outputs = Outputs { alerts, dead_letters, checkpoints, control, create_topics: false };
+        for topic in outputs.topics().into_iter().chain([input.as_str()]) {
             broker.create_topic(topic, 1);
         }
         let setup = setup();
@@ -69,7 +71,7 @@ impl Job {
                 allow_partitions: false,
                 allow_batch: true,
             }],
-            outputs: Outputs { alerts, dead_letters, create_topics: false },
+            outputs,
             // Small batches: many transactions.
             batch: Batching { records_max: 500, ..Default::default() },
             ..Params::default()

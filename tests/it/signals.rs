@@ -131,10 +131,15 @@ fn configuration(job: &Job) -> String {
         "version: 1
 kafka: {{ brokers: \"{}\", group: {}, start: earliest, session_timeout_ms: 6000 }}
 inputs: [{{ topic: {input}, format: ethereum_etl, chain: \"eip155:1\" }}]
-outputs: {{ alerts: {}, dead_letters: {} }}
+outputs: {{ alerts: {}, dead_letters: {}, checkpoints: {}, control: {} }}
 batch: {{ records_max: 100 }}
 detect: {{ rules: {{ large_native: {{ severity: high, params: {{ units_min: {{ ETH: 2.0 }} }} }} }} }}
 ",
-        params.kafka.brokers, params.kafka.group, params.outputs.alerts, params.outputs.dead_letters
+        params.kafka.brokers,
+        params.kafka.group,
+        params.outputs.alerts,
+        params.outputs.dead_letters,
+        params.outputs.checkpoints,
+        params.outputs.control,
     )
 }

@@ -1,51 +1,10 @@
 //! Where a partition's engine starts, and how a rebuilt state proves that it is the old one.
 
-use super::OnLostHistory;
+use super::{
+    super::OnLostHistory,
+    progress::{Progress, Recorded},
+};
 use crate::source::kafka::{Start, TopicPartition};
-
-/// What is committed beside an offset: enough to rebuild the engine's state and to check it.
-///
-/// # Shape
-/// `v=1;s=<start offset>;n=<alert sequence>;c=<setup hash>;p=<program version>`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// The offset of the first record that was folded.
-    pub start: i64,
-    /// The sequence number of the last alert.
-    pub seq: u64,
-    /// Hash of everything that can change an answer apart from the log.
-    pub setup: String,
-    pub version: String,
-}
-
-/// Brokers refuse longer metadata by default.
-pub const METADATA_BYTES_MAX: usize = 4_096;
-
-impl Progress {
-    /// Writes the metadata of an offset.
-    pub fn render(&self) -> String {
-        let Self { start, seq, setup, version } = self;
-        let text = format!("v=1;s={start};n={seq};c={setup};p={version}");
-        assert!(text.len() <= METADATA_BYTES_MAX, "offset metadata is too long");
-        text
-    }
-
-    /// Reads the metadata of an offset; `None` when it is not ours.
-    pub fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.split(';').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
-        };
-        if field("v") != Some("1") {
-            return None;
-        }
-        Some(Self {
-            start: field("s")?.parse().ok().filter(|start| *start >= 0)?,
-            seq: field("n")?.parse().ok()?,
-            setup: field("c")?.to_owned(),
-            version: field("p")?.to_owned(),
-        })
-    }
-}
 
 /// What is known about a partition when it is taken over.
 pub struct Facts<'a> {
@@ -69,7 +28,7 @@ pub enum Plan {
         start: i64,
         live_at: i64,
         /// What the rebuilt state must agree with.
-        recorded: Option<Progress>,
+        recorded: Option<Recorded>,
     },
 }
 
@@ -100,7 +59,7 @@ pub fn plan(facts: Facts<'_>) -> Result<Plan, String> {
              another group, or on_lost_history: continue to read what is there"
         ));
     }
-    let recorded = Progress::parse(&metadata);
+    let recorded = Recorded::parse(&metadata);
     let start = recorded.as_ref().map_or(low, |p| p.start).min(committed);
     if start >= low {
         return Ok(Plan::Resume { start, live_at: committed, recorded });
@@ -119,7 +78,7 @@ pub fn plan(facts: Facts<'_>) -> Result<Plan, String> {
 ///
 /// # Errors
 /// A sentence for the operator, when the same setup gave another answer.
-pub fn verify(at: &TopicPartition, ours: &Progress, recorded: &Progress) -> Result<(), String> {
+pub fn verify(at: &TopicPartition, ours: &Progress, recorded: &Recorded) -> Result<(), String> {
     let is_comparable = (&ours.setup, &ours.version) == (&recorded.setup, &recorded.version);
     if !is_comparable {
         tracing::warn!(
@@ -149,7 +108,12 @@ mod tests {
     use super::*;
 
     fn progress(seq: u64) -> Progress {
-        Progress { start: 100, seq, setup: "abcd".to_owned(), version: "0.1.0".to_owned() }
+        let (setup, version) = ("abcd".to_owned(), "0.1.0".to_owned());
+        Progress { start: 100, seq, setup, version, ..Progress::default() }
+    }
+
+    fn recorded(seq: u64) -> Recorded {
+        Recorded::parse(&progress(seq).render()).unwrap()
     }
 
     fn planned(
@@ -164,14 +128,6 @@ mod tests {
     }
 
     #[test]
-    fn metadata_survives_and_foreign_text_does_not_parse() {
-        assert_eq!(Progress::parse(&progress(7).render()), Some(progress(7)));
-        for foreign in ["", "v=2;s=1;n=1;c=a;p=b", "v=1;s=-4;n=1;c=a;p=b", "hello", "v=1;s=1"] {
-            assert_eq!(Progress::parse(foreign), None, "{foreign}");
-        }
-    }
-
-    #[test]
     fn a_start_never_guesses() {
         use OnLostHistory::{Continue, Refuse};
         let ours = progress(7).render();
@@ -181,7 +137,7 @@ mod tests {
             planned(None, (0, 10), Some(Start::Latest), Refuse),
             Ok(Plan::First(Start::Latest))
         );
-        let resumed = Plan::Resume { start: 100, live_at: 150, recorded: Some(progress(7)) };
+        let resumed = Plan::Resume { start: 100, live_at: 150, recorded: Some(recorded(7)) };
         assert_eq!(planned(Some((150, &ours)), (90, 200), None, Refuse), Ok(resumed));
         let foreign = Plan::Resume { start: 90, live_at: 150, recorded: None };
         assert_eq!(planned(Some((150, "")), (90, 200), None, Refuse), Ok(foreign));
@@ -197,9 +153,9 @@ mod tests {
     #[test]
     fn only_the_same_settings_must_give_the_same_alerts() {
         let at = TopicPartition { topic: "t".to_owned(), partition: 0 };
-        assert_eq!(verify(&at, &progress(7), &progress(7)), Ok(()));
-        assert!(verify(&at, &progress(8), &progress(7)).unwrap_err().contains("8 alerts, but 7"));
+        assert_eq!(verify(&at, &progress(7), &recorded(7)), Ok(()));
+        assert!(verify(&at, &progress(8), &recorded(7)).unwrap_err().contains("8 alerts, but 7"));
         let other = Progress { setup: "ef".to_owned(), ..progress(8) };
-        assert_eq!(verify(&at, &other, &progress(7)), Ok(()));
+        assert_eq!(verify(&at, &other, &recorded(7)), Ok(()));
     }
 }

@@ -1,0 +1,116 @@
+//! What is committed beside an offset, as the offset's metadata.
+
+use serde::{Deserialize, Serialize};
+
+/// Brokers refuse longer metadata by default.
+pub const METADATA_BYTES_MAX: usize = 4_096;
+
+/// How far a partition has come: with the offset, all that a takeover has to agree with.
+///
+/// # Shape
+/// `v=2;s=<start offset>;n=<alert sequence>;c=<setup hash>;p=<program version>;h=<head of the hash
+/// chain>;k=<number of control entries>;f=<fingerprint of the last record>;w=1`, the last while the
+/// partition is paused
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The offset of the first record that was folded.
+    pub start: i64,
+    /// The sequence number of the last alert.
+    pub seq: u64,
+    /// Hash of everything that can change an answer apart from the log.
+    pub setup: String,
+    pub version: String,
+    /// Head of the hash chain, hex.
+    pub head: String,
+    /// How many control entries apply before the offset.
+    pub n_control: u64,
+    /// Of the record folded last; `None` when none was.
+    pub fingerprint: Option<String>,
+    /// Stopped by a flood of format errors.
+    pub is_paused: bool,
+}
+
+/// Progress as it was read back: what an older version did not write is absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    pub start: i64,
+    pub seq: u64,
+    pub setup: String,
+    pub version: String,
+    pub head: Option<String>,
+    pub n_control: Option<u64>,
+    pub fingerprint: Option<String>,
+    pub is_paused: bool,
+}
+
+impl Progress {
+    /// Writes the metadata of an offset.
+    pub fn render(&self) -> String {
+        let Self { start, seq, setup, version, head, n_control, .. } = self;
+        let mut text =
+            format!("v=2;s={start};n={seq};c={setup};p={version};h={head};k={n_control}");
+        if let Some(fingerprint) = &self.fingerprint {
+            text.push_str(";f=");
+            text.push_str(fingerprint);
+        }
+        if self.is_paused {
+            text.push_str(";w=1");
+        }
+        text
+    }
+}
+
+impl Recorded {
+    /// Reads the metadata of an offset; `None` when it is not ours.
+    ///
+    /// Versions only ever add fields, so that a newer one is read for what is known of it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.split(';').find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+        };
+        field("v")?.parse::<u32>().ok().filter(|version| *version >= 1)?;
+        let own = |name: &str| field(name).filter(|text| !text.is_empty()).map(str::to_owned);
+        Some(Self {
+            start: field("s")?.parse().ok().filter(|start| *start >= 0)?,
+            seq: field("n")?.parse().ok()?,
+            setup: field("c")?.to_owned(),
+            version: field("p")?.to_owned(),
+            head: own("h"),
+            n_control: field("k").and_then(|n| n.parse().ok()),
+            fingerprint: own("f"),
+            is_paused: field("w") == Some("1"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_survives_older_and_newer_versions_and_foreign_text_does_not_parse() {
+        let ours = Progress {
+            start: 100,
+            seq: 7,
+            setup: "abcd".to_owned(),
+            version: "0.1.0".to_owned(),
+            head: "00ff".to_owned(),
+            n_control: 3,
+            fingerprint: Some("1234".to_owned()),
+            is_paused: true,
+        };
+        let read = Recorded::parse(&ours.render()).unwrap();
+        assert_eq!((read.start, read.seq, read.n_control), (100, 7, Some(3)));
+        assert_eq!(read.head.as_deref(), Some("00ff"));
+        assert_eq!(read.fingerprint.as_deref(), Some("1234"));
+        let newer = ours.render().replace("v=2", "v=3") + ";z=what";
+        assert_eq!(Recorded::parse(&newer), Some(read.clone()));
+        let older = Recorded::parse("v=1;s=100;n=7;c=abcd;p=0.1.0").unwrap();
+        assert!(read.is_paused && !older.is_paused);
+        let (head, n_control, fingerprint) = (None, None, None);
+        assert_eq!(older, Recorded { head, n_control, fingerprint, is_paused: false, ..read });
+        for foreign in ["", "v=0;s=1;n=1;c=a;p=b", "v=1;s=-4;n=1;c=a;p=b", "hello", "v=1;s=1"] {
+            assert_eq!(Recorded::parse(foreign), None, "{foreign}");
+        }
+    }
+}
