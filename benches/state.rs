@@ -60,7 +60,10 @@ impl Stream {
         let n = self.n;
         self.event.time = EventTime::from_secs(1_500_000_000 + (n / BLOCK * 12) as i64);
         if let Body::Tx(tx) = &mut self.event.body {
-            tx.id.0[..8].copy_from_slice(&n.to_le_bytes());
+            // Ids and addresses are hashes, or snapshots would compress as none does in practice.
+            for (k, id) in tx.id.0.chunks_exact_mut(8).enumerate() {
+                id.copy_from_slice(&mix(n << 2 | k as u64).to_le_bytes());
+            }
             tx.inclusion = Some(Inclusion { height: n / BLOCK, block: None, index: None });
             if let TxBody::Evm(evm) = &mut tx.body {
                 (evm.from, evm.to, evm.nonce) = (account(from), Some(account(to)), Some(n));
@@ -75,9 +78,18 @@ impl Stream {
     }
 }
 
+/// Mixes a number as splitmix64 does.
+fn mix(n: u64) -> u64 {
+    let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
 fn account(n: u64) -> Address {
     let mut bytes = [0x55; 20];
-    bytes[..8].copy_from_slice(&n.to_le_bytes());
+    bytes[..8].copy_from_slice(&mix(n << 1).to_le_bytes());
+    bytes[8..16].copy_from_slice(&mix(n << 1 | 1).to_le_bytes());
     Address::Evm(bytes)
 }
 

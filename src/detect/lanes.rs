@@ -16,6 +16,7 @@ pub struct Lanes {
     n_points: u32,
     n_columns: u32,
     /// Blocks of `LANES` points; in a block column-major. Padding points are infinitely far.
+    #[serde(with = "crate::stat::floats")]
     blocks: Vec<f32>,
 }
 

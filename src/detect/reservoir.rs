@@ -19,6 +19,7 @@ pub struct Reservoir {
     seed: u64,
     n_seen: u64,
     /// Row-major.
+    #[serde(with = "crate::stat::floats")]
     rows: Vec<f32>,
 }
 

@@ -1,6 +1,6 @@
 //! Snapshots of what a detector has learned: a version byte, then postcard.
 
-use super::SnapshotError;
+use super::{FrozenModel, SnapshotError};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Writes a version and what was learned.
@@ -11,6 +11,11 @@ pub fn encode<T: Serialize>(version: u8, learned: &T) -> Vec<u8> {
     let written = postcard::to_extend(learned, vec![version]);
     assert!(written.is_ok(), "what a model has learned can be written");
     written.unwrap_or_default()
+}
+
+/// Takes a copy of what was learned, to be written as [`encode`] would, elsewhere.
+pub fn freeze<T: Serialize + Send + 'static>(version: u8, learned: T) -> FrozenModel {
+    Box::new(move || encode(version, &learned))
 }
 
 /// Reads what [`encode`] wrote, if the version is right and `is_sound` agrees.

@@ -14,9 +14,12 @@ const KNOTS_MAX: usize = 512;
 pub struct Grid {
     n_samples: u32,
     /// Ascending, distinct.
+    #[serde(with = "super::floats")]
     knots: Vec<f32>,
     /// Share of samples strictly below each knot, and at or below it.
+    #[serde(with = "super::floats")]
     below: Vec<f32>,
+    #[serde(with = "super::floats")]
     up_to: Vec<f32>,
 }
 
@@ -98,6 +101,7 @@ pub struct TrailingRanks {
     warm_up: u64,
     n_pushed: u64,
     /// Row-major ring of `window` rows.
+    #[serde(with = "super::floats")]
     rows: Vec<f32>,
     grids: Vec<Grid>,
 }

@@ -1,18 +1,29 @@
 //! A vector of plain cells whose writes can be undone: what every table of state is made of.
 
+use super::{
+    pages::{Pages, Queue},
+    plain::Plain,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// A vector that keeps the pre-image of each overwritten cell until told to forget it.
 ///
 /// # Cost
-/// O(1) a write; `size_of::<(u32, T)>()` bytes of undo a write since the oldest mark kept.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// O(1) a write; `size_of::<Undo<T>>()` bytes of undo a write since the oldest mark kept. After a
+/// freeze the first write to each page copies it.
+#[derive(Debug)]
 pub(super) struct Cells<T> {
-    cells: Vec<T>,
-    undo: VecDeque<(u32, T)>,
+    pub(super) cells: Pages<T>,
+    pub(super) undo: Queue<Undo<T>>,
     /// Undo entries that have been forgotten, so that marks stay valid.
-    n_forgotten: u64,
+    pub(super) n_forgotten: u64,
+}
+
+/// What a cell was before it was overwritten.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Undo<T> {
+    pub idx: u32,
+    pub old: T,
 }
 
 /// A point to which [`Cells`] can be taken back.
@@ -22,20 +33,30 @@ pub(super) struct CellsMark {
     n_cells: u32,
 }
 
-impl<T: Copy> Cells<T> {
+impl<T: Plain> Cells<T> {
     /// Makes an empty vector.
     pub fn new() -> Self {
-        Self::from_vec(Vec::new())
+        Self { cells: Pages::new(), undo: Queue::new(), n_forgotten: 0 }
     }
 
-    /// Wraps cells that have no past.
-    pub fn from_vec(cells: Vec<T>) -> Self {
-        Self { cells, undo: VecDeque::new(), n_forgotten: 0 }
+    /// Makes a vector of empty cells, that have no past.
+    pub fn of_default(n_cells: usize) -> Self {
+        Self { cells: Pages::of_default(n_cells), ..Self::new() }
     }
 
-    /// Returns all cells.
-    pub fn all(&self) -> &[T] {
-        &self.cells
+    /// Returns a cell.
+    pub fn get(&self, idx: usize) -> &T {
+        self.cells.get(idx)
+    }
+
+    /// Returns an aligned run of cells, as long as a power of two.
+    pub fn run(&self, first: usize, n: usize) -> &[T] {
+        self.cells.run(first, n)
+    }
+
+    /// Returns all cells in order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.cells.iter()
     }
 
     /// Returns the number of cells.
@@ -55,39 +76,32 @@ impl<T: Copy> Cells<T> {
 
     /// Remembers a cell's pre-image and hands it out to be changed.
     pub fn edit(&mut self, idx: usize) -> &mut T {
-        let cell = &mut self.cells[idx];
-        self.undo.push_back((idx as u32, *cell));
+        let cell = self.cells.edit(idx);
+        self.undo.push(Undo { idx: idx as u32, old: *cell });
         cell
     }
 
     /// Appends a cell; reverting to an earlier mark takes it off again.
     pub fn push(&mut self, value: T) {
-        if self.cells.len() == self.cells.capacity() {
-            // By a quarter, not by double: a table of a million rows must not hold two million.
-            self.cells.reserve_exact((self.cells.len() / 4).max(64));
-        }
         self.cells.push(value);
     }
 
     /// Takes the last cell off.
     pub fn pop(&mut self) -> Option<T> {
         // Kept as a pre-image at its own position: reverting puts it back.
-        let value = self.cells.pop()?;
-        self.undo.push_back((self.cells.len() as u32, value));
-        Some(value)
-    }
-
-    /// Gives back capacity beyond `n_max` cells.
-    pub fn reserve_within(&mut self, n_max: usize) {
-        if self.cells.capacity() > n_max && self.cells.len() <= n_max {
-            self.cells.shrink_to(n_max);
-        }
+        let idx = self.cells.len().checked_sub(1)?;
+        let old = *self.cells.get(idx);
+        self.cells.truncate(idx);
+        self.undo.push(Undo { idx: idx as u32, old });
+        Some(old)
     }
 
     /// Returns the present point.
     pub fn mark(&self) -> CellsMark {
-        let position = self.n_forgotten + self.undo.len() as u64;
-        CellsMark { position, n_cells: self.cells.len() as u32 }
+        CellsMark {
+            position: self.n_forgotten + self.undo.len() as u64,
+            n_cells: self.cells.len() as u32,
+        }
     }
 
     /// Returns what taking everything back to a mark will restore: one pre-image a cell, ascending,
@@ -98,8 +112,8 @@ impl<T: Copy> Cells<T> {
     pub fn past(&self, mark: CellsMark) -> Vec<(u32, T)> {
         assert!(mark.position >= self.n_forgotten, "the journal has forgotten this mark");
         let n_keep = (mark.position - self.n_forgotten) as usize;
-        let entries = self.undo.range(n_keep..).filter(|(idx, _)| *idx < mark.n_cells);
-        let mut past: Vec<(u32, T)> = entries.copied().collect();
+        let entries = self.undo.from(n_keep).filter(|undo| undo.idx < mark.n_cells);
+        let mut past: Vec<(u32, T)> = entries.map(|undo| (undo.idx, undo.old)).collect();
         past.sort_by_key(|(idx, _)| *idx); // Stable: the oldest pre-image of a cell comes first.
         past.dedup_by_key(|(idx, _)| *idx);
         past
@@ -108,10 +122,11 @@ impl<T: Copy> Cells<T> {
     /// Takes everything back to a mark.
     pub fn revert(&mut self, mark: CellsMark) {
         for (idx, old) in self.past(mark) {
-            match self.cells.get_mut(idx as usize) {
-                Some(cell) => *cell = old,
+            if (idx as usize) < self.cells.len() {
+                *self.cells.edit(idx as usize) = old;
+            } else {
                 // It has been popped: ascending order and one entry each leave no hole.
-                None => self.cells.push(old),
+                self.cells.push(old);
             }
         }
         self.cells.truncate(mark.n_cells as usize);
@@ -122,24 +137,45 @@ impl<T: Copy> Cells<T> {
     /// Forgets how to go back beyond a mark.
     pub fn forget(&mut self, mark: CellsMark) {
         let n = mark.position.saturating_sub(self.n_forgotten).min(self.undo.len() as u64);
-        self.undo.drain(..n as usize);
+        self.undo.forget(n as usize);
         self.n_forgotten += n;
+    }
+
+    /// Returns the same cells with the same past, sharing memory with these.
+    pub fn share(&mut self) -> Self {
+        let (cells, undo) = (self.cells.share(), self.undo.share());
+        Self { cells, undo, n_forgotten: self.n_forgotten }
     }
 
     /// Returns the bytes that undo information takes.
     pub fn n_undo_bytes(&self) -> usize {
-        self.undo.len() * size_of::<(u32, T)>()
+        self.undo.len() * size_of::<Undo<T>>()
     }
 
     /// Returns the bytes that the cells take.
     pub fn n_bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<T>()
+        self.cells.n_bytes()
+    }
+}
+
+impl<T: Plain> Plain for Undo<T> {
+    const N_BYTES: usize = u32::N_BYTES + T::N_BYTES;
+
+    fn write(&self, out: &mut [u8]) {
+        let (idx, old) = out.split_at_mut(u32::N_BYTES);
+        self.idx.write(idx);
+        self.old.write(old);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let (idx, old) = bytes.split_at(u32::N_BYTES);
+        Self { idx: u32::read(idx), old: T::read(old) }
     }
 }
 
 /// Two vectors are equal when their cells are: undo information is not what they hold.
-impl<T: PartialEq> PartialEq for Cells<T> {
+impl<T: Plain + PartialEq> PartialEq for Cells<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.cells == other.cells
+        self.len() == other.len() && self.iter().eq(other.iter())
     }
 }

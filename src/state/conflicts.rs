@@ -1,22 +1,21 @@
 //! Which transaction has claimed an outpoint, or a sender's nonce, and what competes with it.
 
 use super::{
+    plain::plain,
     profile::seconds,
+    seen_txs::{OUTPUTS_KEPT_MAX, SeenOutput, SeenTx, SeenTxs},
     table::{Aged, Table},
 };
 use crate::model::{
     AccountHasher, Address, Amount, Conflict, ConflictKey, ConflictKind, Event, EventTime, EvmTx,
-    OutPoint, Tx, TxBody, TxId, UtxoTx,
+    OutPoint, Tx, TxBody, UtxoTx,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// How long a claim is remembered. DETECTIONS A1: mempools drop a transaction after 72 h at most.
 const CLAIM_AGE_MAX: i64 = 72 * EventTime::HOUR;
 /// Change of an output's value up to which a replacement is a fee bump (forkmonitor).
 const FEE_BUMP_MAX: u64 = 10_000;
-/// Outputs kept of one transaction; beyond them only the sum is compared.
-const OUTPUTS_KEPT_MAX: usize = 16;
 /// Inputs of one transaction that claim an outpoint, and conflicts told of one transaction.
 const CLAIMS_PER_TX_MAX: usize = 1_024;
 const CONFLICTS_PER_TX_MAX: usize = 16;
@@ -26,21 +25,21 @@ const CONFLICTS_PER_TX_MAX: usize = 16;
 /// Claims are what has been witnessed, not account history: a reorg does not take them back,
 /// because a transaction that was in an orphaned block and lost its outpoint is a confirmed double
 /// spend.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Conflicts {
     claims: Table<Claim>,
-    txs: VecDeque<SeenTx>,
-    /// Number of the first of `txs`, counted from the first ever.
-    n_gone: u64,
+    txs: SeenTxs,
     n_max: usize,
 }
 
 /// Who holds a conflict key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Claim {
     tx_number: u64,
     time: u32,
 }
+
+plain!(Claim { tx_number: u64, time: u32 });
 
 impl Aged for Claim {
     fn last_used(&self) -> u32 {
@@ -48,35 +47,11 @@ impl Aged for Claim {
     }
 }
 
-/// What is needed of a transaction to judge one that competes with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct SeenTx {
-    id: TxId,
-    time: EventTime,
-    /// It was in a block at some time.
-    is_confirmed: bool,
-    to: Option<Address>,
-    total: Amount,
-    /// EVM: digest of recipient, value and calldata. UTXO: of all scripts.
-    payload: u64,
-    /// The first outputs; empty for EVM.
-    outputs: Box<[SeenOutput]>,
-    n_outputs: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct SeenOutput {
-    script: u64,
-    value: u64,
-    /// It goes back to one of the inputs.
-    is_change: bool,
-}
-
 impl Conflicts {
     /// Makes an empty memory of claims.
     pub fn new(n_max: usize) -> Self {
         let n_max = n_max.max(1);
-        Self { claims: Table::new(n_max), txs: VecDeque::new(), n_gone: 0, n_max }
+        Self { claims: Table::new(n_max), txs: SeenTxs::new(), n_max }
     }
 
     /// Returns the conflicts of a transaction with earlier ones.
@@ -84,10 +59,9 @@ impl Conflicts {
         let mut conflicts: Vec<Conflict> = Vec::new();
         for key in keys(tx) {
             let Some(claim) = self.claims.get(hash(&key, hasher)) else { continue };
-            let Some(original) = self.tx(claim.tx_number) else { continue };
-            let is_expired = event.time.since(original.time) > CLAIM_AGE_MAX;
+            let Some(original) = self.txs.get(claim.tx_number) else { continue };
             let is_told = conflicts.iter().any(|c| c.original == original.id);
-            if original.id == tx.id || is_expired || is_told {
+            if original.id == tx.id || is_expired(original, event.time) || is_told {
                 continue;
             }
             conflicts.push(original.against(tx, key, hasher));
@@ -102,14 +76,19 @@ impl Conflicts {
     pub fn claim(&mut self, event: &Event, tx: &Tx, hasher: &AccountHasher) {
         let is_confirmed = tx.inclusion.is_some();
         let time = seconds(event.time);
-        let number = self.n_gone + self.txs.len() as u64;
+        let number = self.txs.next_number();
         let mut is_holder = false;
         for key in keys(tx) {
             let hash = hash(&key, hasher);
-            let holder = self.claims.get(hash).and_then(|claim| self.position(claim.tx_number));
+            let held = self.claims.get(hash).map(|claim| claim.tx_number);
+            let holder = held.and_then(|number| Some((number, self.txs.get(number)?)));
             match holder {
-                Some(at) if self.txs[at].id == tx.id => self.txs[at].is_confirmed |= is_confirmed,
-                Some(at) if !is_confirmed && !self.is_expired(at, event.time) => {}
+                Some((held, holder)) if holder.id == tx.id => {
+                    if is_confirmed && !holder.is_confirmed {
+                        self.txs.confirm(held);
+                    }
+                }
+                Some((_, holder)) if !is_confirmed && !is_expired(holder, event.time) => {}
                 _ => {
                     is_holder = true;
                     let claim = Claim { tx_number: number, time };
@@ -120,27 +99,19 @@ impl Conflicts {
         // Claims have no past to go back to.
         self.claims.forget(&self.claims.mark());
         if is_holder {
-            self.txs.push_back(SeenTx::new(event, tx, hasher));
+            self.txs.push(SeenTx::new(event, tx, hasher));
         }
         while self.txs.len() > self.n_max
-            || self.txs.front().is_some_and(|t| event.time.since(t.time) > CLAIM_AGE_MAX)
+            || self.txs.oldest().is_some_and(|oldest| is_expired(oldest, event.time))
         {
-            self.txs.pop_front();
-            self.n_gone += 1;
+            self.txs.forget_oldest();
         }
     }
 
-    fn position(&self, number: u64) -> Option<usize> {
-        let at = usize::try_from(number.checked_sub(self.n_gone)?).ok()?;
-        (at < self.txs.len()).then_some(at)
-    }
-
-    fn tx(&self, number: u64) -> Option<&SeenTx> {
-        self.position(number).map(|at| &self.txs[at])
-    }
-
-    fn is_expired(&self, at: usize, now: EventTime) -> bool {
-        now.since(self.txs[at].time) > CLAIM_AGE_MAX
+    /// Returns the same claims to be written, sharing memory with these.
+    pub fn share(&mut self) -> Self {
+        let (claims, txs) = (self.claims.share(), self.txs.share());
+        Self { claims, txs, n_max: self.n_max }
     }
 }
 
@@ -214,6 +185,10 @@ impl SeenTx {
         });
         (ConflictKind::DoubleSpend, Amount::from_u64(lost))
     }
+}
+
+fn is_expired(claim: &SeenTx, now: EventTime) -> bool {
+    now.since(claim.time) > CLAIM_AGE_MAX
 }
 
 /// Returns what a transaction claims: its outpoints, or its sender's nonce.

@@ -1,16 +1,17 @@
 //! Which facts have been seen: one row a fact, told apart by the block that it is in.
 
-use super::{profile::seconds, table::Aged};
+use super::{plain::plain, profile::seconds, table::Aged};
 use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TracePath, TransferSource, TxId};
-use serde::{Deserialize, Serialize};
 
 /// A fact that has been seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Digest of the block, 0 when the source did not say which.
     block: u32,
     time: u32,
 }
+
+plain!(Seen { block: u32, time: u32 });
 
 impl Aged for Seen {
     fn last_used(&self) -> u32 {

@@ -16,7 +16,7 @@ const SECONDS_PER_DAY: u32 = 86_400;
 /// Counts of (sender, receiver) pairs, eight bytes each.
 ///
 /// A full bucket evicts the pair longest without a payment, then the one with the fewest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Edges {
     /// Fingerprint (40 bits), day of the last payment (16), payments (8); 0 is empty.
     cells: Cells<u64>,
@@ -46,13 +46,13 @@ impl Edges {
     /// Makes an empty table; the memory is touched as it fills.
     pub fn new(n_edges_max: usize) -> Self {
         let n_buckets = (n_edges_max / BUCKET).max(1);
-        Self { cells: Cells::from_vec(vec![0; n_buckets * BUCKET]), n_evicted: 0 }
+        Self { cells: Cells::of_default(n_buckets * BUCKET), n_evicted: 0 }
     }
 
     /// Returns the payments of a pair, saturating at 255.
     pub fn n_payments(&self, pair: Pair) -> u32 {
         let (start, fingerprint) = self.place(pair);
-        let bucket = &self.cells.all()[start..start + BUCKET];
+        let bucket = self.cells.run(start, BUCKET);
         bucket.iter().find(|cell| **cell >> 24 == fingerprint).map_or(0, |cell| *cell as u8 as u32)
     }
 
@@ -60,7 +60,7 @@ impl Edges {
     pub fn pay(&mut self, pair: Pair, time: u32) -> u32 {
         let (start, fingerprint) = self.place(pair);
         let day = u64::from(time / SECONDS_PER_DAY) & 0xffff;
-        let bucket = &self.cells.all()[start..start + BUCKET];
+        let bucket = self.cells.run(start, BUCKET);
         if let Some(at) = bucket.iter().position(|cell| *cell >> 24 == fingerprint) {
             let n = bucket[at] & 0xff;
             self.cells.set(start + at, fingerprint << 24 | day << 8 | (n + 1).min(0xff));
@@ -97,6 +97,11 @@ impl Edges {
     /// Forgets how to go back beyond a mark.
     pub fn forget(&mut self, mark: &EdgesMark) {
         self.cells.forget(mark.cells);
+    }
+
+    /// Returns the same pairs, sharing memory with these.
+    pub fn share(&mut self) -> Self {
+        Self { cells: self.cells.share(), n_evicted: self.n_evicted }
     }
 
     /// Returns the bytes that undo information takes.

@@ -26,7 +26,7 @@ pub struct ChainStats {
 }
 
 /// The newest fees of a chain and what follows from them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fees {
     ring: Cells<f32>,
     head: Head,
@@ -92,7 +92,7 @@ impl Fees {
             return;
         }
         self.head.n_at_refresh = self.head.n_ever;
-        let mut fees = self.ring.all().to_vec();
+        let mut fees: Vec<f32> = self.ring.iter().copied().collect();
         let p95 = quantile(&mut fees, 0.95);
         let median = quantile(&mut fees, 0.5);
         fees.iter_mut().for_each(|fee| *fee = (*fee - median).abs());
@@ -116,6 +116,11 @@ impl Fees {
     /// Forgets how to go back beyond a mark.
     pub fn forget(&mut self, mark: &FeesMark) {
         self.ring.forget(mark.ring);
+    }
+
+    /// Returns the same fees, sharing memory with these.
+    pub fn share(&mut self) -> Self {
+        Self { ring: self.ring.share(), head: self.head }
     }
 
     /// Returns the bytes that undo information takes.

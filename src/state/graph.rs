@@ -2,6 +2,7 @@
 
 use super::{
     cells::{Cells, CellsMark},
+    plain::plain,
     profile::event_time,
     table::{Aged, Table, TableMark},
 };
@@ -65,7 +66,7 @@ pub(super) struct NewTransfer {
 }
 
 /// A transfer as it is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Transfer {
     from: u64,
     to: u64,
@@ -81,17 +82,33 @@ struct Transfer {
     flags: u8,
 }
 
+plain!(Transfer {
+    from: u64,
+    to: u64,
+    token: u64,
+    tx_prefix: u64,
+    from_ends: [u8; 4],
+    to_ends: [u8; 4],
+    time: u32,
+    value: f32,
+    since_sent: u32,
+    since_received: u32,
+    flags: u8,
+});
+
 const IS_NEW_EDGE: u8 = 1;
 const IS_FRESH_RECEIVER: u8 = 2;
 const IS_FAILED: u8 = 4;
 const HAS_TOKEN: u8 = 8;
 
 /// Where an account's newest transfers are: their number from the first ever, plus one; 0 is never.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Heads {
     sent: u64,
     received: u64,
 }
+
+plain!(Heads { sent: u64, received: u64 });
 
 impl Aged for Heads {
     fn last_used(&self) -> u32 {
@@ -104,7 +121,7 @@ impl Aged for Heads {
 ///
 /// # Cost
 /// 64 bytes a transfer and up to 58 for the heads of its two ends.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RecentTransfers {
     ring: Cells<Transfer>,
     heads: Table<Heads>,
@@ -160,7 +177,6 @@ impl RecentTransfers {
         };
         if self.ring.len() < self.n_max {
             self.ring.push(transfer);
-            self.ring.reserve_within(self.n_max);
         } else {
             self.ring.set((self.n_ever % self.n_max as u64) as usize, transfer);
         }
@@ -209,6 +225,12 @@ impl RecentTransfers {
         self.heads.forget(&mark.heads);
     }
 
+    /// Returns the same transfers, sharing memory with these.
+    pub fn share(&mut self) -> Self {
+        let (ring, heads) = (self.ring.share(), self.heads.share());
+        Self { ring, heads, n_ever: self.n_ever, n_max: self.n_max }
+    }
+
     /// Returns the bytes that undo information takes.
     pub fn n_undo_bytes(&self) -> usize {
         self.ring.n_undo_bytes() + self.heads.n_undo_bytes()
@@ -243,7 +265,7 @@ impl RecentTransfers {
     fn at(&self, number: u64) -> Option<&Transfer> {
         let is_kept =
             number > 0 && number <= self.n_ever && self.n_ever - number < self.n_max as u64;
-        is_kept.then(|| &self.ring.all()[((number - 1) % self.n_max as u64) as usize])
+        is_kept.then(|| self.ring.get(((number - 1) % self.n_max as u64) as usize))
     }
 }
 

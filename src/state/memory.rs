@@ -16,7 +16,7 @@ use crate::model::EventTime;
 use serde::{Deserialize, Serialize};
 
 /// The journalled tables of one chain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Memory {
     pub profiles: Table<Profile>,
     pub edges: Edges,
@@ -103,6 +103,22 @@ impl Memory {
         self.tokens.forget(&mark.tokens);
         self.facts.forget(&mark.facts);
         self.fees.forget(&mark.fees);
+    }
+
+    /// Returns the same memory to be written, sharing its pages with this one.
+    pub fn share(&mut self) -> Self {
+        Self {
+            profiles: self.profiles.share(),
+            edges: self.edges.share(),
+            graph: self.graph.share(),
+            windows: self.windows.share(),
+            outputs: self.outputs.share(),
+            tx_logs: self.tx_logs.share(),
+            tokens: self.tokens.share(),
+            facts: self.facts.share(),
+            fees: self.fees.share(),
+            observed_since: self.observed_since,
+        }
     }
 
     /// Returns the bytes that undo information takes.

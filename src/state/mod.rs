@@ -15,11 +15,16 @@ mod edges;
 mod fees;
 mod fixed;
 mod graph;
+mod image;
 mod index;
 mod memory;
 mod outputs;
+mod pages;
 mod params;
+mod plain;
+mod planes;
 mod profile;
+mod seen_txs;
 mod table;
 mod tx_logs;
 mod windows;
@@ -70,7 +75,7 @@ pub struct Usage {
 /// Memory of one chain.
 ///
 /// Serialising it is the snapshot; what is read back goes on exactly like the original.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct State {
     chain: Chain,
     hasher: AccountHasher,
@@ -263,7 +268,16 @@ pub struct FrozenState(State);
 impl State {
     /// Freezes everything, to be written on another thread; reading it back gives this memory.
     pub fn freeze(&mut self) -> FrozenState {
-        FrozenState(self.clone())
+        FrozenState(Self {
+            chain: self.chain.clone(),
+            hasher: self.hasher,
+            params: self.params.clone(),
+            memory: self.memory.share(),
+            blocks: self.blocks.clone(),
+            conflicts: self.conflicts.share(),
+            bodies: self.bodies.share(),
+            n_too_deep: self.n_too_deep,
+        })
     }
 }
 

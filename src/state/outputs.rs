@@ -1,11 +1,11 @@
 //! Unspent outputs: value, owner and age of what inputs spend, and the peel chains they continue.
 
 use super::{
+    plain::plain,
     profile::event_time,
     table::{Aged, Table},
 };
 use crate::model::{AccountHasher, AccountKey, EventTime, OutPoint};
-use serde::{Deserialize, Serialize};
 
 /// Share of the input that the larger of two outputs must keep to be the change of a peel.
 const PEEL_SHARE: f64 = 0.8; // DETECTIONS A7.
@@ -27,7 +27,7 @@ pub struct Output {
 }
 
 /// An output as it is kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct StoredOutput {
     pub value: u64,
     /// 0 when it pays nobody.
@@ -38,6 +38,16 @@ pub(super) struct StoredOutput {
     pub n_peels: u16,
     pub is_coinbase: bool,
 }
+
+plain!(StoredOutput {
+    value: u64,
+    account: u64,
+    time: u32,
+    height: u32,
+    peel_start: u32,
+    n_peels: u16,
+    is_coinbase: bool,
+});
 
 impl Aged for StoredOutput {
     fn last_used(&self) -> u32 {

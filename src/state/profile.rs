@@ -2,10 +2,10 @@
 
 use super::{
     fixed::{Dither, Scale, from_short_float, short_float_up},
+    plain::plain,
     table::Aged,
 };
 use crate::model::EventTime;
-use serde::{Deserialize, Serialize};
 
 /// Half-lives of the decayed counts in seconds: 1 h, 24 h, 7 d.
 const HALF_LIVES: [f64; 3] = [3_600.0, 86_400.0, 604_800.0];
@@ -31,7 +31,7 @@ const PAYER_MEMORY: u32 = 64;
 ///
 /// Accounts are known from transactions that name them as sender or recipient. Failed transactions
 /// count as sent, and nothing more; token transfers do not touch profiles.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Profile {
     first_seen: u32,
     last_in: u32,
@@ -95,6 +95,31 @@ pub(super) fn seconds(time: EventTime) -> u32 {
 pub(super) fn event_time(seconds: u32) -> EventTime {
     EventTime::from_secs(i64::from(seconds))
 }
+
+plain!(Profile {
+    first_seen: u32,
+    last_in: u32,
+    last_out: u32,
+    ins: [f32; 3],
+    outs: [f32; 3],
+    new_senders: [f32; 2],
+    fresh_senders: f32,
+    n_in: u32,
+    n_out: u32,
+    n_senders: u32,
+    n_recipients: u32,
+    n_single_senders: u32,
+    n_fresh_senders: u32,
+    total_in: f32,
+    total_out: f32,
+    payers: u32,
+    max_in: u16,
+    mean_log_out: u16,
+    spread_log_out: u16,
+    mean_log_in: u16,
+    share_mid_in: u16,
+    share_round_in: u16,
+});
 
 impl Aged for Profile {
     fn last_used(&self) -> u32 {

@@ -3,6 +3,7 @@
 use super::{
     cells::{Cells, CellsMark},
     index::{Index, Load},
+    plain::Plain,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ const VICTIMS_MAX: usize = 8;
 const PROBATION_SHARE: usize = 8;
 
 /// What a table needs to know about its rows to choose which one leaves.
-pub(super) trait Aged: Copy + PartialEq {
+pub(super) trait Aged: Plain + PartialEq {
     /// Returns when the row was last of use, in seconds of event time.
     fn last_used(&self) -> u32;
 
@@ -25,7 +26,7 @@ pub(super) trait Aged: Copy + PartialEq {
 }
 
 /// A row with its key.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Row<V> {
     pub key: u64,
     pub value: V,
@@ -40,8 +41,8 @@ pub(super) struct Row<V> {
 ///
 /// # Source
 /// Probation queue: S3-FIFO (Yang et al., SOSP 2023).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Stored<V>", bound(deserialize = "V: Aged + Deserialize<'de>"))]
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(try_from = "Stored<V>", bound(serialize = "V: Aged", deserialize = "V: Aged"))]
 pub(super) struct Table<V> {
     rows: Cells<Row<V>>,
     head: Head,
@@ -68,6 +69,7 @@ pub(super) struct TableMark {
 
 /// A table as it is stored: without its index.
 #[derive(Deserialize)]
+#[serde(bound = "V: Aged")]
 struct Stored<V> {
     rows: Cells<Row<V>>,
     head: Head,
@@ -113,7 +115,7 @@ impl<V: Aged> Table<V> {
 
     /// Returns the value under a key.
     pub fn get(&self, key: u64) -> Option<&V> {
-        self.find(key).map(|row| &self.rows.all()[row].value)
+        self.find(key).map(|row| &self.rows.get(row).value)
     }
 
     /// Changes the value under a key, which is `fresh` before when there is none; returns whether
@@ -132,13 +134,13 @@ impl<V: Aged> Table<V> {
     /// Takes a key out and returns its value; the last row moves into its place.
     pub fn remove(&mut self, key: u64) -> Option<V> {
         let row = self.find(key)?;
-        let value = self.rows.all()[row].value;
+        let value = self.rows.get(row).value;
         let Self { rows, index, .. } = self;
-        index.remove(key, |row| rows.all()[row as usize].key);
+        index.remove(key, |row| rows.get(row as usize).key);
         let last = rows.len() - 1;
         if row != last {
-            let moved = rows.all()[last];
-            index.relocate(moved.key, row as u32, |row| rows.all()[row as usize].key);
+            let moved = *rows.get(last);
+            index.relocate(moved.key, row as u32, |row| rows.get(row as usize).key);
             rows.set(row, moved);
         }
         rows.pop();
@@ -157,11 +159,10 @@ impl<V: Aged> Table<V> {
         // Rows that keep their key keep their place in the index. The others leave it while all
         // rows still hold the keys under which the index finds them, and come back afterwards.
         let n_now = self.rows.len();
-        let is_kept = |rows: &[Row<V>], (row, old): &(u32, Row<V>)| {
-            rows.get(*row as usize).is_some_and(|now| now.key == old.key)
+        let is_kept = |(row, old): &(u32, Row<V>)| {
+            (*row as usize) < n_now && self.rows.get(*row as usize).key == old.key
         };
-        let past: Vec<_> =
-            past.into_iter().filter(|entry| !is_kept(self.rows.all(), entry)).collect();
+        let past: Vec<_> = past.into_iter().filter(|entry| !is_kept(entry)).collect();
         for (row, _) in past.iter().filter(|(row, _)| (*row as usize) < n_now) {
             self.unindex(*row as usize);
         }
@@ -172,7 +173,7 @@ impl<V: Aged> Table<V> {
         self.head = mark.head;
         let Self { rows, index, .. } = self;
         for (row, old) in past {
-            index.insert(old.key, row, |row| rows.all()[row as usize].key);
+            index.insert(old.key, row, |row| rows.get(row as usize).key);
         }
     }
 
@@ -181,20 +182,25 @@ impl<V: Aged> Table<V> {
         self.rows.forget(mark.rows);
     }
 
+    /// Returns the same rows to be written, sharing memory with these: without an index.
+    pub fn share(&mut self) -> Self {
+        let Self { head, n_rows_max, n_probation, .. } = *self;
+        Self { rows: self.rows.share(), head, n_rows_max, n_probation, index: Index::default() }
+    }
+
     /// Returns the bytes that undo information takes.
     pub fn n_undo_bytes(&self) -> usize {
         self.rows.n_undo_bytes()
     }
 
     fn find(&self, key: u64) -> Option<usize> {
-        let row = self.index.find(key, |row| self.rows.all()[row as usize].key)?;
+        let row = self.index.find(key, |row| self.rows.get(row as usize).key)?;
         Some(row as usize)
     }
 
     fn insert(&mut self, new: Row<V>) {
         let row = if self.rows.len() < self.n_rows_max {
             self.rows.push(new);
-            self.rows.reserve_within(self.n_rows_max);
             self.rows.len() - 1
         } else {
             let row = self.vacate();
@@ -202,7 +208,7 @@ impl<V: Aged> Table<V> {
             row
         };
         let Self { rows, index, .. } = self;
-        index.insert(new.key, row as u32, |row| rows.all()[row as usize].key);
+        index.insert(new.key, row as u32, |row| rows.get(row as usize).key);
     }
 
     /// Evicts a row and returns its place, which nothing in the index points to any more.
@@ -216,12 +222,12 @@ impl<V: Aged> Table<V> {
         }
         let probation = self.head.probation_hand as usize % n_probation;
         self.head.probation_hand = ((probation + 1) % n_probation) as u32;
-        let row = self.rows.all()[probation];
+        let row = *self.rows.get(probation);
         if row.value.is_established() {
             let victim = self.victim(n_probation);
             self.unindex(victim);
             let Self { rows, index, .. } = self;
-            index.relocate(row.key, victim as u32, |row| rows.all()[row as usize].key);
+            index.relocate(row.key, victim as u32, |row| rows.get(row as usize).key);
             rows.set(victim, row);
         } else {
             self.unindex(probation);
@@ -231,7 +237,7 @@ impl<V: Aged> Table<V> {
 
     fn unindex(&mut self, row: usize) {
         let Self { rows, index, .. } = self;
-        index.remove(rows.all()[row].key, |row| rows.all()[row as usize].key);
+        index.remove(rows.get(row).key, |row| rows.get(row as usize).key);
     }
 
     /// Returns the row to evict among the rows from `first` on: of a few from the hand on, one that
@@ -243,32 +249,51 @@ impl<V: Aged> Table<V> {
         // Neighbours share a cache line; where newcomers are on probation, a run of established
         // rows must not hide the others.
         let stride = if first == 0 { 1 } else { (n / VICTIMS_MAX).max(1) };
-        let rows = self.rows.all();
         let candidates = (0..VICTIMS_MAX.min(n)).map(|step| first + (hand + step * stride) % n);
         // The first of equals, so that without reuse and removal this is first in, first out.
         let rank = |row: &usize| {
-            let value = &rows[*row].value;
+            let value = &self.rows.get(*row).value;
             (value.is_established(), value.last_used())
         };
         candidates.min_by_key(rank).unwrap_or(first)
     }
 }
 
-impl<V: Aged> From<Stored<V>> for Table<V> {
-    fn from(stored: Stored<V>) -> Self {
+impl<V: Plain> Plain for Row<V> {
+    const N_BYTES: usize = u64::N_BYTES + V::N_BYTES;
+
+    fn write(&self, out: &mut [u8]) {
+        let (key, value) = out.split_at_mut(u64::N_BYTES);
+        self.key.write(key);
+        self.value.write(value);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let (key, value) = bytes.split_at(u64::N_BYTES);
+        Self { key: u64::read(key), value: V::read(value) }
+    }
+}
+
+impl<V: Aged> TryFrom<Stored<V>> for Table<V> {
+    type Error = &'static str;
+
+    fn try_from(stored: Stored<V>) -> Result<Self, Self::Error> {
         let Stored { rows, head, n_rows_max, n_probation } = stored;
+        if !(1..=ROWS_MAX).contains(&n_rows_max) || rows.len() > n_rows_max {
+            return Err("a table has more rows than its bound");
+        }
         let load = if n_probation > 0 { Load::ThreeQuarters } else { Load::Half };
         let mut index = Index::new(n_rows_max, load);
         index.reserve(rows.len());
-        for (row, Row { key, .. }) in rows.all().iter().enumerate() {
-            index.insert(*key, row as u32, |row| rows.all()[row as usize].key);
+        for (row, Row { key, .. }) in rows.iter().enumerate() {
+            index.insert(*key, row as u32, |row| rows.get(row as usize).key);
         }
-        Self { rows, head, n_rows_max, n_probation, index }
+        Ok(Self { rows, head, n_rows_max, n_probation, index })
     }
 }
 
 /// Two tables are equal when they hold the same and will evict the same next.
-impl<V: PartialEq> PartialEq for Table<V> {
+impl<V: Aged> PartialEq for Table<V> {
     fn eq(&self, other: &Self) -> bool {
         self.rows == other.rows && self.head == other.head && self.n_rows_max == other.n_rows_max
     }

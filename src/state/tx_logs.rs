@@ -2,10 +2,10 @@
 
 use super::{
     fixed::{Dither, Scale},
+    plain::plain,
     table::{Aged, Table},
 };
 use crate::model::{AccountHasher, AccountKey, TxId};
-use serde::{Deserialize, Serialize};
 
 /// Transactions whose logs are remembered: some hundred blocks.
 pub(super) const TX_LOGS_MAX: usize = 65_536;
@@ -19,7 +19,7 @@ const AMOUNT_MEMORY: u32 = 64;
 const LOG_AMOUNT: Scale = Scale { low: 0.0, high: 78.0, n_bits: 16 };
 
 /// What is remembered of a recent transaction's logs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TxLogs {
     pub n_transfers: u32,
     pub n_approvals: u32,
@@ -32,6 +32,16 @@ pub struct TxLogs {
     pub n_by_token: [u32; TOKENS_PER_TX_MAX],
     pub(super) last_used: u32,
 }
+
+plain!(TxLogs {
+    n_transfers: u32,
+    n_approvals: u32,
+    n_other: u32,
+    n_zero: u32,
+    tokens: [Option<AccountKey>; TOKENS_PER_TX_MAX],
+    n_by_token: [u32; TOKENS_PER_TX_MAX],
+    last_used: u32,
+});
 
 impl Aged for TxLogs {
     fn last_used(&self) -> u32 {
@@ -61,13 +71,15 @@ pub(super) fn tx_key(tx: &TxId, hasher: &AccountHasher) -> u64 {
 }
 
 /// What is remembered of one account's transfers of one token.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct TokenStats {
     n_in: u32,
     n_out: u32,
     mean_log_amount: u16,
     last_used: u32,
 }
+
+plain!(TokenStats { n_in: u32, n_out: u32, mean_log_amount: u16, last_used: u32 });
 
 impl Aged for TokenStats {
     fn last_used(&self) -> u32 {

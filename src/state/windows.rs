@@ -1,6 +1,9 @@
 //! Short sliding counts per account: two buckets, the older one fading out linearly.
 
-use super::table::{Aged, Table};
+use super::{
+    plain::plain,
+    table::{Aged, Table},
+};
 use crate::model::{AccountHasher, AccountKey};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +36,7 @@ impl WindowKind {
 }
 
 /// Two adjacent buckets, each as long as the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Window {
     /// Number of the newer bucket: seconds divided by the window's length.
     bucket: u32,
@@ -41,6 +44,8 @@ pub(super) struct Window {
     previous: u32,
     last_used: u32,
 }
+
+plain!(Window { bucket: u32, current: u32, previous: u32, last_used: u32 });
 
 impl Aged for Window {
     fn last_used(&self) -> u32 {

@@ -14,6 +14,7 @@ use crate::model::{
     Retraction, RetractionReason, Severity, Status, Subject,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Ids of folded repeats that an alert lists.
 const RELATED_MAX: usize = 16;
@@ -288,7 +289,7 @@ impl Triage {
         }
         alert.confidence = self.feedback.confidence(lead_of(&alert));
         let open = Open {
-            alert: alert.clone(),
+            alert: Arc::new(alert.clone()),
             height: case.inclusion.map(|i| i.height),
             block: case.inclusion.and_then(|i| i.block),
         };
@@ -313,7 +314,7 @@ impl Triage {
         let Some(open) = self.open.get_mut(cooling.alert) else {
             return (!is_grave).then_some(Raised::Suppressed(Suppression::CoolDown));
         };
-        let related = open.alert.related.get_or_insert_with(Related::default);
+        let related = Arc::make_mut(&mut open.alert).related.get_or_insert_with(Related::default);
         related.suppressed_count += 1;
         let repeat = repeat.hex();
         if related.alert_ids.len() < RELATED_MAX && !related.alert_ids.contains(&repeat) {
@@ -348,14 +349,15 @@ impl Triage {
         change: impl FnOnce(&mut Alert) -> bool,
     ) {
         let Some(open) = self.open.get_mut(id) else { return };
-        if !change(&mut open.alert) {
+        let alert = Arc::make_mut(&mut open.alert);
+        if !change(alert) {
             return;
         }
         self.seq += 1;
-        open.alert.revision += 1;
-        open.alert.provenance = self.identity.provenance(at, self.seq);
-        open.alert.confidence = self.feedback.confidence(lead_of(&open.alert));
-        out.push(open.alert.clone());
+        alert.revision += 1;
+        alert.provenance = self.identity.provenance(at, self.seq);
+        alert.confidence = self.feedback.confidence(lead_of(alert));
+        out.push(alert.clone());
     }
 }
 

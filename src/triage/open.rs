@@ -2,14 +2,17 @@
 
 use crate::model::{Alert, AlertId, BlockHash};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// An alert and what its fate depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Open {
-    /// The newest revision. JSON inside the snapshot, because the wire format skips absent fields.
+    /// The newest revision, shared with frozen copies. JSON inside the snapshot, because the wire format skips absent fields.
     #[serde(serialize_with = "to_json", deserialize_with = "from_json")]
-    pub(super) alert: Alert,
+    pub(super) alert: Arc<Alert>,
     pub(super) height: Option<u64>,
     pub(super) block: Option<BlockHash>,
 }
@@ -87,10 +90,10 @@ impl OpenAlerts {
     }
 }
 
-fn to_json<S: Serializer>(alert: &Alert, s: S) -> Result<S::Ok, S::Error> {
-    serde_json::to_string(alert).map_err(S::Error::custom)?.serialize(s)
+fn to_json<S: Serializer>(alert: &Arc<Alert>, s: S) -> Result<S::Ok, S::Error> {
+    serde_json::to_string(&**alert).map_err(S::Error::custom)?.serialize(s)
 }
 
-fn from_json<'de, D: Deserializer<'de>>(d: D) -> Result<Alert, D::Error> {
-    serde_json::from_str(&String::deserialize(d)?).map_err(D::Error::custom)
+fn from_json<'de, D: Deserializer<'de>>(d: D) -> Result<Arc<Alert>, D::Error> {
+    serde_json::from_str(&String::deserialize(d)?).map(Arc::new).map_err(D::Error::custom)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     detect::{
-        FitJob, Fitted, Model, ModelMeta, Opinion, Scene, SnapshotError,
+        FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
         pockets::{Place, Pocket, Pockets, ROWS_MAX},
         snapshot,
     },
@@ -192,6 +192,10 @@ impl Model for Dbscan {
 
     fn snapshot(&self) -> Vec<u8> {
         snapshot::encode(VERSION, &(&self.refit, &self.fitted))
+    }
+
+    fn freeze(&self) -> FrozenModel {
+        snapshot::freeze(VERSION, (self.refit.clone(), self.fitted.clone()))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, FitJob, Fitted, Model, ModelMeta, Opinion, Scene, SnapshotError,
+        FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Scene,
+        SnapshotError,
         cells::{Cells, Nearest},
         snapshot,
     },
@@ -47,7 +48,7 @@ pub struct Kmeans {
 }
 
 /// What is in use after a takeover.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Quantiser {
     cells: Cells,
     novelties: Calibration,
@@ -221,6 +222,10 @@ impl Model for Kmeans {
 
     fn snapshot(&self) -> Vec<u8> {
         snapshot::encode(VERSION, &(&self.refit, &self.fitted))
+    }
+
+    fn freeze(&self) -> FrozenModel {
+        snapshot::freeze(VERSION, (self.refit.clone(), self.fitted.clone()))
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
+        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
+        snapshot,
         surprise::{of_student4, student4_at},
     },
     feature::{Features, Schema, evm, utxo},
@@ -182,6 +183,10 @@ impl Model for PeerZ {
 
     fn snapshot(&self) -> Vec<u8> {
         snapshot::encode(VERSION, &self.peers)
+    }
+
+    fn freeze(&self) -> FrozenModel {
+        snapshot::freeze(VERSION, self.peers.clone())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

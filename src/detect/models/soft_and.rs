@@ -7,7 +7,10 @@ use super::{
     sentence::feature,
 };
 use crate::{
-    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
+    detect::{
+        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
+        snapshot,
+    },
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
     stat::{
@@ -60,7 +63,7 @@ pub struct SoftAnd {
     row: Vec<f32>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Learned {
     ranks: TrailingRanks,
     sums: Calibration,
@@ -269,6 +272,10 @@ impl Model for SoftAnd {
 
     fn snapshot(&self) -> Vec<u8> {
         snapshot::encode(VERSION, &self.learned)
+    }
+
+    fn freeze(&self) -> FrozenModel {
+        snapshot::freeze(VERSION, self.learned.clone())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {

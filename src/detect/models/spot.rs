@@ -6,7 +6,10 @@ use super::{
     sentence::{feature, number},
 };
 use crate::{
-    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
+    detect::{
+        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
+        snapshot,
+    },
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
     stat::{rank::Horizon, tail::Calibration},
@@ -147,6 +150,10 @@ impl Model for Spot {
 
     fn snapshot(&self) -> Vec<u8> {
         snapshot::encode(VERSION, &self.learned)
+    }
+
+    fn freeze(&self) -> FrozenModel {
+        snapshot::freeze(VERSION, self.learned.clone())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
