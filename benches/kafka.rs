@@ -32,7 +32,7 @@ mod bench {
         detect::{Member, models},
         engine::{Params as EngineParams, Setup},
         model::{Chain, Reference},
-        runtime::{InputParams, InputSetup, Observer, Outputs, Params, run},
+        runtime::{InputParams, InputSetup, Observer, Outputs, Params, run, snapshot},
         sim::{Evm, Scenario},
         source::kafka::{self, Start},
     };
@@ -135,6 +135,7 @@ mod bench {
                 control: broker.name("control"),
                 create_topics: true,
             },
+            snapshots: snapshot::Params::off(),
             ..Params::default()
         };
         let mut engine = EngineParams::default();

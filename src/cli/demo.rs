@@ -12,7 +12,7 @@ use crate::{
     engine,
     model::{Chain, Family, Reference, Severity},
     ops::http::{self, Shared},
-    runtime::{self, InputParams, InputSetup},
+    runtime::{self, InputParams, InputSetup, snapshot},
     sim::{Evm, Scenario, Truth, Utxo, topic},
     source::{
         kafka::{self, Start},
@@ -157,6 +157,8 @@ fn runtime_params(brokers: &str) -> runtime::Params {
             input(Family::Evm, Format::EthereumEtl, Chain::ETHEREUM),
             input(Family::Utxo, Format::BitcoinEtl, Chain::BITCOIN),
         ],
+        // A demonstration leaves nothing behind.
+        snapshots: snapshot::Params::off(),
         ..runtime::Params::default()
     }
 }

@@ -36,6 +36,8 @@ pub enum Reason {
     ChainMismatch,
     CheckFailed,
     IdentityConflict,
+    /// Reading the record brought the process down three times.
+    CrashLoop,
 }
 
 /// Why a part was skipped on purpose.
@@ -61,7 +63,7 @@ impl Disposition {
 }
 
 impl Reason {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::EmptyValue,
         Self::TooLarge,
         Self::UnexpectedBatch,
@@ -82,6 +84,7 @@ impl Reason {
         Self::ChainMismatch,
         Self::CheckFailed,
         Self::IdentityConflict,
+        Self::CrashLoop,
     ];
 
     /// Returns the name used on the wire and as a metric label.
@@ -107,6 +110,7 @@ impl Reason {
             Self::ChainMismatch => "chain_mismatch",
             Self::CheckFailed => "check_failed",
             Self::IdentityConflict => "identity_conflict",
+            Self::CrashLoop => "crash_loop",
         }
     }
 
@@ -117,7 +121,8 @@ impl Reason {
             | Self::AmountLossy
             | Self::ImplausibleTime
             | Self::ImplausibleHeight
-            | Self::IdentityConflict => Disposition::Quarantine,
+            | Self::IdentityConflict
+            | Self::CrashLoop => Disposition::Quarantine,
             _ => Disposition::Reject,
         }
     }

@@ -79,6 +79,7 @@ impl Engine {
     pub fn step(&mut self, input: Input<'_>, actions: &mut Vec<Action>) {
         match input {
             Input::Record(settings, record) => self.on_record(settings, &record, actions),
+            Input::Poison(settings, record) => self.on_poison(settings, &record, actions),
             Input::Fitted(fitted) => self.fits.deliver(fitted),
             Input::Control(control) => self.on_control(control),
         }
@@ -125,11 +126,7 @@ impl Engine {
     }
 
     fn on_record(&mut self, settings: &Settings, record: &Record<'_>, actions: &mut Vec<Action>) {
-        let n_record = self.stats.n_records + 1;
-        assert!(self.fits.missing(n_record).is_none(), "a due fit was not delivered");
-        self.install_due_fits(n_record);
-        self.stats.n_records = n_record;
-
+        let n_record = self.begin_record();
         let mut batch = std::mem::take(&mut self.scratch.batch);
         decode::decode(settings, record, &mut batch);
         let mut at = Coordinates {
@@ -152,20 +149,28 @@ impl Engine {
             }
         }
         self.scratch.batch = batch;
+        self.end_record(n_record, actions);
+    }
 
+    pub(super) fn end_record(&mut self, n_record: u64, actions: &mut Vec<Action>) {
         for job in self.detectors.request_fits(n_record) {
             self.fits.add(job.clone());
             actions.push(Action::Fit(Box::new(job)));
         }
     }
 
-    fn install_due_fits(&mut self, n_record: u64) {
+    /// Counts a record, after any fit that takes over at it.
+    pub(super) fn begin_record(&mut self) -> u64 {
+        let n_record = self.stats.n_records + 1;
+        assert!(self.fits.missing(n_record).is_none(), "a due fit was not delivered");
+        self.stats.n_records = n_record;
         for fitted in self.fits.take_due(n_record) {
             self.stats.n_fits += 1;
             self.stats.fitted_at = n_record;
             self.detectors.install(fitted);
             self.triage.set_model_id(self.detectors.model_id());
         }
+        n_record
     }
 
     fn on_part(&mut self, events: &mut [Event], at: &Coordinates, actions: &mut Vec<Action>) {

@@ -4,6 +4,7 @@ mod control;
 mod detectors;
 mod fits;
 mod fold;
+mod poison;
 mod reconfigure;
 mod report;
 mod snapshot;
@@ -50,6 +51,8 @@ pub struct Setup {
 /// What an engine is told.
 pub enum Input<'a> {
     Record(&'a decode::Settings, Record<'a>),
+    /// A record that must not be read: doing so brought the process down.
+    Poison(&'a decode::Settings, Record<'a>),
     /// The result of a fit that the engine asked for.
     Fitted(Fitted),
     /// A turn taken between two records.

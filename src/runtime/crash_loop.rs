@@ -52,6 +52,8 @@ pub struct CrashLoop {
     marker: Option<Marker>,
     /// Records that are still to be noted.
     n_left: usize,
+    /// The most that a batch holds: the culprit is among so many.
+    records_max: usize,
 }
 
 impl CrashLoop {
@@ -63,6 +65,7 @@ impl CrashLoop {
         store: Option<&Store>,
         place: &Place,
         committed: Option<i64>,
+        records_max: usize,
     ) -> Result<Self, String> {
         let mut watch = Self {
             store: store.map(|store| (store.clone(), place.clone())),
@@ -70,6 +73,7 @@ impl CrashLoop {
             skipped: BTreeSet::new(),
             marker: None,
             n_left: 0,
+            records_max,
         };
         let Some((store, _)) = &watch.store else { return Ok(watch) };
         watch.left = read(store, place, MARKER);
@@ -88,9 +92,7 @@ impl CrashLoop {
     }
 
     /// Leaves a marker for the next process: from here on records are folded for the first time.
-    ///
-    /// `records_max` is the most that a batch holds: the culprit is among so many.
-    pub fn went_live(&mut self, committed: i64, records_max: usize) {
+    fn went_live(&mut self, committed: i64) {
         let n_abnormal = match &self.left {
             None => 0,
             Some(left) if left.committed == committed => left.n_abnormal.saturating_add(1),
@@ -98,7 +100,7 @@ impl CrashLoop {
         };
         self.marker = Some(Marker { committed, n_abnormal, offset: None });
         if n_abnormal >= ABNORMAL_MAX {
-            self.n_left = records_max;
+            self.n_left = self.records_max;
             if let Some((_, place)) = &self.store {
                 tracing::warn!(
                     %place, committed, n_abnormal,
@@ -109,8 +111,11 @@ impl CrashLoop {
         self.write();
     }
 
-    /// Notes a record before it is folded, if this process has reason to.
-    pub fn before(&mut self, offset: i64) {
+    /// Notes that a record is folded for the first time, and which one if there is reason to.
+    pub fn before(&mut self, committed: i64, offset: i64) {
+        if self.marker.is_none() {
+            self.went_live(committed);
+        }
         if self.n_left == 0 {
             return;
         }
@@ -178,6 +183,16 @@ impl CrashLoop {
     }
 }
 
+/// Returns the offsets of a place that are set aside.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn set_aside(store: &Store, place: &Place) -> Result<BTreeSet<i64>, StoreError> {
+    let text = store.get_marker(place, SKIPPED)?;
+    let list = text.and_then(|text| serde_json::from_str::<Skipped>(&text).ok());
+    Ok(list.unwrap_or_default().offsets)
+}
+
 /// Reads a marker; what cannot be read counts as absent.
 fn read<T: for<'de> Deserialize<'de>>(store: &Store, place: &Place, name: &str) -> Option<T> {
     let text = store.get_marker(place, name).inspect_err(|error| warn(place, error)).ok()??;
@@ -206,10 +221,13 @@ mod tests {
 
         /// A process that starts at a committed offset, goes live and notes some records.
         fn start(&self, committed: i64, noted: std::ops::Range<i64>) -> CrashLoop {
-            let mut watch = CrashLoop::open(Some(&self.0), &self.1, Some(committed)).unwrap();
-            watch.went_live(committed, 5);
-            noted.for_each(|offset| watch.before(offset));
+            let mut watch = self.open(committed);
+            noted.for_each(|offset| watch.before(committed, offset));
             watch
+        }
+
+        fn open(&self, committed: i64) -> CrashLoop {
+            CrashLoop::open(Some(&self.0), &self.1, Some(committed), 5).unwrap()
         }
 
         fn noted(&self) -> Option<(i64, u32, Option<i64>)> {
@@ -244,16 +262,18 @@ mod tests {
     #[test]
     fn ends_between_records_and_before_going_live_blame_no_record() {
         let case = Case::new();
-        drop(case.start(10, 0..0));
+        let mut watch = case.start(10, 10..11);
+        watch.between();
+        drop(watch);
         for n in 1..6 {
             let mut watch = case.start(10, 10..13);
             watch.between();
             drop(watch);
             assert_eq!(case.noted(), Some((10, n, None)));
             // Ends while rebuilding leave no trace.
-            drop(CrashLoop::open(Some(&case.0), &case.1, Some(10)).unwrap());
+            drop(case.open(10));
         }
-        let watch = CrashLoop::open(Some(&case.0), &case.1, Some(10)).unwrap();
+        let watch = case.open(10);
         assert!(watch.skipped.is_empty());
         // Progress forgives.
         drop(case.start(11, 11..12));
@@ -263,16 +283,15 @@ mod tests {
     #[test]
     fn notes_are_bounded_and_turned_off_without_a_store() {
         let case = Case::new();
-        (0..3).for_each(|_| drop(case.start(10, 0..0)));
+        (0..2).for_each(|_| drop(case.start(10, 10..11)));
         let mut watch = case.start(10, 10..15);
         watch.between();
-        watch.before(15);
-        assert_eq!(case.noted(), Some((10, 3, None)), "five records a batch, five notes");
-        let mut off = CrashLoop::open(None, &case.1, Some(10)).unwrap();
-        off.went_live(10, 5);
-        off.before(10);
+        watch.before(10, 15);
+        assert_eq!(case.noted(), Some((10, 2, None)), "five records a batch, five notes");
+        let mut off = CrashLoop::open(None, &case.1, Some(10), 5).unwrap();
+        off.before(10, 10);
         off.close();
         assert!(!off.is_skipped(10));
-        assert_eq!(case.noted(), Some((10, 3, None)));
+        assert_eq!(case.noted(), Some((10, 2, None)));
     }
 }

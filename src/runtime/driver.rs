@@ -72,6 +72,19 @@ impl Driver {
         self.start_fits(actions, first_new);
     }
 
+    /// Sets one record aside unread, as a dead letter.
+    pub fn set_aside(
+        &mut self,
+        settings: &Settings,
+        record: Record<'_>,
+        actions: &mut Vec<Action>,
+    ) {
+        self.deliver_due(actions);
+        let first_new = actions.len();
+        self.engine.step(Input::Poison(settings, record), actions);
+        self.start_fits(actions, first_new);
+    }
+
     /// Applies a control entry before the next record.
     ///
     /// # Errors

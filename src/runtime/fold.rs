@@ -69,10 +69,17 @@ impl<'a> Fold<'a> {
         if !partition.is_live && record.offset >= partition.live_at {
             partition.go_live(self.observer)?;
         }
-        failpoint::record(record.value);
         let settings = &self.inputs[partition.input].settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
-        partition.driver.feed(settings, record, &mut self.actions);
+        if partition.is_live {
+            partition.watch.before(partition.committed.unwrap_or(partition.next), record.offset);
+        }
+        if partition.watch.is_skipped(record.offset) {
+            partition.driver.set_aside(settings, record, &mut self.actions);
+        } else {
+            failpoint::record(record.value);
+            partition.driver.feed(settings, record, &mut self.actions);
+        }
         partition.next = record.offset + 1;
         partition.last.note(&record);
         let mut is_bad = false;
@@ -173,6 +180,11 @@ impl<'a> Fold<'a> {
         }
         let paused = self.partitions.iter().filter(|p| is_flooded && p.is_paused);
         paused.map(|p| p.at.clone()).collect()
+    }
+
+    /// Takes away what would tell the next owner that these partitions were left in disorder.
+    pub fn leave(&mut self, gone: &[TopicPartition]) {
+        self.partitions.iter_mut().filter(|p| gone.contains(&p.at)).for_each(|p| p.watch.close());
     }
 
     /// Forgets partitions, and what they have not committed.

@@ -2,8 +2,10 @@
 
 use super::{
     Driver, Fits, RuntimeError,
+    crash_loop::CrashLoop,
     flood::Flood,
     partition::Partition,
+    snapshot::Place,
     takeover::{Facts, LastRecord, Plan, Progress, plan},
     worker::Context,
 };
@@ -58,6 +60,13 @@ pub fn open(
     };
     let driver = Driver::new(inputs[input].setup.clone(), Fits::Background)
         .map_err(|source| RuntimeError::Engine { topic: at.topic.clone(), source })?;
+    let place = Place {
+        group: params.kafka.group.clone(),
+        topic: at.topic.clone(),
+        partition: at.partition,
+    };
+    let watch = CrashLoop::open(ctx.store, &place, offset, params.batch.records_max)
+        .map_err(RuntimeError::Refused)?;
     Ok(Partition {
         at: at.clone(),
         input,
@@ -77,6 +86,7 @@ pub fn open(
         is_live: start >= live_at,
         recorded,
         flood: Flood::default(),
+        watch,
         is_paused: false,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Driver, Observer, Phase,
+    crash_loop::CrashLoop,
     flood::Flood,
     takeover::{LastRecord, Progress, Recorded, verify},
 };
@@ -30,6 +31,7 @@ pub struct Partition {
     /// What the rebuilt state must agree with.
     pub recorded: Option<Recorded>,
     pub flood: Flood,
+    pub watch: CrashLoop,
     pub is_paused: bool,
 }
 

@@ -1,7 +1,9 @@
 //! Starts the workers and waits for them.
 
 use super::{
-    Observer, Params, RuntimeError, topics,
+    Observer, Params, RuntimeError,
+    snapshot::Store,
+    topics,
     worker::{Context, Worker},
 };
 use crate::{audit::short_hash, decode::Settings, engine::Setup};
@@ -49,6 +51,11 @@ pub fn run(
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,
     }
+    let store =
+        Store::open(&params.snapshots).map_err(|e| RuntimeError::Params(vec![e.to_string()]))?;
+    if store.is_none() {
+        tracing::warn!("snapshots are off: every start replays the log from where the group began");
+    }
     let hashes: Vec<String> = inputs.iter().map(|i| setup_hash(&i.setup)).collect();
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(params.workers);
@@ -59,6 +66,7 @@ pub fn run(
                 inputs: &inputs,
                 setup_hashes: &hashes,
                 observer: &*observer,
+                store: store.as_ref(),
                 stop: &stop,
             };
             let body = move || {

@@ -1,6 +1,9 @@
 //! One worker thread: poll, fold, and at the end of each batch one transaction.
 
-use super::{InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open};
+use super::{
+    InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open,
+    snapshot::Store,
+};
 use crate::{
     ops::{failpoint, kafka::Patience},
     sink::kafka::{Producer, Remedy, Stage, Topics, Transaction, TransactionError},
@@ -37,6 +40,8 @@ pub struct Context<'a> {
     /// Of each input: hash of what can change an answer apart from the log.
     pub setup_hashes: &'a [String],
     pub observer: &'a dyn Observer,
+    /// Absent when snapshots are turned off.
+    pub store: Option<&'a Store>,
     pub stop: &'a AtomicBool,
 }
 
@@ -72,6 +77,8 @@ impl<'a> Worker<'a> {
     /// When only a new process can go on.
     pub fn run(mut self) -> Result<(), RuntimeError> {
         let done = self.work();
+        let owned: Vec<_> = self.fold.partitions.iter().map(|p| p.at.clone()).collect();
+        self.fold.leave(&owned);
         // A failed worker closes as well: its partitions move at once.
         let is_left = self.consumer.close(CLOSE_MAX);
         let is_closed = self.producer.is_none_or(|producer| producer.retire(CLOSE_MAX));
@@ -147,6 +154,9 @@ impl<'a> Worker<'a> {
                     tracing::warn!(%error, "last batch before a revocation not committed");
                     self.replace_producer()?;
                     self.settle(&error)?;
+                }
+                if !is_lost {
+                    self.fold.leave(&partitions);
                 }
                 self.fold.release(&partitions);
                 self.consumer
@@ -243,6 +253,8 @@ impl<'a> Worker<'a> {
 
     /// Tries one transaction with what is buffered; without anything to write it does nothing.
     fn transact(&mut self) -> Result<(), TransactionError> {
+        // From here on nothing is any record's fault.
+        self.fold.partitions.iter_mut().for_each(|p| p.watch.between());
         let offsets = self.fold.offsets();
         if offsets.is_empty() && self.fold.outbox.messages.is_empty() {
             return Ok(());

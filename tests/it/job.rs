@@ -21,7 +21,7 @@ use txwarden::{
     model::{Alert, Chain, Record, Reference, Severity},
     runtime::{
         Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
-        RuntimeError, run,
+        RuntimeError, run, snapshot,
     },
     sim::{Evm, Scenario},
     source::kafka::{self, Start},
@@ -74,6 +74,7 @@ impl Job {
             outputs,
             // Small batches: many transactions.
             batch: Batching { records_max: 500, ..Default::default() },
+            snapshots: snapshot::Params::off(),
             ..Params::default()
         };
         let inputs = vec![InputSetup { topic: input.clone(), settings, setup }];

@@ -60,6 +60,7 @@ impl Drop for Running {
 const NOBODY: &str = "version: 1
 kafka: { brokers: \"127.0.0.1:1\", start: earliest }
 inputs: [{ topic: a, format: ethereum_etl, chain: \"eip155:1\" }]
+snapshots: { url: none }
 ";
 
 #[test]
@@ -133,6 +134,7 @@ kafka: {{ brokers: \"{}\", group: {}, start: earliest, session_timeout_ms: 6000 
 inputs: [{{ topic: {input}, format: ethereum_etl, chain: \"eip155:1\" }}]
 outputs: {{ alerts: {}, dead_letters: {}, checkpoints: {}, control: {} }}
 batch: {{ records_max: 100 }}
+snapshots: {{ url: none }}
 detect: {{ rules: {{ large_native: {{ severity: high, params: {{ units_min: {{ ETH: 2.0 }} }} }} }} }}
 ",
         params.kafka.brokers,

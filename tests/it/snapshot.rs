@@ -222,7 +222,7 @@ fn a_store_that_cannot_be_written_fails_aloud_and_recovers() {
 
 #[test]
 fn snapshots_can_be_turned_off_and_mistakes_are_named() {
-    let off = Params { url: "none".to_owned(), ..Params::default() };
+    let off = Params::off();
     assert!(Store::open(&off).unwrap().is_none());
     assert!(off.problems().is_empty());
     let wrong = Params {

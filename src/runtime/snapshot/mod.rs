@@ -9,6 +9,7 @@
 //! A snapshot is the state before the record at its offset. What its body means is the business of
 //! who writes it; here it is bytes with a header that every later version can still read.
 
+mod archive;
 mod container;
 mod error;
 mod header;
@@ -18,6 +19,7 @@ mod params;
 mod publisher;
 mod store;
 
+pub use archive::Archive;
 pub use container::{BODY_BYTES_MAX, CONTAINER_VERSION};
 pub use error::StoreError;
 pub use header::{BODY_FORMAT, Header, Place};

@@ -25,6 +25,9 @@ pub struct Params {
     pub allow_http: bool,
 }
 
+/// The URL of no store at all.
+const OFF: &str = "none";
+
 /// The most snapshots kept of one partition.
 const KEEP_MAX: usize = 1_000;
 
@@ -45,9 +48,14 @@ impl Default for Params {
 }
 
 impl Params {
+    /// Returns the settings of a run without snapshots.
+    pub fn off() -> Self {
+        Self { url: OFF.to_owned(), ..Self::default() }
+    }
+
     /// Returns whether snapshots are written and read at all.
     pub fn is_enabled(&self) -> bool {
-        self.url != "none"
+        self.url != OFF
     }
 
     /// Returns every mistake, each beginning with the key.
