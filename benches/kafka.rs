@@ -5,8 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "kafka")]
-#[path = "../tests/it/broker.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../tests/kafka/broker.rs"]
 mod broker;
 #[cfg(feature = "kafka")]
 #[path = "../tests/it/data.rs"]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[cfg(feature = "kafka")]
+#[path = "../kafka/broker.rs"]
 mod broker;
 mod chain;
 mod cli;

@@ -1,0 +1,68 @@
+//! Negative controls: broken variants that the suite must notice, or it proves nothing.
+
+use super::members;
+use crate::{
+    case::Outcome,
+    job::{Job, Options},
+    lab::Lab,
+    oracle::{self, How},
+};
+
+/// Outputs are committed before the offsets are sent; the process dies in between.
+pub fn at_least_once(lab: &Lab, n: usize) -> Outcome {
+    let options = Options { is_static: true, ..Options::default() };
+    let job = Job::new(lab, lab.tiny(), "control_once", options);
+    let watch = job.watch();
+    job.feed(1.0);
+    for _ in 0..n {
+        let process = job.start_with("a", "commit_before_send=on;batch_after_offsets=pause@3");
+        let hit = process.await_line("failpoint batch_after_offsets");
+        assert!(hit.is_some(), "{}", process.log());
+        process.kill();
+    }
+    let mut last = job.start_with("a", "commit_before_send=on");
+    job.await_all(&watch);
+    last.stop();
+    noticed(&job)
+}
+
+/// A restart writes what it replays.
+pub fn emit_while_rebuilding(lab: &Lab, n: usize) -> Outcome {
+    let job = Job::new(lab, lab.tiny(), "control_emit", Options::default());
+    let watch = job.watch();
+    for i in 0..=n {
+        let mut process = job.start_with("a", "emit_while_rebuilding=on");
+        job.feed((i + 1) as f64 / (n + 1) as f64);
+        job.await_all(&watch);
+        process.stop();
+    }
+    noticed(&job)
+}
+
+/// Outputs leave in the order of a randomly seeded hash map.
+pub fn hash_order(lab: &Lab, _: usize) -> Outcome {
+    let options = Options { alert_partitions: 1, batch: 2_000, ..Options::default() };
+    let job = Job::new(lab, lab.tiny(), "control_order", options);
+    let watch = job.watch();
+    job.feed(1.0);
+    let mut process = job.start_with("a", "hash_order=on");
+    job.await_all(&watch);
+    process.stop();
+    noticed(&job)
+}
+
+/// Transactions carry the group's name alone, and a zombie wakes up.
+pub fn no_generation(lab: &Lab, n: usize) -> Outcome {
+    let job = Job::new(lab, lab.medium(), "control_generation", members::zombie_options());
+    members::freeze(lab, &job, 3 * n, "no_generation=on");
+    noticed(&job)
+}
+
+/// Fails unless the comparison fails.
+fn noticed(job: &Job<'_>) -> Outcome {
+    match oracle::compare(job, How::Exact) {
+        Ok(_) => panic!("the control passed unnoticed"),
+        Err(why) => Outcome { n_records: job.traffic.n_records(), ..Outcome::default() }
+            .noting(format!("noticed: {}", why.lines().next().unwrap_or_default())),
+    }
+}

@@ -1,0 +1,274 @@
+//! The oracle: the pure engine folded over the input, and the comparison with what was written.
+
+use crate::{
+    job::Job,
+    traffic::{Chain, Feed, Traffic},
+};
+use rdkafka::{
+    Message as _,
+    message::{Headers, OwnedMessage},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::{collections::BTreeMap, path::Path};
+use txwarden::{
+    audit,
+    config::Config,
+    engine::{Action, DeadLetter},
+    model::{Alert, Record},
+    runtime::{Driver, Fits, InputParams},
+    sink::message::{self, Coordinates, Message},
+};
+
+/// What the pure engine makes of some traffic, feed by feed. Topic names are not yet known.
+#[derive(Clone)]
+pub struct Expected {
+    feeds: Vec<Fold>,
+}
+
+#[derive(Clone)]
+struct Fold {
+    alerts: Vec<Alert>,
+    /// Dead letters; offsets are those of the feed.
+    letters: Vec<DeadLetter>,
+}
+
+/// How exactly alerts must agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Every byte, provenance and hash chain included, and the dead letters as well.
+    Exact,
+    /// Canonical bodies in order: the transport or the batching differs.
+    Canonical,
+}
+
+/// How much there was to compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    pub n_alerts: usize,
+    pub n_dead_letters: usize,
+}
+
+impl Expected {
+    /// Folds every feed through an engine of its own.
+    pub fn fold(traffic: &Traffic) -> Self {
+        let config = Config::parse("oracle", Path::new(""), &crate::job::engine_yaml(), &|_| None);
+        let config = config.unwrap();
+        Self { feeds: traffic.feeds.iter().map(|feed| fold(&config, feed)).collect() }
+    }
+}
+
+fn fold(config: &Config, feed: &Feed) -> Fold {
+    let (format, chain) = feed.chain.input();
+    let input = InputParams {
+        topic: String::new(),
+        format,
+        chain: chain.to_owned(),
+        allow_partitions: true,
+        allow_batch: true,
+    };
+    let settings = config.settings(&input).unwrap();
+    let setup = config.engine_setup(&settings.chain);
+    let mut driver = Driver::new(setup, Fits::Inline).unwrap();
+    let (mut actions, mut fold) = (Vec::new(), Fold { alerts: Vec::new(), letters: Vec::new() });
+    for (offset, (value, ms)) in feed.lines.iter().enumerate() {
+        let record = Record {
+            partition: feed.partition,
+            offset: offset as i64,
+            kafka_ms: Some(*ms),
+            key: Some(b"original key"),
+            value: Some(value),
+            ..Record::default()
+        };
+        driver.feed(&settings, record, &mut actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Alert(alert) => fold.alerts.push(*alert),
+                Action::DeadLetter(letter) => fold.letters.push(*letter),
+                Action::Finding(_) | Action::Fit(_) => {}
+            }
+        }
+    }
+    // Vacuity: a comparison of nothing proves nothing.
+    assert!(fold.alerts.len() >= 5, "{:?}: only {} alerts", feed.chain, fold.alerts.len());
+    assert!(!fold.letters.is_empty(), "{:?}: no dead letters", feed.chain);
+    fold
+}
+
+/// Compares everything that was written and committed with the oracle.
+///
+/// # Errors
+/// What differs first.
+pub fn compare(job: &Job<'_>, how: How) -> Result<Compared, String> {
+    let written = job.broker.read_committed(&job.alerts);
+    let by_place = sort(&written)?;
+    let mut n_alerts = 0;
+    for (feed, fold) in job.traffic.feeds.iter().zip(&job.traffic.expected().feeds) {
+        let place = (job.topic(feed.chain).to_owned(), feed.partition);
+        let found = by_place.get(&place).map_or(&[][..], Vec::as_slice);
+        let what = format!("alerts of {} partition {}", place.0, place.1);
+        alerts(found, fold, &place, job, how).map_err(|why| format!("{what}: {why}"))?;
+        n_alerts += fold.alerts.len();
+    }
+    if written.len() != n_alerts {
+        return Err(format!("{} alerts written, {n_alerts} expected", written.len()));
+    }
+    let n_dead_letters = dead_letters(job, how)?;
+    Ok(Compared { n_alerts, n_dead_letters })
+}
+
+/// Sorts messages by the input partition that they came from, and checks that each partition of
+/// the alert topic holds them in the order of their sequence.
+fn sort(written: &[OwnedMessage]) -> Result<BTreeMap<(String, i32), Vec<&OwnedMessage>>, String> {
+    let mut places: BTreeMap<(String, i32), Vec<(u64, &OwnedMessage)>> = BTreeMap::new();
+    let mut last: BTreeMap<(i32, String, i32), u64> = BTreeMap::new();
+    for m in written {
+        let body: Value = serde_json::from_slice(m.payload().unwrap_or_default())
+            .map_err(|e| format!("an alert is no JSON: {e}"))?;
+        let p = &body["provenance"];
+        let (topic, partition, seq) = (p["topic"].as_str(), p["partition"].as_i64(), &p["seq"]);
+        let (Some(topic), Some(partition), Some(seq)) = (topic, partition, seq.as_u64()) else {
+            return Err(format!("an alert has no provenance: {p}"));
+        };
+        let place = (topic.to_owned(), partition as i32);
+        let lane = (m.partition(), place.0.clone(), place.1);
+        if let Some(before) = last.insert(lane, seq)
+            && before >= seq
+        {
+            let at = (m.partition(), m.offset());
+            return Err(format!("out of order: {place:?} seq {seq} after {before} at {at:?}"));
+        }
+        places.entry(place).or_default().push((seq, m));
+    }
+    let in_order = |mut found: Vec<(u64, _)>| {
+        found.sort_by_key(|(seq, _)| *seq);
+        found.into_iter().map(|(_, m)| m).collect()
+    };
+    Ok(places.into_iter().map(|(place, found)| (place, in_order(found))).collect())
+}
+
+fn alerts(
+    found: &[&OwnedMessage],
+    fold: &Fold,
+    place: &(String, i32),
+    job: &Job<'_>,
+    how: How,
+) -> Result<(), String> {
+    let mut chain = audit::Chain::new(&place.0, place.1);
+    let (mut head, source) = (None, format!("/txwarden/{}", job.group));
+    for (i, alert) in fold.alerts.iter().enumerate() {
+        let mut alert = alert.clone();
+        alert.provenance.topic.clone_from(&place.0);
+        let body = chain.seal(&mut alert).unwrap();
+        let expected = message::of_alert(&alert, body, &source);
+        let Some(m) = found.get(i) else {
+            return Err(format!("{} of {} are missing", fold.alerts.len() - i, fold.alerts.len()));
+        };
+        let written = m.payload().unwrap_or_default();
+        let is_same = match how {
+            How::Exact => is_equal(m, &expected),
+            How::Canonical => canonical(written) == canonical(&expected.body),
+        };
+        if !is_same {
+            let (ours, theirs) = (String::from_utf8_lossy(&expected.body), lossy(written));
+            return Err(format!("alert {} differs\nexpected {ours}\nwritten  {theirs}", i + 1));
+        }
+        head = Some(link(written, head)?);
+    }
+    if found.len() > fold.alerts.len() {
+        return Err(format!("{} written, {} expected", found.len(), fold.alerts.len()));
+    }
+    Ok(())
+}
+
+/// Compares key, body and headers, but for the one that holds our clock.
+fn is_equal(written: &OwnedMessage, expected: &Message) -> bool {
+    let headers: Vec<(&str, String)> = written.headers().map_or_else(Vec::new, |found| {
+        let found = found.iter().filter(|h| h.key != "emitted_at_ms");
+        found.map(|h| (h.key, lossy(h.value.unwrap_or_default()))).collect()
+    });
+    written.key() == expected.key.as_deref()
+        && written.payload() == Some(expected.body.as_slice())
+        && headers == expected.headers
+}
+
+/// Checks one link of the chain the way a third party would, and returns its hash.
+fn link(body: &[u8], head: Option<String>) -> Result<String, String> {
+    let text = lossy(body);
+    let after = |key: &str| text.split(key).nth(1).and_then(|rest| rest.get(..64));
+    let (Some(prev), Some(hash)) = (after("\"prev_hash\":\""), after("\",\"hash\":\"")) else {
+        return Err("an alert has no hashes".to_owned());
+    };
+    if head.is_some_and(|head| head != prev) {
+        return Err(format!("the chain is broken before {hash}"));
+    }
+    let blank = text.replace(&format!("\"hash\":\"{hash}\""), &format!("\"hash\":\"{:064}\"", 0));
+    let computed: String = Sha256::digest(blank).iter().map(|b| format!("{b:02x}")).collect();
+    if computed != hash {
+        return Err(format!("the hash {hash} is not that of the body"));
+    }
+    Ok(hash.to_owned())
+}
+
+fn dead_letters(job: &Job<'_>, how: How) -> Result<usize, String> {
+    let bag = |all: Vec<(Vec<u8>, Vec<u8>)>| {
+        let mut counts = BTreeMap::new();
+        for one in all {
+            *counts.entry(one).or_insert(0usize) += 1;
+        }
+        counts
+    };
+    let mut expected = Vec::new();
+    for (feed, fold) in job.traffic.feeds.iter().zip(&job.traffic.expected().feeds) {
+        for letter in &fold.letters {
+            let mut letter = letter.clone();
+            letter.topic = job.topic(feed.chain).to_owned();
+            let at = Coordinates {
+                topic: &letter.topic,
+                partition: letter.partition,
+                offset: letter.offset,
+                key: Some(b"original key"),
+                reason: letter.reason.as_str(),
+                disposition: letter.disposition.as_str(),
+            };
+            let made = message::of_dead_letter(&letter, at).unwrap();
+            expected.push((made.key.unwrap_or_default(), made.body));
+        }
+    }
+    let n = expected.len();
+    let written =
+        job.broker.read_committed(&job.dead_letters).into_iter().map(|m| {
+            (m.key().unwrap_or_default().to_vec(), m.payload().unwrap_or_default().to_vec())
+        });
+    let (expected, written) = (bag(expected), bag(written.collect()));
+    if how == How::Canonical || expected == written {
+        return Ok(n);
+    }
+    let differs = |a: &BTreeMap<_, usize>, b: &BTreeMap<_, usize>| {
+        let first = a.iter().find(|(letter, n)| b.get(*letter) != Some(*n));
+        first.map(|((_, body), n): (&(Vec<u8>, Vec<u8>), _)| format!("{n} × {}", lossy(body)))
+    };
+    let (ours, theirs) = (differs(&expected, &written), differs(&written, &expected));
+    Err(format!("dead letters differ\nexpected {ours:?}\nwritten  {theirs:?}"))
+}
+
+fn canonical(body: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Alert>(body).ok()?.canonical_body().ok()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl Chain {
+    /// Returns the format and the chain of an input.
+    fn input(self) -> (txwarden::decode::Format, &'static str) {
+        match self {
+            Self::Evm => (txwarden::decode::Format::EthereumEtl, "eip155:1"),
+            Self::Utxo => (txwarden::decode::Format::BitcoinEtl, BITCOIN),
+        }
+    }
+}
+
+/// CAIP-2 of Bitcoin's main chain.
+pub const BITCOIN: &str = "bip122:000000000019d6689c085ae165831e93";

@@ -1,0 +1,96 @@
+//! The input: simulated EVM and UTXO chains with garbage in between, and what it must lead to.
+
+use crate::oracle::Expected;
+use std::cell::OnceCell;
+use txwarden::sim::{Evm, Scenario, Utxo};
+
+/// Which input topic a feed belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Chain {
+    Evm,
+    Utxo,
+}
+
+/// The partitions of the EVM topic: each an independent stream, so that workers share them.
+pub const EVM_PARTITIONS: i32 = 3;
+
+/// Every so many records one is garbage: a dead letter, and no flood.
+const GARBAGE_EVERY: usize = 300;
+
+/// The records of one partition.
+pub struct Feed {
+    pub chain: Chain,
+    pub partition: i32,
+    /// Values with their Kafka time.
+    pub lines: Vec<(Vec<u8>, i64)>,
+}
+
+/// The records of a whole case.
+pub struct Traffic {
+    pub feeds: Vec<Feed>,
+    expected: OnceCell<Expected>,
+}
+
+impl Traffic {
+    /// Makes about `n` records: 3 × 28 % EVM, 16 % UTXO. The data never depend on the suite's seed:
+    /// the faults do.
+    pub fn new(n: usize) -> Self {
+        let evm = n * 28 / 100;
+        let mut feeds: Vec<Feed> = (0..EVM_PARTITIONS)
+            .map(|partition| {
+                // A block of 20 transactions makes some 60 records with its logs.
+                let params = Evm { n_blocks: 40 + evm as u64 / 25, ..Evm::default() };
+                let scenario = Scenario::new(7 + partition as u64).evm(params);
+                feed(Chain::Evm, partition, scenario, evm)
+            })
+            .collect();
+        let utxo = n - 3 * evm;
+        let params = Utxo { n_blocks: 40 + utxo as u64 / 12, ..Utxo::default() };
+        feeds.push(feed(Chain::Utxo, 0, Scenario::new(11).utxo(params), utxo));
+        Self::of(feeds)
+    }
+
+    /// Makes traffic of given feeds.
+    pub fn of(feeds: Vec<Feed>) -> Self {
+        Self { feeds, expected: OnceCell::new() }
+    }
+
+    /// Takes over what other traffic must lead to.
+    pub fn expect(&self, other: &Self) {
+        let taken = self.expected.set(other.expected().clone());
+        assert!(taken.is_ok(), "expected twice");
+    }
+
+    pub fn n_records(&self) -> usize {
+        self.feeds.iter().map(|feed| feed.lines.len()).sum()
+    }
+
+    /// Returns what the pure engine makes of it.
+    pub fn expected(&self) -> &Expected {
+        self.expected.get_or_init(|| Expected::fold(self))
+    }
+}
+
+fn feed(chain: Chain, partition: i32, scenario: Scenario, n: usize) -> Feed {
+    let mut lines = Vec::with_capacity(n);
+    for line in scenario.lines().take(n) {
+        let ms = line.event_time.millis();
+        let n_before = lines.len() + 1;
+        if n_before % GARBAGE_EVERY == 0 {
+            lines.push((garbage(n_before / GARBAGE_EVERY, line.json.as_bytes()), ms));
+        }
+        lines.push((line.json.into_bytes(), ms));
+    }
+    lines.truncate(n);
+    Feed { chain, partition, lines }
+}
+
+/// Spoils a record in one of several ways.
+fn garbage(turn: usize, line: &[u8]) -> Vec<u8> {
+    match turn % 4 {
+        0 => line[..line.len() / 2].to_vec(),
+        1 => vec![0xff, 0xfe, b'{', b'}'],
+        2 => format!("{{\"type\": \"transaction\", \"hash\": {turn}}}").into_bytes(),
+        _ => b"not a record".to_vec(),
+    }
+}

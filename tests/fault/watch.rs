@@ -1,0 +1,68 @@
+//! Watches a group from outside: its committed offsets, and how long partitions stand still.
+
+use crate::{job::Job, process::PATIENCE};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+};
+use std::time::{Duration, Instant};
+
+/// Reads the committed offsets of a job's partitions, in the order of its feeds.
+pub struct Watch {
+    consumer: BaseConsumer,
+    places: Vec<(String, i32)>,
+}
+
+impl Watch {
+    pub fn new(job: &Job<'_>) -> Self {
+        let mut config = job.broker.config();
+        // A pending transaction must not hold up whoever only watches.
+        config.set("group.id", &job.group).set("isolation.level", "read_uncommitted");
+        let place =
+            |feed: &crate::traffic::Feed| (job.topic(feed.chain).to_owned(), feed.partition);
+        let places = job.traffic.feeds.iter().map(place).collect();
+        Self { consumer: config.create().unwrap(), places }
+    }
+
+    /// Returns the committed offsets, 0 where there is none; `None` while no broker answers.
+    pub fn committed(&self) -> Option<Vec<i64>> {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in &self.places {
+            list.add_partition(topic, *partition);
+        }
+        let found = self.consumer.committed_offsets(list, Duration::from_secs(2)).ok()?;
+        let offset = |(topic, partition): &(String, i32)| match found
+            .find_partition(topic, *partition)
+            .map(|e| e.offset())
+        {
+            Some(Offset::Offset(offset)) => offset,
+            _ => 0,
+        };
+        Some(self.places.iter().map(offset).collect())
+    }
+
+    /// Waits until the offsets are as wanted; says for how long, or what they are after all.
+    pub fn wait(&self, is_wanted: impl Fn(&[i64]) -> bool) -> Result<Duration, String> {
+        self.wait_while(is_wanted, || {})
+    }
+
+    /// As [`Watch::wait`], doing something between two looks.
+    pub fn wait_while(
+        &self,
+        is_wanted: impl Fn(&[i64]) -> bool,
+        mut meanwhile: impl FnMut(),
+    ) -> Result<Duration, String> {
+        let since = Instant::now();
+        loop {
+            let found = self.committed();
+            if found.as_deref().is_some_and(&is_wanted) {
+                return Ok(since.elapsed());
+            }
+            if since.elapsed() >= PATIENCE {
+                return Err(format!("the group stands at {found:?}"));
+            }
+            meanwhile();
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+    }
+}
