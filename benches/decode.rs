@@ -90,6 +90,40 @@ fn bitcoin_transaction(rng: &mut Xoshiro256StarStar) -> String {
     )
 }
 
+/// Writes the same transaction as a node shows it, without its bytes.
+fn bitcoind_transaction(rng: &mut Xoshiro256StarStar) -> String {
+    let put = |rng: &mut _, i: usize| {
+        let (tx, witness) = (hex(rng, 32), hex(rng, 71));
+        format!(
+            "{{\"txid\":\"{tx}\",\"vout\":{i},\"scriptSig\":{{\"asm\":\"\",\"hex\":\"\"}},\
+             \"txinwitness\":[\"{witness}\"],\"sequence\":4294967293}}"
+        )
+    };
+    let pay = |rng: &mut _, i: usize| {
+        let (script, key) = (hex(rng, 22), hex(rng, 19));
+        format!(
+            "{{\"value\":0.00499000,\"n\":{i},\"scriptPubKey\":{{\"asm\":\"0 {script}\",\
+             \"hex\":\"{script}\",\"address\":\"bc1q{key}\",\"type\":\"witness_v0_keyhash\"}}}}"
+        )
+    };
+    let hash = hex(rng, 32);
+    let (in0, in1, out0, out1) = (put(rng, 0), put(rng, 1), pay(rng, 0), pay(rng, 1));
+    format!(
+        "{{\"txid\":\"{hash}\",\"hash\":\"{hash}\",\"version\":2,\"size\":370,\"vsize\":208,\
+         \"weight\":832,\"locktime\":0,\"vin\":[{in0},{in1}],\"vout\":[{out0},{out1}]}}"
+    )
+}
+
+/// Writes the hex of a transaction with two inputs, two outputs and witnesses.
+fn bitcoin_raw_transaction(rng: &mut Xoshiro256StarStar) -> String {
+    let (tx0, tx1) = (hex(rng, 32), hex(rng, 32));
+    let (key0, key1, witness0, witness1) = (hex(rng, 20), hex(rng, 20), hex(rng, 71), hex(rng, 71));
+    format!(
+        "02000000000102{tx0}0000000000fdffffff{tx1}0100000000fdffffff02\
+         b80b000000000000160014{key0}b80b000000000000160014{key1}0147{witness0}0147{witness1}00000000"
+    )
+}
+
 fn bench(
     c: &mut Criterion,
     name: &str,
@@ -98,8 +132,7 @@ fn bench(
 ) {
     let mut rng = Xoshiro256StarStar::seed_from_u64(1);
     let records: Vec<String> = (0..N_RECORDS).map(|_| make(&mut rng)).collect();
-    let chain = if format == Format::BitcoinEtl { Chain::BITCOIN } else { Chain::ETHEREUM };
-    let chain = Chain::parse(chain).unwrap_or_else(|e| unreachable!("{e}"));
+    let chain = Chain::parse(format.default_chain()).unwrap_or_else(|e| unreachable!("{e}"));
     let settings = Settings { format, chain, is_batch_allowed: true, limits: Limits::default() };
     let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));
     let n_bytes = records.iter().map(String::len).sum::<usize>() / N_RECORDS;
@@ -122,12 +155,14 @@ fn bench(
 }
 
 fn all(c: &mut Criterion) {
-    use Format::{BitcoinEtl, EthereumEtl};
+    use Format::{BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl};
     bench(c, "transaction", EthereumEtl, |rng| ethereum_transaction(rng, CALLDATA_BYTES));
     bench(c, "transfer", EthereumEtl, |rng| ethereum_transaction(rng, 0));
     bench(c, "calldata_128k", EthereumEtl, |rng| ethereum_transaction(rng, 128 << 10));
     bench(c, "log", EthereumEtl, ethereum_log);
     bench(c, "transaction", BitcoinEtl, bitcoin_transaction);
+    bench(c, "transaction", Bitcoind, bitcoind_transaction);
+    bench(c, "transaction", BitcoinRaw, bitcoin_raw_transaction);
 }
 
 criterion_group!(benches, all);

@@ -1,7 +1,8 @@
 //! bitcoin-etl JSON (FORMATS §2.2; BTC, BCH, LTC, DOGE, ZEC): transactions and blocks.
 
-mod address;
 mod transaction;
+
+pub(super) use transaction::version;
 
 use super::{
     Reason, Refusal, SkipReason,

@@ -219,6 +219,25 @@ impl<'a> Field<'a> {
         n.map(Some).ok_or_else(|| self.refuse(Reason::BadField, "too large for this field"))
     }
 
+    /// Reads the fields of an object inside; `None` when null.
+    ///
+    /// The scanner has validated it before; it is walked again for its fields.
+    pub fn object<const N: usize>(
+        self,
+        limits: &Limits,
+        keys: &'static Keys<N>,
+    ) -> Result<Option<Fields<'a, N>>, Refusal> {
+        let raw = match self.value {
+            Value::Null => return Ok(None),
+            Value::Object(raw) => raw,
+            _ => return Err(self.refuse(Reason::BadField, "no object")),
+        };
+        let (mut scratch, mut fields) = (Vec::new(), Fields::new(keys));
+        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        scanner.object(0, |hash, key, value| fields.put(hash, key, value))?;
+        Ok(Some(fields))
+    }
+
     /// Reads the objects of an array that the scanner kept as `rows`, or else like
     /// [`Self::objects`].
     pub fn rows<const N: usize>(

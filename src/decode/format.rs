@@ -1,6 +1,6 @@
 //! The table of formats: names, and who reads a part of each.
 
-use super::{bitcoin_etl, bitcoin_zmq, ethereum_etl, record::Read};
+use super::{bitcoin_etl, bitcoin_raw, bitcoin_zmq, bitcoind, ethereum_etl, record::Read};
 use crate::model::Chain;
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,22 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     EthereumEtl,
     BitcoinEtl,
+    Bitcoind,
+    BitcoinRaw,
     BitcoinZmq,
 }
 
 impl Format {
-    pub const ALL: [Self; 3] = [Self::EthereumEtl, Self::BitcoinEtl, Self::BitcoinZmq];
+    pub const ALL: [Self; 5] =
+        [Self::EthereumEtl, Self::BitcoinEtl, Self::Bitcoind, Self::BitcoinRaw, Self::BitcoinZmq];
 
     /// Returns the name used in configuration, on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EthereumEtl => "ethereum_etl",
             Self::BitcoinEtl => "bitcoin_etl",
+            Self::Bitcoind => "bitcoind",
+            Self::BitcoinRaw => "bitcoin_raw",
             Self::BitcoinZmq => "bitcoin_zmq",
         }
     }
@@ -34,7 +39,9 @@ impl Format {
     pub fn default_chain(self) -> &'static str {
         match self {
             Self::EthereumEtl => Chain::ETHEREUM,
-            Self::BitcoinEtl | Self::BitcoinZmq => Chain::BITCOIN,
+            Self::BitcoinEtl | Self::Bitcoind | Self::BitcoinRaw | Self::BitcoinZmq => {
+                Chain::BITCOIN
+            }
         }
     }
 
@@ -43,6 +50,8 @@ impl Format {
         match self {
             Self::EthereumEtl => Read::Json(ethereum_etl::read),
             Self::BitcoinEtl => Read::Json(bitcoin_etl::read),
+            Self::Bitcoind => Read::Json(bitcoind::read),
+            Self::BitcoinRaw => Read::Bytes(bitcoin_raw::read),
             Self::BitcoinZmq => Read::Bytes(bitcoin_zmq::read),
         }
     }

@@ -111,6 +111,23 @@ pub(super) fn digest(digits: &[u8]) -> Option<Calldata> {
     Some(Calldata { n_bytes, selector, digest: hasher.finish() })
 }
 
+/// Digests bytes as they are, like [`digest`] does what their digits stand for.
+pub(super) fn digest_bytes(bytes: &[u8]) -> Calldata {
+    if bytes.is_empty() {
+        return Calldata::default();
+    }
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    let n_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    Calldata { n_bytes, selector: bytes.first_chunk().copied(), digest: hasher.finish() }
+}
+
+/// Decodes a text of any even length; `None` when it is odd or one is no hex digit.
+pub(super) fn bytes(digits: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![0; digits.len() / 2];
+    decode(digits, &mut out).then_some(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

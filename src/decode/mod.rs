@@ -2,7 +2,10 @@
 
 pub mod base64;
 mod bitcoin_etl;
+mod bitcoin_raw;
 mod bitcoin_zmq;
+mod bitcoind;
+mod decimal;
 mod ethereum_etl;
 mod field;
 mod format;
@@ -16,6 +19,7 @@ mod reason;
 mod record;
 mod text;
 mod time;
+mod utxo;
 
 use crate::model::{Chain, Event};
 pub use field::DETAIL_BYTES_MAX;

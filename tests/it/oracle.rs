@@ -1,12 +1,14 @@
 //! Real exports decode to counts and sums that are known exactly, without a single dead letter.
 
+mod bitcoin;
+
 use crate::data;
 use std::{collections::BTreeSet, io::Read, path::Path};
 use txwarden::{
     decode::{self, Batch, Format, Limits, Refusal, Settings, SkipReason},
     model::{
         Amount, Approval, BlockStep, Body, Chain, Event, EventId, EvmTx, OutcomeStatus, Record,
-        ScriptType, Transfer, Tx, UtxoTx,
+        Transfer, Tx, UtxoTx,
     },
 };
 
@@ -256,113 +258,6 @@ fn ethereum_items_not_read_yet_are_skipped() {
         &["ethereum-etl/test_export_receipts_job/receipts_with_logs/expected_logs.json"],
     );
     assert_eq!(logs.unwrap().transfers().count(), 2);
-}
-
-fn bitcoin(test: &str, files: &[&str]) -> Option<Decoded> {
-    decode_files(test, Chain::BITCOIN, Format::BitcoinEtl, files)
-}
-
-/// Sums outputs, of all or only of transparent ones.
-fn output_sum(all: &Decoded, is_shielded_counted: bool) -> u64 {
-    all.utxo()
-        .flat_map(|tx| &tx.outputs)
-        .filter(|o| is_shielded_counted || o.script_type != ScriptType::Shielded)
-        .map(|o| o.value)
-        .sum()
-}
-
-#[test]
-fn bitcoin_transactions_of_five_whole_blocks() {
-    let Some(all) = bitcoin(
-        "oracle::bitcoin_transactions",
-        &["bitcoin-etl/bitcoin_transactions.bitcoin-etl.jsonl.gz"],
-    ) else {
-        return;
-    };
-    let inputs = || all.utxo().flat_map(|tx| &tx.inputs);
-    let blocks: BTreeSet<_> = all.txs().map(|tx| tx.inclusion.unwrap().block).collect();
-    let outpoints: BTreeSet<_> = inputs().map(|i| i.outpoint.unwrap()).collect();
-    assert_eq!((all.events.len(), blocks.len()), (7_815, 5));
-    assert_eq!((inputs().count(), outpoints.len()), (24_221, 24_221));
-    assert_eq!(all.utxo().map(|tx| tx.outputs.len()).sum::<usize>(), 18_987);
-    assert_eq!(output_sum(&all, true), 5_199_266_505_676);
-    assert_eq!(inputs().filter(|i| i.value.is_some()).count(), 1_682);
-    assert_eq!(inputs().filter_map(|i| i.value).sum::<u64>(), 469_988_186_042);
-    assert_eq!(all.utxo().filter(|tx| tx.signals_rbf()).count(), 535);
-    assert_eq!(all.utxo().filter(|tx| tx.is_coinbase).count(), 5);
-    let ids: BTreeSet<_> = all.txs().map(|tx| tx.id).collect();
-    let is_chained =
-        |tx: &&UtxoTx| tx.inputs.iter().any(|i| i.outpoint.is_some_and(|o| ids.contains(&o.tx)));
-    assert_eq!(all.utxo().filter(is_chained).count(), 1_626);
-    assert!(all.utxo().all(|tx| tx.inputs.iter().all(|i| !tx.is_coinbase || i.value.is_none())));
-}
-
-#[test]
-fn bitcoin_exports_recompute_what_the_exporter_got_wrong() {
-    const TEST: &str = "oracle::bitcoin_exports";
-    const FOLDER: &str = "bitcoin-etl/test_export_blocks_job/bitcoin";
-    let file = |name: &str| format!("{FOLDER}/{name}/expected_transactions.json");
-    let Some(enriched) = bitcoin(TEST, &[&file("stream_50001_50002")]) else { return };
-    assert_eq!((enriched.txs().count(), output_sum(&enriched, true)), (4, 25_000_000_000));
-    let fees = |all: &Decoded| -> Vec<Option<u64>> {
-        all.utxo().filter(|tx| !tx.is_coinbase).map(|tx| tx.fee()).collect()
-    };
-    assert_eq!(fees(&enriched), [Some(0), Some(0)]);
-    let bare = bitcoin(TEST, &[&file("block_with_transactions")]).unwrap();
-    assert_eq!((bare.txs().count(), fees(&bare)), (4, vec![None, None]));
-}
-
-#[test]
-fn bitcoin_blocks_of_all_chains_with_odd_nonces() {
-    const FOLDER: &str = "bitcoin-etl/test_export_blocks_job";
-    let files = [
-        "bitcoin/stream_50001_50002",
-        "bitcoin_cash/block_with_duplicate_txid",
-        "dogecoin/block_with_float_precision_loss",
-        "zcash/block_with_value_balance",
-    ]
-    .map(|name| format!("{FOLDER}/{name}/expected_blocks.json"));
-    let files = files.each_ref().map(String::as_str);
-    let Some(all) = bitcoin("oracle::bitcoin_blocks", &files) else { return };
-    let counts: Vec<_> = all.blocks().map(|b| b.n_transactions.unwrap()).collect();
-    assert_eq!(counts, [3, 1, 1, 6, 10]);
-}
-
-#[test]
-fn other_utxo_chains() {
-    const TEST: &str = "oracle::other_utxo_chains";
-    const DOGE: &str = "bip122:1a91e3dace36e2be3bf030a65679fe82";
-    const ZEC: &str = "bip122:00040fe8ec8471911baa1db1266ea15d";
-    let read = |chain: &str, name: &str| {
-        let file = format!("bitcoin-etl/test_export_blocks_job/{name}/expected_transactions.json");
-        decode_files(TEST, chain, Format::BitcoinEtl, &[&file])
-    };
-    let sums = |all: Decoded| (all.txs().count(), output_sum(&all, true), output_sum(&all, false));
-    let same = |n, sum| (n, sum, sum);
-    let Some(cash) = read(Chain::BITCOIN, "bitcoin_cash/block_with_duplicate_txid") else { return };
-    assert_eq!(sums(cash), same(1, 5_000_000_000));
-    let doge = |name: &str| sums(read(DOGE, &format!("dogecoin/{name}")).unwrap());
-    assert_eq!(doge("block_with_float_precision_loss"), same(6, 9_623_711_599_182_957));
-    assert_eq!(doge("block_without_transactions"), same(1, 72_975_200_000_000));
-    let zec = |name: &str| sums(read(ZEC, &format!("zcash/{name}")).unwrap());
-    assert_eq!(zec("block_0"), same(1, 0));
-    assert_eq!(zec("block_with_shielded_addresses"), (4, 110_216_166, 89_976_166));
-    assert_eq!(zec("block_with_value_balance"), (10, 152_400_371_495, 152_314_081_495));
-}
-
-#[test]
-fn coinjoins_with_every_input_valued() {
-    let Some(all) = bitcoin("oracle::btc_coinjoin", &["btc-coinjoin/transactions_dev.jsonl.gz"])
-    else {
-        return;
-    };
-    assert_eq!(all.txs().count(), 3_099);
-    assert_eq!(all.utxo().map(|tx| tx.inputs.len()).sum::<usize>(), 31_546);
-    let input_sum = all.utxo().map(|tx| tx.input_value().unwrap()).sum::<u64>();
-    assert_eq!(input_sum, 3_838_533_466_832);
-    assert_eq!(all.utxo().map(|tx| tx.outputs.len()).sum::<usize>(), 28_415);
-    assert_eq!(output_sum(&all, true), 3_838_466_941_856);
-    assert!(all.utxo().all(|tx| tx.fee().is_some()));
 }
 
 /// One line of the exporter's topics as it was recorded on a chain of our own.

@@ -1,22 +1,20 @@
 //! bitcoin-etl transactions: sums are recomputed, the exporter's own are not believed.
 
-use super::{
-    Item, Key,
-    address::{account, script_type},
-};
+use super::{Item, Key};
 use crate::{
     decode::{
         Reason, Refusal,
-        field::{Reader, refuse},
+        field::Reader,
         hex,
         json::Value,
         keys::{Field, Fields, Keys},
+        utxo::{
+            account::{account, script_type},
+            money::{check_sums, satoshi},
+        },
     },
     model::{Calldata, Inclusion, OutPoint, Quality, ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx},
 };
-
-/// Satoshi in a coin.
-const COIN: u64 = 100_000_000;
 
 /// The fields of an input.
 pub(super) static INPUT: Keys<6> = Keys::new([
@@ -35,19 +33,6 @@ pub(super) static OUTPUT: Keys<5> =
 pub(super) type Input<'a> = Fields<'a, { INPUT.names.len() }>;
 /// The fields of one output.
 pub(super) type Output<'a> = Fields<'a, { OUTPUT.names.len() }>;
-
-/// Returns the most satoshi that an output, or the outputs of one transaction, can hold.
-///
-/// # Source
-/// `MAX_MONEY` of the reference nodes. Dogecoin has no cap on its supply; its node refuses values
-/// above ten billion coins, and that bound stands for every chain that is not listed.
-fn money_max(symbol: &str) -> u64 {
-    match symbol {
-        "BTC" | "ZEC" => 21_000_000 * COIN,
-        "LTC" => 84_000_000 * COIN,
-        _ => 10_000_000_000 * COIN,
-    }
-}
 
 /// Reads a transaction.
 pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
@@ -83,7 +68,7 @@ fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusio
 }
 
 /// Reads a version: 32 bits that exporters write with or without a sign.
-fn version(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<i32>, Refusal> {
+pub fn version(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<i32>, Refusal> {
     let Some(wide) = field.signed(reader, Reason::BadField)? else { return Ok(None) };
     let version = i32::try_from(wide).or_else(|_| u32::try_from(wide).map(u32::cast_signed));
     version.map(Some).map_err(|_| field.refuse(Reason::BadField, "more than 32 bits"))
@@ -150,30 +135,4 @@ fn output(fields: &Output<'_>, position: u32, reader: &mut Reader<'_>) -> Result
         script_digest: script.digest,
         script_len: script.n_bytes,
     })
-}
-
-/// Reads an amount that one output can hold.
-fn satoshi(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<u64>, Refusal> {
-    let Some(amount) = field.amount(reader)? else { return Ok(None) };
-    let max = money_max(&reader.settings.chain.native.symbol);
-    match u64::try_from(amount.0) {
-        Ok(satoshi) if satoshi <= max => Ok(Some(satoshi)),
-        _ => Err(field.refuse(Reason::AmountOutOfRange, "more than the chain can hold")),
-    }
-}
-
-/// Checks the recomputed sums: no output sum above the maximum, no money out of nothing.
-fn check_sums(tx: &UtxoTx, reader: &Reader<'_>) -> Result<(), Refusal> {
-    let out = tx.output_value();
-    if out > money_max(&reader.settings.chain.native.symbol) {
-        let detail = format!("outputs: a sum of {out} is more than the chain can hold");
-        return Err(refuse(Reason::AmountOutOfRange, &detail));
-    }
-    match tx.input_value() {
-        Some(sum) if !tx.is_coinbase && !tx.inputs.is_empty() && sum < out => {
-            let detail = format!("inputs: their sum {sum} is less than the outputs' {out}");
-            Err(refuse(Reason::CheckFailed, &detail))
-        }
-        _ => Ok(()),
-    }
 }

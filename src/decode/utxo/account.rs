@@ -1,5 +1,6 @@
-//! Who a script pays: its type, and its address in one canonical spelling.
+//! Who exporters say that a script pays: its type, and its address in one canonical spelling.
 
+use super::script::of_digest;
 use crate::{
     decode::{
         Reason, Refusal,
@@ -19,7 +20,7 @@ const FABRICATED_PREFIX: &[u8] = b"nonstandard";
 const OP_RETURN: &[u8] = b"6a";
 
 /// Reads a script type; names that are not listed are [`ScriptType::Other`].
-pub(super) fn script_type(field: Field<'_>, script: Option<&[u8]>) -> Result<ScriptType, Refusal> {
+pub fn script_type(field: Field<'_>, script: Option<&[u8]>) -> Result<ScriptType, Refusal> {
     if script.is_some_and(|s| s.starts_with(OP_RETURN)) {
         return Ok(ScriptType::NullData);
     }
@@ -41,7 +42,7 @@ pub(super) fn script_type(field: Field<'_>, script: Option<&[u8]>) -> Result<Scr
 ///
 /// Of several addresses (old bare multisig) the first stands for all. A key or a bare multisig
 /// without an address is an account under the digest of its script.
-pub(super) fn account(
+pub fn account(
     field: Field<'_>,
     script_type: ScriptType,
     script: Calldata,
@@ -54,8 +55,7 @@ pub(super) fn account(
         return canonical(field, text).map(Some);
     }
     let is_payment = matches!(script_type, ScriptType::Pubkey | ScriptType::Multisig);
-    Ok((is_payment && script.n_bytes > 0)
-        .then(|| Address::Text(format!("script:{:016x}", script.digest).into())))
+    Ok((is_payment && script.n_bytes > 0).then(|| of_digest(script.digest)))
 }
 
 /// Reads the first text of an array, or a single text.

@@ -1,0 +1,167 @@
+//! Blocks as a node shows them: the step, and the transactions where they are shown whole.
+
+use super::{Item, KEYS, Key, transaction};
+use crate::{
+    decode::{
+        Limits, Reason, Refusal,
+        bitcoin_etl::version,
+        field::Reader,
+        hex,
+        json::{Scanner, Value},
+        keys::Field,
+        time,
+        utxo::{block::check_merkle, wire::display_hash},
+    },
+    model::{BlockStep, Body, Event, Hash32, Inclusion, Quality, Step},
+};
+
+/// Reads a block. One that is on no active chain (confirmations −1) is reported as reverted, and
+/// the transactions in it are not.
+pub(super) fn read(
+    item: &Item<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let hash_field = item.at(Key::Hash);
+    let hash = hash_field.need(hash_field.bare_hash()?)?;
+    let height = item.at(Key::Height).height(reader)?;
+    let parent = item.at(Key::Previous).bare_hash()?;
+    let is_active = item
+        .at(Key::Confirmations)
+        .signed(reader, Reason::BadField)?
+        .is_none_or(|confirmations| confirmations >= 0);
+    let (time, clock) = time::block_time(item.at(Key::Time), height, reader)?;
+    let first = events.len();
+    let n_transactions = match item.at(Key::NTx).count(reader)? {
+        None => count(item.at(Key::Txs), reader)?,
+        n => n,
+    };
+    let step = BlockStep {
+        step: if is_active { Step::Committed } else { Step::Reverted },
+        height: reader.or_partial(height),
+        hash,
+        // The first block has none.
+        parent,
+        n_transactions,
+        base_fee_per_gas: None,
+        gas_used: None,
+        gas_limit: None,
+    };
+    events.push(Event { time, clock, quality: reader.quality, body: Body::Block(Box::new(step)) });
+    let inclusion = height.map(|height| Inclusion { height, block: Some(hash), index: None });
+    let place = transaction::Place { inclusion, time, clock };
+    let ids = transactions(item.at(Key::Txs), &place, reader, events)?;
+    let root = item.at(Key::MerkleRoot).bare_hash()?;
+    if let Some(root) = root.filter(|_| !ids.is_empty()) {
+        check_merkle(ids.into_iter(), &root)?;
+        if is_header_verified(item, &hash, &root, reader)? {
+            events[first..].iter_mut().for_each(|e| e.quality |= Quality::HASH_VERIFIED);
+        }
+    }
+    if !is_active {
+        events.truncate(first + 1);
+    }
+    Ok(())
+}
+
+/// Counts the elements of `tx`.
+fn count(field: Field<'_>, reader: &Reader<'_>) -> Result<Option<u32>, Refusal> {
+    let mut n = 0;
+    elements(field, reader.limits(), |_| {
+        n += 1;
+        Ok(())
+    })?;
+    Ok(Some(n).filter(|n| *n > 0))
+}
+
+/// Reads the elements of `tx`: ids, or transactions; returns all ids.
+fn transactions(
+    field: Field<'_>,
+    place: &transaction::Place,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<Vec<Hash32>, Refusal> {
+    let mut ids = Vec::new();
+    let limits = reader.limits();
+    elements(field, limits, |value| {
+        let element = Field { name: "tx", value };
+        ids.push(if let Value::Object(_) = value {
+            let item = Item(element.need(element.object(limits, &KEYS)?)?);
+            let index = u32::try_from(ids.len()).ok();
+            let inclusion = place.inclusion.map(|i| Inclusion { index, ..i });
+            transaction::read_placed(
+                &item,
+                &transaction::Place { inclusion, ..*place },
+                reader,
+                events,
+            )?
+        } else {
+            element.need(element.bare_hash()?)?
+        });
+        Ok(())
+    })?;
+    Ok(ids)
+}
+
+/// Walks an array; null is an empty one. The scanner has validated it before.
+fn elements<'a>(
+    field: Field<'a>,
+    limits: &Limits,
+    mut on_element: impl FnMut(Value<'a>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let raw = match field.value {
+        Value::Null => return Ok(()),
+        Value::Array(raw) => raw,
+        _ => return Err(field.refuse(Reason::BadField, "no array")),
+    };
+    let mut scratch = Vec::new();
+    let mut scanner = Scanner::new(raw, limits, &mut scratch);
+    let mut n = 0;
+    let mut is_more = scanner.open_array(0)?;
+    while is_more {
+        on_element(scanner.value(1)?)?;
+        is_more = scanner.next_element(&mut n)?;
+    }
+    Ok(())
+}
+
+/// Puts the header together and checks that it hashes to the block's id; false when a field is
+/// missing or the chain's header has others (Zcash).
+fn is_header_verified(
+    item: &Item<'_>,
+    hash: &Hash32,
+    merkle_root: &Hash32,
+    reader: &mut Reader<'_>,
+) -> Result<bool, Refusal> {
+    if &*reader.settings.chain.native.symbol == "ZEC" {
+        return Ok(false);
+    }
+    let version = version(item.at(Key::Version), reader)?;
+    let time: Option<u32> = item.at(Key::Time).count(reader)?;
+    let nonce: Option<u32> = match item.at(Key::Nonce).value {
+        Value::Whole(_) => item.at(Key::Nonce).count(reader)?,
+        _ => None,
+    };
+    let bits = item.at(Key::Bits).text()?.and_then(hex::array).map(u32::from_be_bytes);
+    let (Some(version), Some(time), Some(nonce), Some(bits)) = (version, time, nonce, bits) else {
+        return Ok(false);
+    };
+    let reversed = |mut hash: Hash32| {
+        hash.0.reverse();
+        hash.0
+    };
+    // The first block's parent is all zeros.
+    let parent = reversed(item.at(Key::Previous).bare_hash()?.unwrap_or_default());
+    let computed = display_hash(&[
+        &version.to_le_bytes(),
+        &parent,
+        &reversed(*merkle_root),
+        &time.to_le_bytes(),
+        &bits.to_le_bytes(),
+        &nonce.to_le_bytes(),
+    ]);
+    if computed == *hash {
+        return Ok(true);
+    }
+    Err(item.at(Key::Hash).refuse(Reason::CheckFailed, "the header hashes to something else"))
+}

@@ -1,0 +1,207 @@
+//! Transactions as a node shows them; their own bytes win over what is said about them.
+
+use super::{Item, Key, shielded};
+use crate::{
+    decode::{
+        Reason, Refusal,
+        bitcoin_etl::version,
+        bitcoin_raw,
+        field::Reader,
+        hex,
+        keys::{Field, Fields, Keys},
+        time,
+        utxo::{
+            account::{account, script_type},
+            money::{check_sums, coins, satoshi},
+            wire::lone_tx,
+        },
+    },
+    model::{
+        Body, Clock, Event, EventTime, Hash32, Inclusion, OutPoint, Quality, ScriptType, Tx,
+        TxBody, TxIn, TxOut, UtxoTx,
+    },
+};
+
+static INPUT: Keys<5> = Keys::new(["txid", "vout", "coinbase", "sequence", "prevout"]);
+static OUTPUT: Keys<5> = Keys::new(["value", "valueZat", "valueSat", "n", "scriptPubKey"]);
+static SCRIPT: Keys<4> = Keys::new(["hex", "type", "address", "addresses"]);
+
+/// Where and when a transaction is.
+pub(super) struct Place {
+    pub inclusion: Option<Inclusion>,
+    pub time: EventTime,
+    pub clock: Clock,
+}
+
+/// Reads a transaction that was asked for by its id.
+pub(super) fn read(
+    item: &Item<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let height = item.at(Key::Height).height(reader)?;
+    let block = item.at(Key::BlockHash).bare_hash()?;
+    // An answer names the block by its hash only: such a transaction is placed by its block.
+    let inclusion = height.map(|height| Inclusion { height, block, index: None });
+    if block.is_some() && height.is_none() {
+        reader.quality |= Quality::PARTIAL;
+    }
+    let time = if item.has(Key::BlockTime) { Key::BlockTime } else { Key::Time };
+    let (time, clock) = time::block_time(item.at(time), height, reader)?;
+    read_placed(item, &Place { inclusion, time, clock }, reader, events).map(|_| ())
+}
+
+/// Reads a transaction whose place is known; returns its id.
+pub(super) fn read_placed(
+    item: &Item<'_>,
+    place: &Place,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<Hash32, Refusal> {
+    let quality = reader.quality;
+    let id = item.at(Key::Txid);
+    let id = id.need(id.bare_hash()?)?;
+    let mut utxo = said(item, reader)?;
+    if item.has(Key::Hex) && apply_bytes(item, &id, &mut utxo, reader)? {
+        // What the JSON left out does not matter any more.
+        reader.quality = quality | Quality::HASH_VERIFIED;
+    }
+    shielded::append(item, reader, &mut utxo)?;
+    check_sums(&utxo, reader)?;
+    let tx = Tx { id, body: TxBody::Utxo(utxo), inclusion: place.inclusion, outcome: None };
+    let body = Body::Tx(Box::new(tx));
+    let own = std::mem::replace(&mut reader.quality, quality);
+    events.push(Event { time: place.time, clock: place.clock, quality: own, body });
+    Ok(id)
+}
+
+/// Reads what the JSON says.
+fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
+    let limits = reader.limits();
+    if !item.has(Key::Vin) || !item.has(Key::Vout) {
+        reader.quality |= Quality::PARTIAL;
+    }
+    let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+    let mut is_coinbase = false;
+    item.at(Key::Vin).objects(limits, &INPUT, |fields| {
+        if fields.has(2) {
+            is_coinbase = true;
+        } else {
+            inputs.push(input(&fields, reader)?);
+        }
+        Ok(())
+    })?;
+    item.at(Key::Vout).objects(limits, &OUTPUT, |fields| {
+        let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
+        outputs.push(output(&fields, position, reader)?);
+        Ok(())
+    })?;
+    Ok(UtxoTx {
+        inputs,
+        outputs,
+        is_coinbase,
+        version: version(item.at(Key::Version), reader)?,
+        lock_time: item.at(Key::LockTime).count(reader)?,
+        size: item.at(Key::Size).count(reader)?,
+        virtual_size: item.at(Key::VirtualSize).count(reader)?,
+    })
+}
+
+fn input(fields: &Fields<'_, 5>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
+    let [tx, index, sequence, spent] = [0, 1, 3, 4].map(|i| fields.at(i));
+    let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
+        (Some(tx), Some(index)) => Some(OutPoint { tx, index }),
+        _ => {
+            reader.quality |= Quality::PARTIAL;
+            None
+        }
+    };
+    let sequence = sequence.count(reader)?;
+    let limits = reader.limits();
+    // Only `getblock` 3 shows what an input spends.
+    let spent = match spent.object(limits, &OUTPUT)? {
+        Some(spent) => Some(output(&spent, 0, reader)?),
+        None => None,
+    };
+    Ok(TxIn {
+        outpoint,
+        sequence,
+        value: spent.as_ref().map(|o| o.value),
+        script_type: spent.as_ref().map_or(ScriptType::Other, |o| o.script_type),
+        address: spent.and_then(|o| o.address),
+    })
+}
+
+fn output(
+    fields: &Fields<'_, 5>,
+    position: u32,
+    reader: &mut Reader<'_>,
+) -> Result<TxOut, Refusal> {
+    let [value, zat, sat, index, script] = [0, 1, 2, 3, 4].map(|i| fields.at(i));
+    // A count in satoshi needs no point to be moved.
+    let exact = match satoshi(zat, reader)? {
+        None => satoshi(sat, reader)?,
+        exact => exact,
+    };
+    let satoshi = match exact {
+        None => coins(value, reader)?,
+        exact => exact,
+    };
+    let limits = reader.limits();
+    let script = script.object(limits, &SCRIPT)?.unwrap_or(Fields::new(&SCRIPT));
+    let [bytes, kind, address, addresses] = [0, 1, 2, 3].map(|i| script.at(i));
+    let digits = bytes.text()?;
+    let digest = hex::digest(digits.unwrap_or_default())
+        .ok_or_else(|| bytes.refuse(Reason::BadField, "no hex bytes"))?;
+    let script_type = script_type(kind, digits)?;
+    let named = if script.has(2) { address } else { addresses };
+    Ok(TxOut {
+        index: index.count(reader)?.unwrap_or(position),
+        value: value.need(satoshi)?,
+        address: account(named, script_type, digest, reader)?,
+        script_type,
+        script_digest: digest.digest,
+        script_len: digest.n_bytes,
+    })
+}
+
+/// Reads the transaction's own bytes: they must hash to its ids, and they win over the JSON.
+/// False when they are encoded in a way that is not read here.
+fn apply_bytes(
+    item: &Item<'_>,
+    id: &Hash32,
+    utxo: &mut UtxoTx,
+    reader: &mut Reader<'_>,
+) -> Result<bool, Refusal> {
+    let field = item.at(Key::Hex);
+    let digits = field.need(field.text()?)?;
+    let no_hex = || field.refuse(Reason::BadField, "no hex bytes");
+    let bytes = hex::bytes(digits).ok_or_else(no_hex)?;
+    let tx = match lone_tx(&bytes, reader.limits()) {
+        Ok(tx) => tx,
+        // Zcash's later versions and Litecoin's extension blocks are encoded in their own way.
+        Err(_) if !matches!(&*reader.settings.chain.native.symbol, "BTC" | "DOGE") => {
+            return Ok(false);
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    let check = |field: Field<'_>, said: Option<Hash32>, computed: Hash32| match said {
+        Some(said) if said != computed => {
+            Err(field.refuse(Reason::CheckFailed, "the bytes hash to something else"))
+        }
+        _ => Ok(()),
+    };
+    check(item.at(Key::Txid), Some(*id), tx.id)?;
+    let witness_id = item.at(Key::Hash);
+    check(witness_id, witness_id.bare_hash()?, tx.witness_id)?;
+    let mut exact = bitcoin_raw::body(&tx, reader)?;
+    // Bytes do not say what an input spends, and old nodes know addresses that scripts do not show.
+    for (exact, said) in exact.inputs.iter_mut().zip(&utxo.inputs) {
+        if exact.outpoint == said.outpoint {
+            (exact.value, exact.script_type) = (said.value, said.script_type);
+            exact.address.clone_from(&said.address);
+        }
+    }
+    *utxo = exact;
+    Ok(true)
+}
