@@ -42,7 +42,7 @@ pub(super) fn of(value: Value<'_>, limits: &Limits) -> Result<Decimal, NotDecima
         Value::Null => Err(NotDecimal::Absent),
         Value::Whole(n) => Ok(Decimal::new(false, U256::from(n), 0, false)),
         Value::Number(text) => parse(text, limits),
-        Value::Text(Text { raw, is_escaped: false }) if raw.is_empty() => Err(NotDecimal::Absent),
+        Value::Text(Text { raw: [], .. }) => Err(NotDecimal::Absent),
         Value::Text(Text { raw, is_escaped: false }) => parse(raw, limits),
         _ => Err(NotDecimal::WrongType),
     }
