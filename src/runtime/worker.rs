@@ -175,7 +175,10 @@ impl<'a> Worker<'a> {
                 self.consumer.log().report(&error, "assign before leaving");
             }
         })?;
-        self.consumer.assign(&offsets).map_err(cannot)
+        self.consumer.assign(&offsets).map_err(cannot)?;
+        // The client remembers across a revocation that a partition was paused: one that was
+        // revoked while a refused batch waited for the rebalance would never be read again.
+        self.consumer.resume(places).map_err(cannot)
     }
 
     fn open_all(

@@ -75,6 +75,8 @@ fn main() -> ExitCode {
     if asked.form == Form::Smoke {
         eprintln!("fault: only a smoke of {} cases; tests/fault/run runs the suite", chosen.len());
     }
+    // A case that fails says why; where in the suite is of no use.
+    std::panic::set_hook(Box::new(|info| eprintln!("{info}")));
     println!("seed {}", asked.seed);
     let rows: Vec<Row> = chosen.into_iter().map(|case| run(&lab, case, asked.form)).collect();
     table::print(&rows, asked.seed);

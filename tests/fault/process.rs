@@ -11,6 +11,9 @@ use std::{
 /// How long anything may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What a log repeats without saying why a case failed.
+const DULL: [&str; 2] = ["rebuilding state", "rule is not evaluable"];
+
 /// A process under way; killed when dropped.
 pub struct Process {
     child: Child,
@@ -74,8 +77,9 @@ impl Process {
     /// Returns the end of the log, for a case that failed.
     pub fn log(&self) -> String {
         let lines = self.log.lines.lock().unwrap();
-        let from = lines.0.len().saturating_sub(40);
-        lines.0[from..].join("\n")
+        let is_news = |line: &&String| !DULL.iter().any(|dull| line.contains(dull));
+        let news: Vec<_> = lines.0.iter().filter(is_news).map(String::as_str).collect();
+        news[news.len().saturating_sub(40)..].join("\n")
     }
 
     pub fn id(&self) -> u32 {

@@ -38,8 +38,8 @@ impl Traffic {
         let evm = n * 28 / 100;
         let mut feeds: Vec<Feed> = (0..EVM_PARTITIONS)
             .map(|partition| {
-                // A block of 20 transactions makes some 60 records with its logs.
-                let params = Evm { n_blocks: 40 + evm as u64 / 25, ..Evm::default() };
+                // A block makes some 19 records.
+                let params = Evm { n_blocks: 40 + evm as u64 / 15, ..Evm::default() };
                 let scenario = Scenario::new(7 + partition as u64).evm(params);
                 feed(Chain::Evm, partition, scenario, evm)
             })
