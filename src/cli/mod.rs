@@ -12,6 +12,7 @@ mod exporter;
 mod input;
 #[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics carry alerts"))]
 mod layout;
+mod moment;
 mod output;
 mod replay;
 mod rules;
@@ -20,6 +21,7 @@ mod run;
 mod schema;
 #[cfg(feature = "kafka")]
 mod signals;
+mod state;
 #[cfg(feature = "kafka")]
 mod tail;
 
@@ -54,6 +56,8 @@ enum Command {
     Tail(tail::Args),
     /// List the rules and models, or explain one
     Rules(rules::Args),
+    /// Look into snapshots, and carry them elsewhere
+    State(state::Args),
     /// Print the JSON Schema of what is written
     Schema(schema::Args),
     /// Print shell completions
@@ -94,6 +98,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),
+        Command::State(args) => state::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

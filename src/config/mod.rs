@@ -11,4 +11,4 @@ mod tree;
 pub use file::Config;
 pub use labels::{LabelFile, ListFormat};
 pub use mistake::{At, ConfigError, Mistake};
-pub use reference::ReferenceParams;
+pub use reference::{ReferenceParams, parse_address};

@@ -91,7 +91,7 @@ pub(super) fn read_file(path: &Path) -> Result<String, String> {
 }
 
 /// Parses an address as accounts of this family are written: EVM in either case, others as text.
-pub(super) fn parse_address(text: &str, family: Family) -> Option<Address> {
+pub fn parse_address(text: &str, family: Family) -> Option<Address> {
     let text = text.trim();
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     match (family, digits) {

@@ -100,6 +100,11 @@ impl Triage {
         self.open.len()
     }
 
+    /// Returns the alerts that can still change, oldest first.
+    pub fn open_alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.open.alerts()
+    }
+
     /// Returns the share of the budget's bucket that is left, 0–1.
     pub fn budget_fill(&self) -> f64 {
         self.budget.fill(&self.params)

@@ -85,6 +85,11 @@ impl OpenAlerts {
         }
     }
 
+    /// Returns the newest revisions, oldest alert first.
+    pub(super) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.order.iter().filter_map(|id| self.by_id.get(id).map(|open| &*open.alert))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }

@@ -8,6 +8,7 @@ pub const BODY_FORMAT: u16 = 1;
 
 /// Whose state a snapshot is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Place {
     pub group: String,
     pub topic: String,

@@ -34,8 +34,10 @@ pub(super) fn locate(params: &Params) -> Result<Location, StoreError> {
     if is_local {
         let dir = match text.strip_prefix("file:") {
             None => PathBuf::from(text),
+            // Without the third slash the path would silently be taken for an absolute one.
             Some(_) => url::Url::parse(text)
                 .ok()
+                .filter(|_| text.starts_with("file:///"))
                 .and_then(|url| url.to_file_path().ok())
                 .ok_or_else(|| refuse("it is no file:///absolute/path".to_owned()))?,
         };

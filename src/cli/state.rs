@@ -1,0 +1,38 @@
+//! `state`: what is in the snapshot store, what an account looks like in it, and moving it.
+
+mod carry;
+mod inspect;
+mod show;
+mod source;
+
+use super::CliError;
+use clap::Subcommand;
+
+/// Command line of `state`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List snapshots, bundles and records set aside, and check that each is whole
+    Inspect(inspect::Args),
+    /// Show what is remembered of an account
+    Show(show::Args),
+    /// Write a snapshot with its bundle into one file
+    Export(carry::ExportArgs),
+    /// Check such a file and publish what is in it
+    Import(carry::ImportArgs),
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    match &args.command {
+        Command::Inspect(args) => inspect::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Export(args) => carry::export(args),
+        Command::Import(args) => carry::import(args),
+    }
+}
