@@ -2,7 +2,7 @@
 
 mod carry;
 mod inspect;
-mod show;
+
 mod source;
 
 use super::CliError;
@@ -19,8 +19,7 @@ pub(super) struct Args {
 enum Command {
     /// List snapshots, bundles and records set aside, and check that each is whole
     Inspect(inspect::Args),
-    /// Show what is remembered of an account
-    Show(show::Args),
+
     /// Write a snapshot with its bundle into one file
     Export(carry::ExportArgs),
     /// Check such a file and publish what is in it
@@ -31,7 +30,7 @@ enum Command {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     match &args.command {
         Command::Inspect(args) => inspect::run(args),
-        Command::Show(args) => show::run(args),
+
         Command::Export(args) => carry::export(args),
         Command::Import(args) => carry::import(args),
     }

@@ -18,6 +18,7 @@ mod job;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod models;
+mod object_store;
 mod oracle;
 mod readme;
 mod rules;

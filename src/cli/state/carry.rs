@@ -45,8 +45,8 @@ pub(super) fn export(args: &ExportArgs) -> Result<(), CliError> {
 /// Runs `state import`.
 pub(super) fn import(args: &ImportArgs) -> Result<(), CliError> {
     let path = args.file.display().to_string();
-    let bytes = fs::read(&args.file)
-        .map_err(|source| CliError::Read { path: path.clone(), source })?;
+    let bytes =
+        fs::read(&args.file).map_err(|source| CliError::Read { path: path.clone(), source })?;
     let archive = Archive::decode(&path, &bytes).map_err(failed)?;
     let header = archive.header().map_err(failed)?;
     let (store, _) = args.store.open()?;

@@ -1,12 +1,12 @@
 //! `state inspect`: what the store holds, and whether it is whole.
 
-use super::source::{PlaceArgs, StoreArgs, failed};
 use super::CliError;
+use super::source::{PlaceArgs, StoreArgs, failed};
 use crate::{
     cli::{moment::utc, output},
     runtime::{
         crash_loop,
-        snapshot::{Entry, Header, Place, Store, StoreError},
+        snapshot::{Entry, Header, Place, StoreError},
     },
 };
 use serde::Serialize;

@@ -39,9 +39,7 @@ impl StoreArgs {
     /// Opens the store, and reads the configuration if there is one.
     pub(super) fn open(&self) -> Result<(Store, Option<Config>), CliError> {
         let config = match &self.config {
-            Some(path) => {
-                Some(Config::load(path).map_err(|e| CliError::Config(e.to_string()))?)
-            }
+            Some(path) => Some(Config::load(path).map_err(|e| CliError::Config(e.to_string()))?),
             None => None,
         };
         let mut params = config.as_ref().map_or_else(Params::default, |c| c.run.snapshots.clone());
@@ -49,7 +47,8 @@ impl StoreArgs {
             params.url.clone_from(url);
         }
         let opened = Store::open(&params).map_err(|e| CliError::Config(e.to_string()))?;
-        let off = || CliError::Usage("snapshots are turned off (url: none): name --snapshots".into());
+        let off =
+            || CliError::Usage("snapshots are turned off (url: none): name --snapshots".into());
         Ok((opened.ok_or_else(off)?, config))
     }
 }
