@@ -126,7 +126,7 @@ impl Job {
     }
 
     /// Waits until the group's committed offset is as wanted, and returns it.
-    pub fn await_offset(&self, is_wanted: impl Fn(i64) -> bool) -> i64 {
+    pub fn await_offset(&self, mut is_wanted: impl FnMut(i64) -> bool) -> i64 {
         let mut config = self.broker.config();
         let consumer: BaseConsumer =
             config.set("group.id", &self.params.kafka.group).create().unwrap();

@@ -8,6 +8,8 @@ mod broker;
 mod chain;
 mod cli;
 mod coinjoin;
+#[cfg(feature = "kafka")]
+mod crash_loop;
 mod data;
 mod decode;
 mod demo;

@@ -126,7 +126,7 @@ fn a_paused_partition_does_not_hold_up_a_stop() {
     assert_eq!(job.broker.read_committed(&job.params.outputs.dead_letters).len(), 100);
 }
 
-fn configuration(job: &Job) -> String {
+pub fn configuration(job: &Job) -> String {
     let Job { params, input, .. } = job;
     format!(
         "version: 1
