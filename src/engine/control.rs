@@ -1,4 +1,4 @@
-//! Control entries: everything but the input log that can change an answer, applied between records.
+//! Control entries: what can change an answer beside the log, applied between two records.
 
 use super::{Engine, Setup, stats::count};
 use crate::model::Verdict;

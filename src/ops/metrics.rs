@@ -1,13 +1,15 @@
 //! Every metric, declared once: the table is what is served and what the README shows.
 
+mod def;
 mod process;
 mod table;
 
+pub use def::{Def, Kind};
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
 use std::fmt::Write;
-pub use table::{Def, Kind, Metric, TABLE};
+pub use table::{Metric, TABLE};
 
 /// The prefix of every metric.
 const NAMESPACE: &str = "txwarden";

@@ -10,7 +10,8 @@ use std::{
 /// An alert and what its fate depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Open {
-    /// The newest revision, shared with frozen copies. JSON inside the snapshot, because the wire format skips absent fields.
+    /// The newest revision, shared with frozen copies. JSON inside the snapshot, because the wire
+    /// format skips absent fields.
     #[serde(serialize_with = "to_json", deserialize_with = "from_json")]
     pub(super) alert: Arc<Alert>,
     pub(super) height: Option<u64>,

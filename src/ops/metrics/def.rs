@@ -1,0 +1,54 @@
+//! What a line of the metric table consists of.
+
+use super::table::Metric;
+
+/// What a metric measures over time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    /// With the upper bounds of its buckets.
+    Histogram(&'static [f64]),
+}
+
+impl Kind {
+    /// Returns Prometheus' name of the kind.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// A line of the metric table.
+#[derive(Debug)]
+pub struct Def {
+    pub id: Metric,
+    /// Without the namespace.
+    pub name: &'static str,
+    pub kind: Kind,
+    /// Every value comes from a closed list or from the configuration, never from data.
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+/// From a tenth of a transaction's cost to a stuck broker.
+pub(super) const SECONDS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// Up to the largest default batch and one step beyond.
+pub(super) const COUNTS: &[f64] =
+    &[1.0, 10.0, 100.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 100_000.0];
+
+/// Makes a line.
+pub(super) const fn def(
+    id: Metric,
+    name: &'static str,
+    kind: Kind,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Def {
+    Def { id, name, kind, labels, help }
+}
