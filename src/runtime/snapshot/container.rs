@@ -10,7 +10,6 @@
 //! ```
 
 use super::{StoreError, header::Header};
-use std::io::Read;
 
 /// Counts the layouts of the file around header and body.
 pub const CONTAINER_VERSION: u16 = 1;
@@ -84,13 +83,14 @@ pub(super) fn read(
     if n_bytes > BODY_BYTES_MAX {
         return Err(StoreError::TooLarge { what: what.to_owned(), n_bytes, max: BODY_BYTES_MAX });
     }
-    let decoder = zstd::stream::Decoder::with_buffer(compressed)
-        .map_err(|_| damaged("its body is not compressed by zstd"))?;
-    // Memory grows with what is really there, never with what the header claims.
+    // Only address space: pages are taken when something is written to them, which the file has to
+    // hold. One call into one buffer halves the time of a stream.
     let mut body = Vec::new();
-    let n_read = decoder
-        .take(n_bytes + 1)
-        .read_to_end(&mut body)
+    let too_large = |_| damaged("its body is larger than memory");
+    let capacity = usize::try_from(n_bytes).map_err(|_| damaged("its body is too large"))?;
+    body.try_reserve_exact(capacity).map_err(too_large)?;
+    let n_read = zstd::bulk::Decompressor::new()
+        .and_then(|mut decompressor| decompressor.decompress_to_buffer(compressed, &mut body))
         .map_err(|_| damaged("its body cannot be decompressed"))?;
     if n_read as u64 != n_bytes {
         return Err(damaged("its body is not as long as the header says"));
