@@ -5,9 +5,15 @@
 //! one that was written.
 
 mod chain;
+mod checkpoint;
 mod digest;
+mod key;
 mod merkle;
+mod params;
 
 pub use chain::{Chain, genesis, hash_of};
+pub use checkpoint::{Checkpoint, Deciders};
 pub use digest::{Digest, short_hash};
+pub use key::{KeyError, PublicKey, Signer};
 pub use merkle::Frontier;
+pub use params::{CHECKPOINT_MS_MIN, Params};

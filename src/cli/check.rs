@@ -45,6 +45,15 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             let _ = writeln!(text, "{chain}: {rule} stays quiet: {}", needs.join("; "));
         }
     }
+    match crate::runtime::load_signer(&config.run.audit) {
+        Ok(Some(signer)) => {
+            let _ = writeln!(text, "checkpoints are signed with key {}", signer.key_id());
+        }
+        Ok(None) => {
+            let _ = writeln!(text, "note: checkpoints are unsigned: audit.key_file is not set");
+        }
+        Err(error) => warnings.push(super::causes(&error)),
+    }
     if !args.no_environment {
         warnings.extend(environment(&config)?);
     }
@@ -118,7 +127,7 @@ fn environment(config: &Config) -> Result<Vec<String>, CliError> {
         }
     }
     let outputs = &config.run.outputs;
-    for topic in [&outputs.alerts, &outputs.dead_letters] {
+    for topic in outputs.topics() {
         if !topics.contains_key(topic) && !outputs.create_topics {
             warnings.push(format!(
                 "output topic {topic} does not exist; create it or set outputs.create_topics"

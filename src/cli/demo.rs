@@ -71,8 +71,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let stop = signals::stop_flag()?;
     let broker = MockBroker::start().map_err(|e| CliError::failure("cannot start a broker", e))?;
     let params = runtime_params(&broker.bootstrap());
-    let topics = params.inputs.iter().map(|i| &i.topic);
-    for topic in topics.chain([&params.outputs.alerts, &params.outputs.dead_letters]) {
+    let topics = params.inputs.iter().map(|i| i.topic.as_str());
+    for topic in topics.chain(params.outputs.topics()) {
         broker.create_topic(topic).map_err(|e| CliError::failure("cannot create a topic", e))?;
     }
     // The scenario is a function of its seed: once for the truth, once for the bus.

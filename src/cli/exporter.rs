@@ -253,6 +253,12 @@ impl Observer for Exporter {
         }
     }
 
+    fn checkpoint(&self, topic: &str, partition: i32, at_ms: i64) {
+        self.metrics.add(Metric::Checkpoints, &[], 1);
+        let labels = [topic, &partition.to_string()];
+        self.metrics.set(Metric::LastCheckpoint, &labels, at_ms as f64 / 1_000.0);
+    }
+
     fn producer_restarted(&self) {
         self.metrics.add(Metric::ProducerRestarts, &[], 1);
     }

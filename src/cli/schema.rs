@@ -1,7 +1,7 @@
 //! `schema`: the JSON Schema of what is written to topics and files.
 
 use super::{CliError, output};
-use crate::{engine::FindingReport, model::Alert};
+use crate::{audit::Checkpoint, engine::FindingReport, model::Alert};
 
 /// Command line of `schema`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,8 @@ enum What {
     Alert,
     /// A line of `replay --findings`
     Finding,
+    /// A record of the checkpoint topic
+    Checkpoint,
 }
 
 /// Runs the command.
@@ -22,6 +24,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schema = match args.what {
         What::Alert => schemars::schema_for!(Alert),
         What::Finding => schemars::schema_for!(FindingReport),
+        What::Checkpoint => schemars::schema_for!(Checkpoint),
     };
     output::stdout(format!("{:#}\n", schema.to_value()).as_bytes())
 }

@@ -8,7 +8,7 @@ use super::{
     tree::{Env, Key, Kind, Node},
 };
 use crate::{
-    audit::short_hash,
+    audit::{self, short_hash},
     decode::{Limits, Settings},
     detect::Params as DetectParams,
     engine::{Params, Setup},
@@ -75,6 +75,7 @@ struct File {
     outputs: runtime::Outputs,
     batch: runtime::Batching,
     snapshots: runtime::snapshot::Params,
+    audit: audit::Params,
     workers: usize,
     on_flood: runtime::OnFlood,
     on_lost_history: runtime::OnLostHistory,
@@ -101,6 +102,7 @@ impl Default for File {
             outputs: run.outputs,
             batch: run.batch,
             snapshots: run.snapshots,
+            audit: run.audit,
             workers: run.workers,
             on_flood: run.on_flood,
             on_lost_history: run.on_lost_history,
@@ -150,16 +152,18 @@ impl Config {
             let text = format!("version {} is not known (this is version {VERSION})", file.version);
             mistakes.push(Mistake::new(node.locate("version"), text));
         }
-        let run = runtime::Params {
+        let mut run = runtime::Params {
             kafka: file.kafka,
             inputs: file.inputs,
             outputs: file.outputs,
             batch: file.batch,
             snapshots: file.snapshots,
+            audit: file.audit,
             workers: file.workers,
             on_flood: file.on_flood,
             on_lost_history: file.on_lost_history,
         };
+        run.audit.key_file = run.audit.key_file.map(|file| dir.join(file));
         if node.get("inputs").is_some() {
             mistakes.extend(run.problems().into_iter().map(|text| {
                 let path = text.split([':', ',']).next().unwrap_or_default();

@@ -1,8 +1,8 @@
 //! The partitions of one worker with their engines, and the batch that they are folding.
 
 use super::{
-    Batching, InputSetup, Observer, OnFlood, Phase, flood::is_format, outbox::Outbox,
-    partition::Partition,
+    Batching, InputSetup, Observer, OnFlood, Phase, checkpoints::Checkpoints, flood::is_format,
+    outbox::Outbox, partition::Partition,
 };
 use crate::{
     engine::Action,
@@ -19,6 +19,7 @@ pub struct Fold<'a> {
     limits: &'a Batching,
     on_flood: OnFlood,
     observer: &'a dyn Observer,
+    checkpoints: Checkpoints<'a>,
     /// Who raises the alerts, as a CloudEvents source.
     source: String,
     pub partitions: Vec<Partition>,
@@ -37,14 +38,15 @@ impl<'a> Fold<'a> {
         limits: &'a Batching,
         on_flood: OnFlood,
         observer: &'a dyn Observer,
-        group: &str,
+        checkpoints: Checkpoints<'a>,
     ) -> Self {
         Self {
             inputs,
             limits,
             on_flood,
             observer,
-            source: format!("/txwarden/{group}"),
+            checkpoints,
+            source: format!("/txwarden/{}", checkpoints.group),
             partitions: Vec::new(),
             outbox: Outbox::default(),
             actions: Vec::new(),
@@ -133,9 +135,13 @@ impl<'a> Fold<'a> {
         }
     }
 
-    /// Returns how long the batch may still wait; zero when it is over, `None` when it is empty.
+    /// Returns how long the batch may still wait; zero when it is over or a checkpoint is due,
+    /// `None` when there is nothing to commit.
     pub fn patience(&self) -> Option<Duration> {
-        let since = self.since?;
+        let Some(since) = self.since else {
+            let is_due = self.partitions.iter().any(|p| self.checkpoints.is_due(p));
+            return is_due.then_some(Duration::ZERO);
+        };
         let is_full = self.n_records >= self.limits.records_max
             || self.n_bytes >= self.limits.bytes_max
             || self.outbox.n_bytes() >= self.limits.bytes_max
@@ -146,9 +152,23 @@ impl<'a> Fold<'a> {
         Some(Duration::from_millis(self.limits.linger_ms).saturating_sub(since.elapsed()))
     }
 
-    /// Returns the offsets to be committed: those that moved, of live partitions.
+    /// Writes the checkpoints that are due; at the end, those of all partitions with news.
+    pub fn draw_checkpoints(&mut self, now_ms: i64, is_last: bool) {
+        let is_due = |p: &&Partition| {
+            let is_news = is_last && p.is_live && p.cadence.is_behind(p.chain.seq());
+            is_news || self.checkpoints.is_due(p)
+        };
+        let due: Vec<&Partition> = self.partitions.iter().filter(is_due).collect();
+        self.outbox.checkpoints = due.iter().map(|p| self.checkpoints.message(p, now_ms)).collect();
+        self.outbox.covered = due.iter().map(|p| p.at.clone()).collect();
+    }
+
+    /// Returns the offsets to be committed, of live partitions: those that moved, and those with a
+    /// checkpoint, so that whoever lost the partition is fenced from writing one.
     pub fn offsets(&self) -> Vec<(TopicPartition, i64, String)> {
-        let is_due = |p: &&Partition| p.is_live && p.committed != Some(p.next);
+        let is_due = |p: &&Partition| {
+            p.is_live && (p.committed != Some(p.next) || self.outbox.covered.contains(&p.at))
+        };
         let entry = |p: &Partition| (p.at.clone(), p.next, p.progress().render());
         self.partitions.iter().filter(is_due).map(entry).collect()
     }
@@ -158,6 +178,10 @@ impl<'a> Fold<'a> {
         for (at, offset, _) in offsets {
             if let Some(partition) = self.partitions.iter_mut().find(|p| p.at == *at) {
                 partition.committed = Some(*offset);
+                if self.outbox.covered.contains(at) {
+                    partition.cadence.note(partition.chain.seq());
+                    self.observer.checkpoint(&at.topic, at.partition, now_ms);
+                }
             }
         }
         for kafka_ms in self.outbox.alerted_at() {
@@ -170,7 +194,9 @@ impl<'a> Fold<'a> {
 
     /// Ends the batch for the observer; returns the partitions that have to be paused.
     pub fn end_batch(&mut self) -> Vec<TopicPartition> {
-        self.observer.batch(self.n_records, self.n_bytes);
+        if self.n_records > 0 {
+            self.observer.batch(self.n_records, self.n_bytes);
+        }
         let is_flooded = std::mem::take(&mut self.is_flooded);
         (self.n_records, self.n_bytes, self.since) = (0, 0, None);
         for p in &self.partitions {

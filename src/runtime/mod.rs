@@ -5,6 +5,8 @@
 //! it owns, and returns when `stop` becomes true (finished, committed and closed) or when a worker
 //! cannot go on.
 
+#[cfg(feature = "kafka")]
+mod checkpoints;
 mod clock;
 pub mod crash_loop;
 mod driver;
@@ -23,6 +25,7 @@ mod params;
 mod partition;
 #[cfg(feature = "kafka")]
 mod run;
+mod signing;
 pub mod snapshot;
 #[cfg(feature = "kafka")]
 mod takeover;
@@ -37,3 +40,4 @@ pub use observer::{Observer, Phase, Silent};
 pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params};
 #[cfg(feature = "kafka")]
 pub use run::{InputSetup, run};
+pub use signing::load_signer;

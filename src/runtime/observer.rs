@@ -43,6 +43,9 @@ pub trait Observer: Send + Sync {
     /// A snapshot was written, or was not.
     fn snapshot(&self, _topic: &str, _partition: i32, _report: &Report) {}
 
+    /// A checkpoint of a partition's alerts was committed.
+    fn checkpoint(&self, _topic: &str, _partition: i32, _at_ms: i64) {}
+
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}
 

@@ -2,6 +2,7 @@
 
 use super::{
     Driver, Fits, RuntimeError,
+    checkpoints::Cadence,
     crash_loop::CrashLoop,
     flood::Flood,
     partition::Partition,
@@ -72,6 +73,7 @@ pub fn open(
         input,
         driver,
         chain: Chain::new(&at.topic, at.partition),
+        cadence: Cadence::default(),
         progress: Progress {
             start,
             setup: setup_hashes[input].clone(),

@@ -12,6 +12,10 @@ use std::hash::{BuildHasher, RandomState};
 #[derive(Default)]
 pub struct Outbox {
     pub messages: Vec<Message>,
+    /// Drawn anew for every attempt to commit.
+    pub checkpoints: Vec<Message>,
+    /// Of each checkpoint: its partition.
+    pub covered: Vec<TopicPartition>,
     /// Of each message: its partition, and its record's Kafka time where it is an alert.
     origins: Vec<(TopicPartition, Option<i64>)>,
     n_bytes: usize,

@@ -1,7 +1,7 @@
 //! The settings of `run`: inputs, outputs, batching, and what to do when something changed.
 
 use super::snapshot;
-use crate::{decode::Format, source::kafka};
+use crate::{audit, decode::Format, source::kafka};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ pub struct Params {
     pub outputs: Outputs,
     pub batch: Batching,
     pub snapshots: snapshot::Params,
+    /// Checkpoints of the alerts' chains.
+    pub audit: audit::Params,
     /// Worker threads of this process; more than there are partitions stay idle. Default 1.
     pub workers: usize,
     /// What to do with a partition in which format errors pile up. Default `pause`.
@@ -34,6 +36,7 @@ impl Default for Params {
             outputs: Outputs::default(),
             batch: Batching::default(),
             snapshots: snapshot::Params::default(),
+            audit: audit::Params::default(),
             workers: 1,
             on_flood: OnFlood::Pause,
             on_lost_history: OnLostHistory::Refuse,
@@ -148,6 +151,7 @@ impl Params {
                 found.push(format!("inputs, outputs: topic {topic} is named twice"));
             }
         }
+        found.extend(self.audit.problems().into_iter().map(|p| format!("audit.{p}")));
         if !(1..=WORKERS_MAX).contains(&self.workers) {
             found.push(format!("workers: {} is not between 1 and {WORKERS_MAX}", self.workers));
         }

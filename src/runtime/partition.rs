@@ -2,6 +2,7 @@
 
 use super::{
     Driver, Observer, Phase,
+    checkpoints::Cadence,
     crash_loop::CrashLoop,
     flood::Flood,
     takeover::{LastRecord, Progress, Recorded, verify},
@@ -16,6 +17,7 @@ pub struct Partition {
     pub driver: Driver,
     /// Of all alerts since the start, emitted or not.
     pub chain: Chain,
+    pub cadence: Cadence,
     /// Up to `next`; [`Partition::progress`] adds what the other fields say.
     pub progress: Progress,
     pub last: LastRecord,

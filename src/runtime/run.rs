@@ -2,6 +2,7 @@
 
 use super::{
     Observer, Params, RuntimeError,
+    signing::load_signer,
     snapshot::Store,
     topics,
     worker::{Context, Worker},
@@ -51,6 +52,11 @@ pub fn run(
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,
     }
+    let signer = load_signer(&params.audit)?;
+    match &signer {
+        Some(signer) => tracing::info!(key_id = signer.key_id(), "checkpoints are signed"),
+        None => tracing::warn!("checkpoints are unsigned: audit.key_file is not set"),
+    }
     let store =
         Store::open(&params.snapshots).map_err(|e| RuntimeError::Params(vec![e.to_string()]))?;
     if store.is_none() {
@@ -65,6 +71,7 @@ pub fn run(
                 params,
                 inputs: &inputs,
                 setup_hashes: &hashes,
+                signer: signer.as_ref(),
                 observer: &*observer,
                 store: store.as_ref(),
                 stop: &stop,

@@ -1,10 +1,11 @@
 //! One worker thread: poll, fold, and at the end of each batch one transaction.
 
 use super::{
-    InputSetup, Observer, Params, Phase, RuntimeError, clock, fold::Fold, open::open,
-    snapshot::Store,
+    InputSetup, Observer, Params, Phase, RuntimeError, checkpoints::Checkpoints, clock, fold::Fold,
+    open::open, snapshot::Store,
 };
 use crate::{
+    audit::Signer,
     ops::{failpoint, kafka::Patience},
     sink::kafka::{Producer, Remedy, Stage, Topics, Transaction, TransactionError},
     source::kafka::{Consumer, Rebalanced, TopicPartition, record_of},
@@ -39,6 +40,8 @@ pub struct Context<'a> {
     pub inputs: &'a [InputSetup],
     /// Of each input: hash of what can change an answer apart from the log.
     pub setup_hashes: &'a [String],
+    /// Who signs checkpoints.
+    pub signer: Option<&'a Signer>,
     pub observer: &'a dyn Observer,
     /// Absent when snapshots are turned off.
     pub store: Option<&'a Store>,
@@ -66,8 +69,9 @@ impl<'a> Worker<'a> {
         let producer = Producer::connect(&params.kafka, ctx.slot, patience)?;
         let topics: Vec<&str> = ctx.inputs.iter().map(|i| i.topic.as_str()).collect();
         let consumer = Consumer::subscribe(&params.kafka, ctx.slot, &topics)?;
-        let group = &params.kafka.group;
-        let fold = Fold::new(ctx.inputs, &params.batch, params.on_flood, ctx.observer, group);
+        let checkpoints =
+            Checkpoints { params: &params.audit, signer: ctx.signer, group: &params.kafka.group };
+        let fold = Fold::new(ctx.inputs, &params.batch, params.on_flood, ctx.observer, checkpoints);
         Ok(Self { ctx, consumer, producer: Some(producer), fold, reported: Instant::now() })
     }
 
@@ -258,6 +262,9 @@ impl<'a> Worker<'a> {
     fn transact(&mut self) -> Result<(), TransactionError> {
         // From here on nothing is any record's fault.
         self.fold.partitions.iter_mut().for_each(|p| p.watch.between());
+        let (began, now_ms) = (Instant::now(), clock::now_ms());
+        let is_stopping = self.ctx.stop.load(Ordering::Acquire);
+        self.fold.draw_checkpoints(now_ms, is_stopping);
         let offsets = self.fold.offsets();
         if offsets.is_empty() && self.fold.outbox.messages.is_empty() {
             return Ok(());
@@ -274,9 +281,9 @@ impl<'a> Worker<'a> {
             self.fold.outbox.scramble();
         }
         let outputs = &self.ctx.params.outputs;
-        let (began, now_ms) = (Instant::now(), clock::now_ms());
         let transaction = Transaction {
             messages: &self.fold.outbox.messages,
+            checkpoints: &self.fold.outbox.checkpoints,
             topics: Topics {
                 alerts: &outputs.alerts,
                 dead_letters: &outputs.dead_letters,
@@ -285,11 +292,7 @@ impl<'a> Worker<'a> {
             },
             offsets: &offsets,
             now_ms,
-            deadline: if self.ctx.stop.load(Ordering::Acquire) {
-                CLOSE_MAX
-            } else {
-                fence_max(self.ctx.params)
-            },
+            deadline: if is_stopping { CLOSE_MAX } else { fence_max(self.ctx.params) },
         };
         producer.transact(&transaction, &member)?;
         self.fold.committed(&offsets, now_ms, began.elapsed().as_secs_f64());

@@ -33,6 +33,8 @@ pub struct Topics<'a> {
 /// One transaction: messages, and the offsets they result from.
 pub struct Transaction<'a> {
     pub messages: &'a [Message],
+    /// Sent after the messages, which they cover.
+    pub checkpoints: &'a [Message],
     pub topics: Topics<'a>,
     /// The next offset to read of each partition, with metadata.
     pub offsets: &'a [(TopicPartition, i64, String)],
@@ -143,7 +145,7 @@ impl Producer {
             .map_err(at(Stage::Begin))?;
         self.inner.begin_transaction().map_err(at(Stage::Begin))?;
         failpoint::hit("batch_before_send");
-        for message in transaction.messages {
+        for message in transaction.messages.iter().chain(transaction.checkpoints) {
             self.send(message, transaction, until).map_err(at(Stage::Send))?;
         }
         // commit_transaction would flush in slices of 100 ms.

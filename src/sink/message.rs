@@ -1,6 +1,9 @@
 //! Alerts and dead letters as Kafka messages: key, JSON body and headers (FORMATS §4, §6).
 
-use crate::model::{Alert, EventTime, Evidence};
+use crate::{
+    audit::Checkpoint,
+    model::{Alert, EventTime, Evidence},
+};
 use serde::Serialize;
 
 /// The longest key that is sent; a longer one is cut.
@@ -45,6 +48,14 @@ pub fn of_alert(alert: &Alert, body: Vec<u8>, source: &str) -> Message {
         ("drill", alert.drill.to_string()),
     ];
     Message { output: Output::Alerts, key: Some(alert.key().into_bytes()), body, headers }
+}
+
+/// Makes the message of a checkpoint from the body that was signed.
+pub fn of_checkpoint(checkpoint: &Checkpoint, body: Vec<u8>) -> Message {
+    let Checkpoint { group, topic, partition, .. } = checkpoint;
+    let key = format!("{group}/{topic}/{partition}").into_bytes();
+    let headers = vec![("content-type", "application/json".to_owned())];
+    Message { output: Output::Checkpoints, key: Some(key), body, headers }
 }
 
 /// What a dead letter's message is made from, besides its body.

@@ -115,6 +115,11 @@ impl Triage {
         self.budget.p_threshold(&self.params)
     }
 
+    /// Returns what decides: version, configuration, rules and models.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// Says which models decide from now on.
     pub fn set_model_id(&mut self, model_id: String) {
         self.identity.model_id = model_id;

@@ -9,7 +9,7 @@ use txwarden::sim::{Evm, Scenario};
 fn write_inputs(dir: &Path) -> [String; 2] {
     let evm = Evm { n_blocks: 400, ..Evm::default() };
     let lines: Vec<String> = Scenario::new(7).evm(evm).lines().map(|line| line.json).collect();
-    let (early, late) = lines.split_at(lines.len() / 2);
+    let (early, late) = lines.split_at(lines.len() * 7 / 8);
     [("early.jsonl", early), ("late.jsonl", late)].map(|(name, part)| {
         let path = dir.join(name);
         fs::write(&path, part.join("\n")).unwrap();

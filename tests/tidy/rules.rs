@@ -20,7 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("eval", &["model", "engine", "sim"]),
     ("audit", &["model"]),
     ("ops", &["model"]),
-    ("sink", &["model", "ops"]),
+    ("sink", &["model", "audit", "ops"]),
     ("source", &["model", "ops"]),
     ("runtime", &["model", "decode", "engine", "audit", "source", "sink", "ops"]),
     ("route", &["model", "decode", "runtime", "source", "sink", "ops"]),

@@ -31,6 +31,7 @@ pub enum Metric {
     EmittedAlerts,
     EmittedDeadLetters,
     LatencySeconds,
+    Checkpoints,
     ProducerRestarts,
     ClientErrors,
     Lag,
@@ -48,6 +49,7 @@ pub enum Metric {
     SnapshotSeconds,
     SnapshotBytes,
     SnapshotTime,
+    LastCheckpoint,
     Partitions,
     Ready,
     RulesEnabled,
@@ -208,6 +210,13 @@ pub const TABLE: &[Def] = &[
         "Time from a record's Kafka timestamp to its alert's commit.",
     ),
     def(
+        Metric::Checkpoints,
+        "checkpoints_total",
+        Kind::Counter,
+        &[],
+        "Checkpoints of the alerts' hash chains committed.",
+    ),
+    def(
         Metric::ProducerRestarts,
         "producer_restarts_total",
         Kind::Counter,
@@ -319,6 +328,13 @@ pub const TABLE: &[Def] = &[
         Kind::Gauge,
         &["topic", "partition"],
         "When the newest snapshot was taken, since the epoch.",
+    ),
+    def(
+        Metric::LastCheckpoint,
+        "last_checkpoint_timestamp_seconds",
+        Kind::Gauge,
+        &["topic", "partition"],
+        "Time of the partition's last checkpoint, since the epoch.",
     ),
     def(
         Metric::Partitions,
