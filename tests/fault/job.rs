@@ -10,7 +10,12 @@ use crate::{
     watch::Watch,
 };
 use rdkafka::producer::{BaseProducer, Producer};
-use std::{cell::Cell, fs, path::PathBuf, time::Duration};
+use std::{
+    cell::Cell,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tempfile::TempDir;
 
 /// What differs between the jobs of the cases.
@@ -44,6 +49,7 @@ impl Default for Options {
 /// One group on topics of its own.
 pub struct Job<'a> {
     pub broker: &'a Broker,
+    guarded: &'a Path,
     pub traffic: &'a Traffic,
     pub options: Options,
     pub group: String,
@@ -59,20 +65,27 @@ pub struct Job<'a> {
 impl<'a> Job<'a> {
     /// Makes a job on the shared broker.
     pub fn new(lab: &'a Lab, traffic: &'a Traffic, name: &str, options: Options) -> Self {
-        Self::on(lab.broker(), traffic, name, options)
+        Self::on(lab, lab.broker(), traffic, name, options)
     }
 
-    pub fn on(broker: &'a Broker, traffic: &'a Traffic, name: &str, options: Options) -> Self {
+    /// Makes a job on a broker of its own.
+    pub fn on(
+        lab: &'a Lab,
+        broker: &'a Broker,
+        traffic: &'a Traffic,
+        name: &str,
+        options: Options,
+    ) -> Self {
         let topics = ["evm", "utxo"].map(|chain| broker.name(&format!("{name}.{chain}")));
         broker.create_topic(&topics[0], EVM_PARTITIONS);
         broker.create_topic(&topics[1], 1);
-        Self::over(broker, traffic, name, options, topics)
+        Self::over((broker, lab.guarded()), traffic, name, options, topics)
     }
 
     /// Makes a group that reads what another one reads, from the start.
     pub fn beside(&self, name: &str, options: Options) -> Self {
         let topics = self.topics.clone();
-        let made = Self::over(self.broker, self.traffic, name, options, topics);
+        let made = Self::over((self.broker, self.guarded), self.traffic, name, options, topics);
         for (ours, theirs) in made.n_fed.iter().zip(&self.n_fed) {
             ours.set(theirs.get());
         }
@@ -80,7 +93,7 @@ impl<'a> Job<'a> {
     }
 
     fn over(
-        broker: &'a Broker,
+        (broker, guarded): (&'a Broker, &'a Path),
         traffic: &'a Traffic,
         name: &str,
         options: Options,
@@ -92,6 +105,7 @@ impl<'a> Job<'a> {
         broker.create_topic(&dead_letters, 1);
         Self {
             broker,
+            guarded,
             traffic,
             options,
             group,
@@ -176,7 +190,7 @@ log: {{ format: json }}
 
     /// Starts a process with failpoints.
     pub fn start_with(&self, instance: &str, failpoints: &str) -> Process {
-        Process::start(&self.config(instance), failpoints)
+        Process::start(&self.config(instance), failpoints, self.guarded)
     }
 
     pub fn watch(&self) -> Watch {

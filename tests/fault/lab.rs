@@ -1,15 +1,24 @@
 //! What the cases share: one broker, the traffic, the seed.
 
-use crate::{broker::Broker, case::Form, traffic::Traffic};
+use crate::{
+    broker::{Broker, server},
+    case::Form,
+    traffic::Traffic,
+};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::cell::OnceCell;
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+};
 
 /// The surroundings of all cases of one run.
 pub struct Lab {
     pub form: Form,
     seed: u64,
     broker: Broker,
+    /// Where processes are named that must not outlive the suite.
+    guarded: PathBuf,
     traffic: [OnceCell<Traffic>; 3],
 }
 
@@ -22,8 +31,15 @@ impl Lab {
     /// # Errors
     /// When there is none to be had here, and why.
     pub fn new(form: Form, seed: u64) -> Result<Self, String> {
+        let guarded = tempfile::tempdir().map_err(|e| e.to_string())?.keep();
+        server::guard(&guarded)?;
         let broker = Broker::start(PROPERTIES)?;
-        Ok(Self { form, seed, broker, traffic: Default::default() })
+        Ok(Self { form, seed, broker, guarded, traffic: Default::default() })
+    }
+
+    /// Returns the directory in which processes are named that must not outlive the suite.
+    pub fn guarded(&self) -> &Path {
+        &self.guarded
     }
 
     /// Returns the broker that all cases share which leave it alone.

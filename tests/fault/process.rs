@@ -1,8 +1,9 @@
 //! One `txwarden run` process: its log, its signals, its end.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
@@ -17,6 +18,8 @@ const DULL: [&str; 2] = ["rebuilding state", "rule is not evaluable"];
 /// A process under way; killed when dropped.
 pub struct Process {
     child: Child,
+    /// Names the process to whoever ends it when the suite is killed.
+    pid: PathBuf,
     log: Arc<Log>,
 }
 
@@ -27,8 +30,8 @@ struct Log {
 }
 
 impl Process {
-    /// Starts `run`, with failpoints of a debug build.
-    pub fn start(config: &Path, failpoints: &str) -> Self {
+    /// Starts `run`, with failpoints of a debug build; `guarded` is a directory with a guard.
+    pub fn start(config: &Path, failpoints: &str, guarded: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_txwarden"))
             .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
             .arg(config)
@@ -39,6 +42,8 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let pid = guarded.join(format!("pid-{}", child.id()));
+        fs::write(&pid, child.id().to_string()).unwrap();
         let (stderr, log) = (child.stderr.take().unwrap(), Arc::new(Log::default()));
         let writer = Arc::clone(&log);
         std::thread::spawn(move || {
@@ -49,7 +54,7 @@ impl Process {
             writer.lines.lock().unwrap().1 = true;
             writer.changed.notify_all();
         });
-        Self { child, log }
+        Self { child, pid, log }
     }
 
     /// Waits until a line of the log contains a text, or the process ends; returns the line.
@@ -132,6 +137,7 @@ impl Drop for Process {
         // It has ended already, unless the case failed or is through with it.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = fs::remove_file(&self.pid);
     }
 }
 

@@ -1,7 +1,7 @@
 //! A real Apache Kafka for tests: one broker a test binary, a topic a test.
 #![allow(dead_code, reason = "tests, the fault suite and benches each use a part of it")]
 
-mod server;
+pub mod server;
 
 use rdkafka::{
     ClientConfig, Message,

@@ -100,10 +100,12 @@ impl Drop for Server {
     }
 }
 
-/// Ends the broker when this process has ended, in whatever way: statics are never dropped.
-fn guard(dir: &Path) -> Result<(), String> {
+/// Ends what `pid` files of a directory name when this process has ended, in whatever way (statics
+/// are never dropped), and removes the directory.
+pub fn guard(dir: &Path) -> Result<(), String> {
     let script = "while kill -0 $1 2>/dev/null; do sleep 1; done; \
-                  [ -f \"$2/pid\" ] && kill -9 $(cat \"$2/pid\"); rm -rf \"$2\"";
+                  for f in \"$2\"/pid*; do [ -f \"$f\" ] && kill -9 $(cat \"$f\"); done; \
+                  rm -rf \"$2\"";
     Command::new("sh")
         .args(["-c", script, "guard"])
         .arg(std::process::id().to_string())

@@ -39,7 +39,8 @@ pub fn frozen(lab: &Lab, n: usize) -> Outcome {
 
 fn disturb(lab: &Lab, n: usize, name: &str, how: impl Fn(&Broker)) -> Outcome {
     let broker = lab.own_broker("");
-    let job = Job::on(&broker, lab.medium(), name, Options { workers: 2, ..Options::default() });
+    let job =
+        Job::on(lab, &broker, lab.medium(), name, Options { workers: 2, ..Options::default() });
     let (mut rng, watch) = (lab.rng(name), job.watch());
     let mut process = job.start("a");
     process.await_started();

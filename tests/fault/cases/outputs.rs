@@ -74,7 +74,7 @@ pub fn too_large(lab: &Lab, n: usize) -> Outcome {
 /// The broker takes less metadata beside an offset than we write.
 pub fn metadata_too_long(lab: &Lab, n: usize) -> Outcome {
     let broker = lab.own_broker("offset.metadata.max.bytes=16\n");
-    let job = Job::on(&broker, lab.tiny(), "metadata_too_long", Options::default());
+    let job = Job::on(lab, &broker, lab.tiny(), "metadata_too_long", Options::default());
     for _ in 0..n {
         let mut process = job.start("a");
         job.feed(1.0);

@@ -40,7 +40,7 @@ pub fn terminate(lab: &Lab, n: usize) -> Outcome {
 /// A second SIGTERM to a process that waits for a frozen broker.
 pub fn second(lab: &Lab, n: usize) -> Outcome {
     let broker = lab.own_broker("");
-    let job = Job::on(&broker, lab.tiny(), "second_signal", Options::default());
+    let job = Job::on(lab, &broker, lab.tiny(), "second_signal", Options::default());
     let watch = job.watch();
     let mut longest = Duration::ZERO;
     for i in 0..n {
