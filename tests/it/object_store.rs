@@ -143,7 +143,7 @@ fn an_archive_is_checked_before_anything_of_it_is_published() {
     assert!(state(&export).status.success());
     assert!(fs::read(&again).unwrap() == bytes);
 
-    let shown = state(&["inspect", "--snapshots", url]);
+    let shown = state(&["inspect", url]);
     assert_eq!(shown.status.code(), Some(0));
     let text = String::from_utf8(shown.stdout).unwrap();
     assert!(text.contains("g/t/0\n  offset 10: ") && text.contains(", whole\n"), "{text}");

@@ -15,6 +15,8 @@ use std::fmt::Write;
 /// Command line of `state inspect`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// URL or directory of the store, as --snapshots
+    url: Option<String>,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -39,7 +41,7 @@ struct Line<'a> {
 
 /// Runs the command; damage is a finding.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let (store, _) = args.store.open()?;
+    let (store, _) = args.store.open_at(args.url.as_deref())?;
     let mut text = String::new();
     let mut n_wrong = 0;
     for place in args.place.places(&store)? {
@@ -49,17 +51,15 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         let entries = store.list(&place).map_err(failed)?;
         let newest = entries.first().map_or(0, |entry| entry.offset);
         for entry in entries {
-            let header = store.header(&place, entry.offset);
-            let verdict = match &header {
-                Ok(_) => store.load(&place, entry.offset).map(drop),
-                Err(_) => Ok(()),
+            let (header, error) = match store.examine(&place, entry.offset) {
+                Ok((header, error)) => (Some(header), error),
+                Err(error) => (None, Some(error)),
             };
-            let error = header.as_ref().err().or(verdict.as_ref().err());
             n_wrong += usize::from(error.is_some());
             if args.json {
-                json_line(&mut text, &place, entry, header.as_ref().ok(), error);
+                json_line(&mut text, &place, entry, header.as_ref(), error.as_ref());
             } else {
-                line(&mut text, newest, entry, header.as_ref().ok(), error);
+                line(&mut text, newest, entry, header.as_ref(), error.as_ref());
             }
         }
         let aside = crash_loop::set_aside(&store, &place).map_err(failed)?;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(super) struct StoreArgs {
     /// URL or directory of the store, instead of the configuration's
-    #[arg(long, value_name = "URL", env = "TXWARDEN_SNAPSHOTS_URL")]
+    #[arg(long, visible_alias = "snapshot", value_name = "URL", env = "TXWARDEN_SNAPSHOTS_URL")]
     snapshots: Option<String>,
     /// Configuration file
     #[arg(short, long, value_name = "FILE", env = "TXWARDEN_CONFIG")]
@@ -38,13 +38,18 @@ pub(super) struct PlaceArgs {
 impl StoreArgs {
     /// Opens the store, and reads the configuration if there is one.
     pub(super) fn open(&self) -> Result<(Store, Option<Config>), CliError> {
+        self.open_at(None)
+    }
+
+    /// As [`StoreArgs::open`], at a URL if there is one.
+    pub(super) fn open_at(&self, url: Option<&str>) -> Result<(Store, Option<Config>), CliError> {
         let config = match &self.config {
             Some(path) => Some(Config::load(path).map_err(|e| CliError::Config(e.to_string()))?),
             None => None,
         };
         let mut params = config.as_ref().map_or_else(Params::default, |c| c.run.snapshots.clone());
-        if let Some(url) = &self.snapshots {
-            params.url.clone_from(url);
+        if let Some(url) = url.or(self.snapshots.as_deref()) {
+            url.clone_into(&mut params.url);
         }
         let opened = Store::open(&params).map_err(|e| CliError::Config(e.to_string()))?;
         let off =

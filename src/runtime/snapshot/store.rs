@@ -123,13 +123,21 @@ impl Store {
     /// # Errors
     /// When there is none, it is damaged or too new, or the store cannot be read.
     pub fn load(&self, place: &Place, offset: i64) -> Result<Snapshot, StoreError> {
-        let what = snapshot_name(place, offset);
+        read(place, offset, &self.file(place, offset)?)
+    }
+
+    /// Reads what a snapshot says about itself, and what forbids its use, if anything.
+    ///
+    /// # Errors
+    /// When there is none, not even its header can be read, or the store cannot be read.
+    pub fn examine(
+        &self,
+        place: &Place,
+        offset: i64,
+    ) -> Result<(Header, Option<StoreError>), StoreError> {
         let file = self.file(place, offset)?;
-        let (header, body) = container::read(&what, &file, BODY_FORMAT)?;
-        if (&header.place, header.offset) != (place, offset) {
-            return Err(StoreError::Damaged { what, why: "it is the snapshot of another place" });
-        }
-        Ok(Snapshot { header, body })
+        let header = container::read_header(&snapshot_name(place, offset), &file)?;
+        Ok((header, read(place, offset, &file).err()))
     }
 
     /// Reads what a snapshot says about itself, even when it is too new to be used.
@@ -324,6 +332,15 @@ impl Store {
     fn bundle_path(&self, hash: &str) -> Path {
         self.inner.root.clone().join("bundles").join(escape(hash))
     }
+}
+
+fn read(place: &Place, offset: i64, file: &[u8]) -> Result<Snapshot, StoreError> {
+    let what = snapshot_name(place, offset);
+    let (header, body) = container::read(&what, file, BODY_FORMAT)?;
+    if (&header.place, header.offset) != (place, offset) {
+        return Err(StoreError::Damaged { what, why: "it is the snapshot of another place" });
+    }
+    Ok(Snapshot { header, body })
 }
 
 fn segments(place: &Place) -> [String; 3] {
