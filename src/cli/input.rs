@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// Which records are read, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct InputArgs {
-    /// Format of the records, e.g. ethereum_etl or bitcoin_etl
+    /// Format of the records: ethereum_etl, ethereum_etl_csv, evm_rpc, evm_block, evm_raw,
+    /// bitcoin_etl, bitcoind, bitcoin_raw or bitcoin_zmq
     #[arg(long, value_parser = parse_format)]
     pub format: Option<Format>,
     /// Chain by CAIP-2 id, e.g. eip155:1

@@ -1,8 +1,12 @@
 //! ethereum-etl JSON (FORMATS §2.1): which kind of item a part is, and what its fields are called.
 
+mod asset;
 mod block;
+pub(super) mod csv;
 mod log;
+mod receipt;
 mod token_transfer;
+mod trace;
 mod transaction;
 
 use super::{
@@ -38,6 +42,10 @@ fields! {
     TransactionHash "transaction_hash", LogIndex "log_index", Address "address", Data "data",
     Topics "topics", TokenAddress "token_address", TraceType "trace_type", TraceId "trace_id",
     Bytecode "bytecode", TotalSupply "total_supply", CumulativeGasUsed "cumulative_gas_used",
+    CallType "call_type", TraceAddress "trace_address", Status "status", Error "error",
+    Symbol "symbol", Name "name", Decimals "decimals", IsErc20 "is_erc20", IsErc721 "is_erc721",
+    ContractAddress "contract_address", EffectivePrice "effective_gas_price", L1Fee "l1_fee",
+    MaxBlobFee "max_fee_per_blob_gas", BlobHashes "blob_versioned_hashes",
 }
 
 /// The fields of one item.
@@ -53,12 +61,15 @@ impl<'a> Item<'a> {
     }
 }
 
-/// The kinds of items; some are not read yet.
+/// The kinds of items.
 enum Kind {
     Transaction,
     Block,
     Log,
     TokenTransfer,
+    Trace,
+    Receipt,
+    Asset,
     Unsupported,
 }
 
@@ -79,11 +90,19 @@ pub(super) fn read(
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
-    let body = match kind(&item)? {
-        Kind::Transaction => transaction::read(&item, reader),
-        Kind::TokenTransfer => token_transfer::read(&item, reader),
-        Kind::Log => log::read(&item, reader),
-        Kind::Block => return Ok(block::read(&item, reader, events)?),
+    Ok(emit(&item, reader, events)?)
+}
+
+/// Makes events of an item.
+fn emit(item: &Item<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
+    let body = match kind(item)? {
+        Kind::Transaction => transaction::read(item, reader),
+        Kind::TokenTransfer => token_transfer::read(item, reader),
+        Kind::Log => log::read(item, reader),
+        Kind::Trace => trace::read(item, reader),
+        Kind::Receipt => receipt::read(item, reader),
+        Kind::Asset => asset::read(item, reader),
+        Kind::Block => return block::read(item, reader, events),
         Kind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
     }?;
     let (time, clock) = (EventTime::default(), Clock::Kafka);
@@ -103,12 +122,18 @@ fn kind(item: &Item<'_>) -> Result<Kind, Refusal> {
             b"block" => Kind::Block,
             b"log" => Kind::Log,
             b"token_transfer" => Kind::TokenTransfer,
+            b"trace" => Kind::Trace,
+            b"receipt" => Kind::Receipt,
+            b"contract" | b"token" => Kind::Asset,
             _ => Kind::Unsupported,
         });
     }
     let any = |keys: &[Key]| keys.iter().any(|&key| item.has(key));
-    if any(&[Key::TraceType, Key::TraceId, Key::Bytecode, Key::TotalSupply]) {
-        return Ok(Kind::Unsupported);
+    if any(&[Key::TraceType, Key::TraceId]) {
+        return Ok(Kind::Trace);
+    }
+    if any(&[Key::Bytecode, Key::TotalSupply, Key::Decimals]) {
+        return Ok(Kind::Asset);
     }
     if item.has(Key::TokenAddress) {
         return Ok(Kind::TokenTransfer);
@@ -123,8 +148,7 @@ fn kind(item: &Item<'_>) -> Result<Kind, Refusal> {
         return Ok(Kind::Block);
     }
     if item.has(Key::TransactionHash) && item.has(Key::CumulativeGasUsed) {
-        // A receipt of its own: an outcome without the body it belongs to.
-        return Ok(Kind::Unsupported);
+        return Ok(Kind::Receipt);
     }
     Err(refuse(Reason::MissingField, "no type, and the fields fit no item"))
 }

@@ -238,6 +238,27 @@ impl<'a> Field<'a> {
         Ok(Some(fields))
     }
 
+    /// Counts the items of an array, or of text with commas; null and an empty text have none.
+    pub fn n_items(self, limits: &Limits) -> Result<u32, Refusal> {
+        let raw = match self.value {
+            Value::Array(raw) => raw,
+            _ => {
+                let text = self.text()?.unwrap_or_default();
+                let n = text.split(|&b| b == b',').filter(|part| !part.is_empty()).count();
+                return Ok(u32::try_from(n).unwrap_or(u32::MAX));
+            }
+        };
+        let mut scratch = Vec::new();
+        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut n = 0;
+        let mut is_more = scanner.open_array(0)?;
+        while is_more {
+            scanner.value(1)?;
+            is_more = scanner.next_element(&mut n)?;
+        }
+        Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
     /// Reads the objects of an array that the scanner kept as `rows`, or else like
     /// [`Self::objects`].
     pub fn rows<const N: usize>(

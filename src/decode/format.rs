@@ -1,6 +1,8 @@
 //! The table of formats: names, and who reads a part of each.
 
-use super::{bitcoin_etl, bitcoin_raw, bitcoin_zmq, bitcoind, ethereum_etl, record::Read};
+use super::{
+    bitcoin_etl, bitcoin_raw, bitcoin_zmq, bitcoind, ethereum_etl, evm_raw, evm_rpc, record::Read,
+};
 use crate::model::Chain;
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     EthereumEtl,
+    EthereumEtlCsv,
+    EvmRpc,
+    EvmBlock,
+    EvmRaw,
     BitcoinEtl,
     Bitcoind,
     BitcoinRaw,
@@ -16,13 +22,26 @@ pub enum Format {
 }
 
 impl Format {
-    pub const ALL: [Self; 5] =
-        [Self::EthereumEtl, Self::BitcoinEtl, Self::Bitcoind, Self::BitcoinRaw, Self::BitcoinZmq];
+    pub const ALL: [Self; 9] = [
+        Self::EthereumEtl,
+        Self::EthereumEtlCsv,
+        Self::EvmRpc,
+        Self::EvmBlock,
+        Self::EvmRaw,
+        Self::BitcoinEtl,
+        Self::Bitcoind,
+        Self::BitcoinRaw,
+        Self::BitcoinZmq,
+    ];
 
     /// Returns the name used in configuration, on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EthereumEtl => "ethereum_etl",
+            Self::EthereumEtlCsv => "ethereum_etl_csv",
+            Self::EvmRpc => "evm_rpc",
+            Self::EvmBlock => "evm_block",
+            Self::EvmRaw => "evm_raw",
             Self::BitcoinEtl => "bitcoin_etl",
             Self::Bitcoind => "bitcoind",
             Self::BitcoinRaw => "bitcoin_raw",
@@ -38,7 +57,11 @@ impl Format {
     /// Returns the CAIP-2 id of the chain that the format is named after.
     pub fn default_chain(self) -> &'static str {
         match self {
-            Self::EthereumEtl => Chain::ETHEREUM,
+            Self::EthereumEtl
+            | Self::EthereumEtlCsv
+            | Self::EvmRpc
+            | Self::EvmBlock
+            | Self::EvmRaw => Chain::ETHEREUM,
             Self::BitcoinEtl | Self::Bitcoind | Self::BitcoinRaw | Self::BitcoinZmq => {
                 Chain::BITCOIN
             }
@@ -49,6 +72,10 @@ impl Format {
     pub(super) fn reader(self) -> Read {
         match self {
             Self::EthereumEtl => Read::Json(ethereum_etl::read),
+            Self::EthereumEtlCsv => Read::Text(ethereum_etl::csv::read),
+            Self::EvmRpc => Read::Json(evm_rpc::read),
+            Self::EvmBlock => Read::Json(evm_rpc::read_block),
+            Self::EvmRaw => Read::Bytes(evm_raw::read),
             Self::BitcoinEtl => Read::Json(bitcoin_etl::read),
             Self::Bitcoind => Read::Json(bitcoind::read),
             Self::BitcoinRaw => Read::Bytes(bitcoin_raw::read),

@@ -31,6 +31,7 @@ pub(super) struct Guides {
     pub bitcoin: Guide,
     pub input: Guide,
     pub output: Guide,
+    pub rpc: Guide,
 }
 
 #[derive(Debug)]

@@ -148,5 +148,6 @@ mod tests {
         let mut bytes = SipHasher13::new();
         bytes.write(&[0xde, 0xad, 0xbe, 0xef, 0].repeat(300));
         assert_eq!(digested.digest, bytes.finish());
+        assert_eq!(digested, digest_bytes(&[0xde, 0xad, 0xbe, 0xef, 0].repeat(300)));
     }
 }

@@ -3,7 +3,7 @@
 use super::{json::Value, text::key_hash};
 
 /// Slots of the table: twice the largest format's fields, so that probes stay short.
-const N_SLOTS: usize = 128;
+const N_SLOTS: usize = 256;
 const EMPTY: u8 = u8::MAX;
 
 /// The names of `N` fields, found by hash.

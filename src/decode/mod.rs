@@ -5,8 +5,12 @@ mod bitcoin_etl;
 mod bitcoin_raw;
 mod bitcoin_zmq;
 mod bitcoind;
+mod check;
 mod decimal;
 mod ethereum_etl;
+mod evm;
+mod evm_raw;
+mod evm_rpc;
 mod field;
 mod format;
 mod guide;
@@ -22,6 +26,7 @@ mod time;
 mod utxo;
 
 use crate::model::{Chain, Event};
+pub use check::{Checks, Policy};
 pub use field::DETAIL_BYTES_MAX;
 pub use format::Format;
 pub use reason::{Disposition, Reason, Refusal, SkipReason};
@@ -61,6 +66,8 @@ pub struct Limits {
     pub future_ms_max: i64,
     /// The same for block times, in milliseconds: Bitcoin's rule allows a block two hours.
     pub future_block_ms_max: i64,
+    /// What becomes of records whose hash or sender is not what their bytes say.
+    pub checks: Checks,
 }
 
 impl Default for Limits {
@@ -76,6 +83,7 @@ impl Default for Limits {
             digits_max: 78,
             future_ms_max: 10 * 60 * 1_000,
             future_block_ms_max: 130 * 60 * 1_000,
+            checks: Checks::default(),
         }
     }
 }

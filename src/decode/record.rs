@@ -3,6 +3,7 @@
 use super::{
     Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,
     field::{Reader, refuse},
+    guide::Guides,
     json::{Flaw, Scanner},
 };
 use crate::model::{Event, Quality, Record};
@@ -32,6 +33,39 @@ pub(super) type ReadPart =
 /// Reads a whole value as one part and appends its events.
 pub(super) type ReadBytes = fn(&[u8], &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>;
 
+/// Reads a text; an error refuses it as a whole.
+pub(super) type ReadText = fn(&str, &mut Parts<'_>) -> Result<(), Refusal>;
+
+/// Where a reader of text hands in the parts that it finds.
+pub(super) struct Parts<'a> {
+    pub settings: &'a Settings,
+    kafka_ms: Option<i64>,
+    guides: &'a mut Guides,
+    events: &'a mut Vec<Event>,
+    parts: &'a mut Vec<Part>,
+}
+
+impl Parts<'_> {
+    /// Adds the next part, which `read` makes events of.
+    pub fn add(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>,
+    ) {
+        let Self { settings, kafka_ms, guides, events, parts } = self;
+        let (start, quality) = (events.len(), Quality::empty());
+        let mut reader = Reader { settings, kafka_ms: *kafka_ms, quality, guides };
+        let verdict = match read(&mut reader, events) {
+            Ok(()) => Ok(start..events.len()),
+            Err(refusal) => {
+                events.truncate(start);
+                Err(refusal)
+            }
+        };
+        let index = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        parts.push(Part { index, verdict });
+    }
+}
+
 /// How the values of a format are cut into parts.
 #[derive(Clone, Copy)]
 pub(super) enum Read {
@@ -39,6 +73,8 @@ pub(super) enum Read {
     Json(ReadPart),
     /// Any bytes: always one part.
     Bytes(ReadBytes),
+    /// Text whose reader finds the parts itself, such as rows.
+    Text(ReadText),
 }
 
 /// Decodes one record: every part of it ends in `batch.parts`, accepted ones with their events.
@@ -103,6 +139,11 @@ fn read_value(
         Read::Json(read) => {
             check_utf8(bytes)?;
             Ok(read_document(settings, read, kafka_ms, bytes, batch)?)
+        }
+        Read::Text(read) => {
+            let text = check_utf8(bytes)?;
+            let Batch { events, parts, guides, .. } = batch;
+            read(text, &mut Parts { settings, kafka_ms, guides, events, parts })
         }
         Read::Bytes(read) => {
             let Batch { events, parts, guides, .. } = batch;

@@ -89,6 +89,7 @@ pub struct Tx {
 /// The part of a transaction that depends on the account model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a transaction is always boxed inside its event")]
 pub enum TxBody {
     Evm(EvmTx),
     Utxo(UtxoTx),

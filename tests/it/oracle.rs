@@ -1,11 +1,12 @@
 //! Real exports decode to counts and sums that are known exactly, without a single dead letter.
 
 mod bitcoin;
+mod evm;
 
 use crate::data;
 use std::{collections::BTreeSet, io::Read, path::Path};
 use txwarden::{
-    decode::{self, Batch, Format, Limits, Refusal, Settings, SkipReason},
+    decode::{self, Batch, Format, Limits, Settings},
     model::{
         Amount, Approval, BlockStep, Body, Chain, Event, EventId, EvmTx, OutcomeStatus, Record,
         Transfer, Tx, UtxoTx,
@@ -16,7 +17,6 @@ use txwarden::{
 #[derive(Default)]
 struct Decoded {
     events: Vec<Event>,
-    n_unsupported: usize,
 }
 
 impl Decoded {
@@ -28,7 +28,6 @@ impl Decoded {
         for part in &batch.parts {
             match &part.verdict {
                 Ok(range) => assert!(!range.is_empty(), "accepted without events"),
-                Err(Refusal::Skip(SkipReason::UnsupportedType)) => self.n_unsupported += 1,
                 Err(refusal) => panic!("{refusal:?} for {:?}", record.value.map(<[u8]>::len)),
             }
         }
@@ -235,29 +234,6 @@ fn ethereum_before_byzantium() {
     let rows = ethereum(TEST, &[&file("token_transfers")]).unwrap();
     assert_eq!(sum(rows.transfers().map(amount)), "5000000000000000000");
     assert_eq!(ethereum(TEST, &[&file("blocks")]).unwrap().blocks().count(), 2);
-}
-
-/// Traces, contracts, tokens and lone receipts are not read yet. A receipt is an outcome without
-/// its body, so FORMATS' figures for `test_export_receipts_job` have nothing to be compared with.
-#[test]
-fn ethereum_items_not_read_yet_are_skipped() {
-    let Some(all) = ethereum(
-        "oracle::ethereum_unsupported",
-        &[
-            "ethereum-etl/test_stream/blocks_2112234_2112234/expected_traces.json",
-            "ethereum-etl/test_stream/blocks_2112234_2112234/expected_contracts.json",
-            "ethereum-etl/test_stream/blocks_2112234_2112234/expected_tokens.json",
-            "ethereum-etl/test_export_receipts_job/receipts_with_logs/expected_receipts.json",
-        ],
-    ) else {
-        return;
-    };
-    assert_eq!((all.events.len(), all.n_unsupported), (0, 2 + 1 + 1 + 4));
-    let logs = ethereum(
-        "oracle::ethereum_unsupported",
-        &["ethereum-etl/test_export_receipts_job/receipts_with_logs/expected_logs.json"],
-    );
-    assert_eq!(logs.unwrap().transfers().count(), 2);
 }
 
 /// One line of the exporter's topics as it was recorded on a chain of our own.

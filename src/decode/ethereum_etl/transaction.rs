@@ -2,14 +2,14 @@
 
 use super::{Item, Key, inclusion};
 use crate::{
-    decode::{Reason, Refusal, field::Reader, hex},
+    decode::{
+        Reason, Refusal,
+        evm::{TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, receipt},
+        field::Reader,
+        hex,
+    },
     model::{Amount, Body, Calldata, EvmTx, Outcome, OutcomeStatus, Quality, Tx, TxBody},
 };
-
-/// EIP-2718 types whose meaning is known: legacy, 2930, 1559, 4844, 7702.
-const TX_TYPE_KNOWN_MAX: u8 = 4;
-/// The deposit type of optimistic rollups.
-const TX_TYPE_DEPOSIT: u8 = 0x7e;
 
 /// Reads a transaction. A body without a sender has no account and is refused.
 pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
@@ -37,8 +37,8 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
         gas_price: item.at(Key::GasPrice).amount(reader)?,
         max_fee_per_gas: item.at(Key::MaxFee).amount(reader)?,
         max_priority_fee_per_gas: item.at(Key::MaxPriorityFee).amount(reader)?,
-        max_fee_per_blob_gas: None,
-        n_blobs: 0,
+        max_fee_per_blob_gas: item.at(Key::MaxBlobFee).amount(reader)?,
+        n_blobs: item.at(Key::BlobHashes).n_items(reader.limits())?,
         n_authorizations: 0,
         n_access_entries: 0,
         tx_type,
@@ -59,18 +59,15 @@ fn input(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> 
 
 /// Reads the receipt: without a status and without a state root there is none.
 fn outcome(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Outcome>, Refusal> {
-    let status = item.at(Key::ReceiptStatus);
-    let status = match status.count::<u64>(reader)? {
-        Some(1) => OutcomeStatus::Ok,
-        Some(0) => OutcomeStatus::Failed,
-        Some(_) => return Err(status.refuse(Reason::BadField, "neither 0 nor 1")),
+    let status = match receipt::status(item.at(Key::ReceiptStatus), reader)? {
+        Some(status) => status,
         // Before Byzantium a receipt carried the state root instead of a status.
         None if item.has(Key::ReceiptRoot) => OutcomeStatus::Unknown,
         None => return Ok(None),
     };
     Ok(Some(Outcome {
         status,
-        gas_used: item.at(Key::ReceiptGasUsed).count(reader)?,
+        gas_used: receipt::gas_used(item.at(Key::ReceiptGasUsed), None, reader)?,
         effective_gas_price: item.at(Key::ReceiptPrice).amount(reader)?,
         created: item.at(Key::ReceiptContract).address()?,
         l1_fee: item.at(Key::ReceiptL1Fee).amount(reader)?,

@@ -1,0 +1,61 @@
+//! What becomes of a record whose hash or sender does not follow from its own bytes (FORMATS §4).
+
+use super::{
+    Reason, Refusal,
+    field::{Reader, refuse},
+};
+use crate::model::Quality;
+use serde::{Deserialize, Serialize};
+
+/// What becomes of a part that a check refutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Its events carry `CHECK_FAILED`.
+    Flag,
+    DeadLetter,
+    /// The check is not made.
+    Ignore,
+}
+
+/// The policy of each check that a format can make; what carries too little is not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Checks {
+    /// Ids of transactions and blocks against the hash of their contents.
+    pub hash: Policy,
+    /// Senders against the signature: the costly one, some 100 µs a transaction.
+    pub sender: Policy,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self { hash: Policy::DeadLetter, sender: Policy::Flag }
+    }
+}
+
+impl Policy {
+    /// Returns whether the check is to be made.
+    pub fn is_wanted(self) -> bool {
+        self != Self::Ignore
+    }
+}
+
+impl Reader<'_> {
+    /// Notes what a check found out: `verified` when it agrees, else as the policy says.
+    pub(super) fn judge(
+        &mut self,
+        is_right: bool,
+        verified: Quality,
+        policy: Policy,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        match (is_right, policy) {
+            (true, _) => self.quality |= verified,
+            (false, Policy::DeadLetter) => return Err(refuse(Reason::CheckFailed, what)),
+            (false, Policy::Flag) => self.quality |= Quality::CHECK_FAILED,
+            (false, Policy::Ignore) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! What all formats of EVM chains share: RLP, signatures, standard logs, calls.
+
+pub(super) mod call;
+pub(super) mod receipt;
+pub(super) mod rlp;
+pub(super) mod signed;
+pub(super) mod standard;
+pub(super) mod withdrawal;
+
+use super::{
+    Reason, Refusal,
+    field::{Reader, refuse},
+};
+use sha3::{Digest, Keccak256};
+
+/// Wei in the unit in which withdrawals are counted.
+pub(super) const WEI_PER_GWEI: u64 = 1_000_000_000;
+/// EIP-2718 types whose meaning is known: legacy, 2930, 1559, 4844, 7702.
+pub(super) const TX_TYPE_KNOWN_MAX: u8 = 4;
+/// The deposit type of optimistic rollups.
+pub(super) const TX_TYPE_DEPOSIT: u8 = 0x7e;
+
+/// Hashes the concatenation of byte strings with Keccak-256.
+pub(super) fn keccak(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Keccak256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into()
+}
+
+/// Refuses a transaction that was signed for another chain than the topic's.
+pub(super) fn check_chain(id: u64, reader: &Reader<'_>) -> Result<(), Refusal> {
+    let own: Option<u64> =
+        reader.settings.chain.id.strip_prefix("eip155:").and_then(|n| n.parse().ok());
+    match own {
+        Some(own) if own != id => {
+            let detail = format!("signed for chain {id}, the topic's is {own}");
+            Err(refuse(Reason::ChainMismatch, &detail))
+        }
+        _ => Ok(()),
+    }
+}

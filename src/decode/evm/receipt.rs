@@ -1,0 +1,37 @@
+//! The status of a receipt, which old ones do not have, and gas that can be believed.
+
+use crate::{
+    decode::{Reason, Refusal, field::Reader, keys::Field},
+    model::{OutcomeStatus, Quality},
+};
+
+/// Gas from here on is no gas: the largest block limit known is 2^50 (Arbitrum). Exporters have
+/// written statuses and -1 into these fields.
+const GAS_PLAUSIBLE_MAX: u64 = 1 << 52;
+
+/// Reads a status of 0 or 1; `None` when there is none.
+pub(in crate::decode) fn status(
+    field: Field<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<OutcomeStatus>, Refusal> {
+    match field.count::<u64>(reader)? {
+        Some(1) => Ok(Some(OutcomeStatus::Ok)),
+        Some(0) => Ok(Some(OutcomeStatus::Failed)),
+        Some(_) => Err(field.refuse(Reason::BadField, "neither 0 nor 1")),
+        None => Ok(None),
+    }
+}
+
+/// Reads gas used; more than the block's limit, or than any block's, is dropped.
+pub(in crate::decode) fn gas_used(
+    field: Field<'_>,
+    limit: Option<u64>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<u64>, Refusal> {
+    let gas = field.count(reader)?;
+    let believed = gas.filter(|&gas| gas <= limit.unwrap_or(GAS_PLAUSIBLE_MAX));
+    if gas != believed {
+        reader.quality |= Quality::PARTIAL;
+    }
+    Ok(believed)
+}

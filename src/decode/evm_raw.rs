@@ -1,0 +1,144 @@
+//! Raw EVM payloads (FORMATS §2.6), as bytes or hex: transactions, blocks and network messages.
+
+mod block;
+mod transaction;
+
+use super::{
+    Reason, Refusal,
+    evm::{
+        TX_TYPE_KNOWN_MAX, keccak,
+        rlp::{self, Item, Items},
+    },
+    field::{Reader, refuse},
+    hex, time,
+};
+use crate::model::{Body, Clock, Event, Hash32, Observation, Phase, Quality};
+use std::borrow::Cow;
+
+/// Bytes of a hash.
+const HASH: usize = 32;
+
+/// Reads one payload: a transaction, a list of them, announced hashes, a block or a new block.
+pub(super) fn read(
+    value: &[u8],
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let bytes = unpack(value)?;
+    match bytes.first() {
+        None => Err(refuse(Reason::EmptyValue, "no bytes behind 0x")),
+        Some(0xc0..) => {
+            let items = rlp::only(&bytes).and_then(Item::list).map_err(bad)?;
+            list(&bytes, items, reader, events)
+        }
+        // Transactions of the newer types travel between nodes as byte strings.
+        Some(0x80..) => {
+            let inner = rlp::only(&bytes).and_then(Item::bytes).map_err(bad)?;
+            one(inner, reader, events)
+        }
+        Some(_) => one(&bytes, reader, events),
+    }
+}
+
+/// Refuses bytes that are not what they should be.
+fn bad(flaw: rlp::Flaw) -> Refusal {
+    refuse(Reason::BadBinary, flaw)
+}
+
+/// Returns the bytes that hex digits stand for, or the bytes themselves.
+///
+/// Printable text is never taken for bytes: its first letter would pass for an unknown type.
+fn unpack(value: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
+    if !value.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        return Ok(Cow::Borrowed(value));
+    }
+    let text = value.trim_ascii();
+    let digits = hex::strip_prefix(text).unwrap_or(text);
+    hex::bytes(digits).map(Cow::Owned).ok_or_else(|| bad("text that is not hex bytes"))
+}
+
+/// Reads a list: what it is shows in its first item.
+fn list(
+    raw: &[u8],
+    items: Items<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let first = { items }.need().map_err(bad)?;
+    match first {
+        Item::Bytes(bytes) if bytes.len() < HASH => one(raw, reader, events),
+        Item::Bytes(bytes) if bytes.len() == HASH => announced(items, reader, events),
+        Item::Bytes(_) => pooled(items, reader, events),
+        Item::List(inner) => match Items::of(inner).need().map_err(bad)? {
+            Item::List(_) => block::read_new(items, reader, events),
+            Item::Bytes(bytes) if bytes.len() == HASH => block::read(items, reader, events),
+            Item::Bytes(_) => pooled(items, reader, events),
+        },
+    }
+}
+
+/// Reads one transaction that is in no block yet.
+fn one(raw: &[u8], reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
+    let time = time::kafka_time(reader);
+    let quality = reader.quality;
+    let body = match transaction::read(raw, None, reader) {
+        // What cannot be read has an id all the same: its hash.
+        Err(_) if is_foreign(raw) => {
+            reader.quality |= Quality::UNKNOWN_TYPE | Quality::ID_COMPUTED;
+            observation(keccak(&[raw]))
+        }
+        body => body?,
+    };
+    let event = Event { time, clock: Clock::Kafka, quality: reader.quality, body };
+    reader.quality = quality;
+    events.push(event);
+    Ok(())
+}
+
+/// Returns whether a transaction has a type of another chain, or of the future.
+fn is_foreign(raw: &[u8]) -> bool {
+    raw.first().is_some_and(|&t| (TX_TYPE_KNOWN_MAX + 1..=0x7f).contains(&t))
+}
+
+/// Reads a list of transactions, each by itself or packed as bytes.
+fn pooled(
+    mut items: Items<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    while let Some((item, raw)) = items.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        match item {
+            Item::Bytes(inner) => one(inner, reader, events)?,
+            Item::List(_) => one(raw, reader, events)?,
+        }
+    }
+    Ok(())
+}
+
+/// Reads the ids that a node announces.
+fn announced(
+    mut items: Items<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let time = time::kafka_time(reader);
+    while !items.is_end() {
+        check_items(events.len(), reader)?;
+        let body = observation(items.array().map_err(bad)?);
+        events.push(Event { time, clock: Clock::Kafka, quality: reader.quality, body });
+    }
+    Ok(())
+}
+
+fn check_items(n: usize, reader: &Reader<'_>) -> Result<(), Refusal> {
+    if n >= reader.limits().items_max {
+        return Err(refuse(Reason::LimitExceeded, "too many items in a list"));
+    }
+    Ok(())
+}
+
+fn observation(id: [u8; 32]) -> Body {
+    let (tx, phase) = (Hash32(id), Phase::Announced);
+    Body::Observation(Box::new(Observation { tx, phase, mempool_seq: None, replaced_by: None }))
+}

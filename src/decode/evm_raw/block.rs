@@ -1,0 +1,131 @@
+//! Raw EVM blocks: `[header, transactions, uncles, (withdrawals)]`, alone or as a `NewBlock`.
+
+use super::{HASH, bad, check_items, transaction};
+use crate::{
+    decode::{
+        Refusal,
+        evm::{
+            WEI_PER_GWEI, keccak,
+            rlp::{Flaw, Item, Items},
+            withdrawal,
+        },
+        field::Reader,
+        json::Value,
+        keys::Field,
+        time,
+    },
+    model::{Address, Amount, BlockStep, Body, Event, Hash32, Inclusion, Quality, Step, Transfer},
+};
+use ruint::aliases::U256;
+
+/// Bytes of the bloom filter in a header.
+const BLOOM: usize = 256;
+/// Items of a header that newer forks append behind the base fee.
+const TAIL_MAX: u32 = 16;
+
+/// What is read of a header.
+struct Header {
+    parent: [u8; HASH],
+    height: u64,
+    gas_limit: u64,
+    gas_used: u64,
+    seconds: u64,
+    base_fee: Option<Amount>,
+}
+
+/// Reads the message that carries a new block: the block, its total difficulty, what BSC adds.
+pub(super) fn read_new(
+    mut items: Items<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let block = items.need().and_then(Item::list).map_err(bad)?;
+    items.uint::<HASH>().map_err(bad)?;
+    read(block, reader, events)
+}
+
+/// Reads a block: its step, its transactions, its withdrawals.
+pub(super) fn read(
+    mut items: Items<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let (header, raw) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no header"))?;
+    let hash = Hash32(keccak(&[raw]));
+    let header = header.list().and_then(read_header).map_err(bad)?;
+    let seconds = Field { name: "timestamp", value: Value::Whole(header.seconds) };
+    let (time, clock) = time::block_time(seconds, Some(header.height), reader)?;
+    let mut txs = items.need().and_then(Item::list).map_err(bad)?;
+    let n_transactions = txs.count().map_err(bad)?;
+    reader.quality |= Quality::ID_COMPUTED;
+    let event = |quality, body| Event { time, clock, quality, body };
+    let step = BlockStep {
+        step: Step::Committed,
+        height: Some(header.height),
+        hash,
+        parent: Some(Hash32(header.parent)),
+        n_transactions: Some(n_transactions),
+        base_fee_per_gas: header.base_fee,
+        gas_used: Some(header.gas_used),
+        gas_limit: Some(header.gas_limit),
+    };
+    let quality = reader.quality;
+    events.push(event(quality, Body::Block(Box::new(step))));
+    let mut inclusion = Inclusion { height: header.height, block: Some(hash), index: Some(0) };
+    while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        let place = transaction::Place { inclusion, base_fee: header.base_fee };
+        reader.quality = quality;
+        let body = transaction::read(raw, Some(&place), reader)?;
+        events.push(event(reader.quality, body));
+        inclusion.index = inclusion.index.map(|i| i + 1);
+    }
+    items.need().and_then(Item::list).map_err(bad)?;
+    if let Some(withdrawals) = items.next().map_err(bad)? {
+        inclusion.index = None;
+        let mut withdrawals = withdrawals.list().map_err(bad)?;
+        while let Some(item) = withdrawals.next().map_err(bad)? {
+            check_items(events.len(), reader)?;
+            let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
+            let transfer = transfer.map_err(bad)?;
+            events.push(event(quality, Body::Transfer(Box::new(transfer))));
+        }
+    }
+    items.end().map_err(bad)
+}
+
+/// # Source
+/// Yellow Paper §4.3.4; EIP-1559 for the base fee. What later forks append is hashed, not read.
+fn read_header(mut items: Items<'_>) -> Result<Header, Flaw> {
+    let parent = items.array()?;
+    items.array::<HASH>()?;
+    items.array::<20>()?;
+    for _root in 0..3 {
+        items.array::<HASH>()?;
+    }
+    items.array::<BLOOM>()?;
+    items.uint::<HASH>()?;
+    let height = items.number()?;
+    let (gas_limit, gas_used, seconds) = (items.number()?, items.number()?, items.number()?);
+    items.need()?.bytes()?;
+    items.array::<HASH>()?;
+    items.array::<8>()?;
+    let base_fee = match items.is_end() {
+        true => None,
+        false => Some(Amount(U256::from_be_bytes(items.uint::<HASH>()?))),
+    };
+    if items.count()? > TAIL_MAX {
+        return Err("a header that is too long");
+    }
+    Ok(Header { parent, height, gas_limit, gas_used, seconds, base_fee })
+}
+
+fn read_withdrawal(mut items: Items<'_>, inclusion: Inclusion) -> Result<Transfer, Flaw> {
+    let index = items.number()?;
+    items.number()?;
+    let to = Address::Evm(items.array()?);
+    let wei = U256::from(items.number()?) * U256::from(WEI_PER_GWEI);
+    items.end()?;
+    Ok(Transfer { inclusion: Some(inclusion), ..withdrawal::of(index, to, Amount(wei)) })
+}

@@ -1,0 +1,167 @@
+//! EVM JSON-RPC (FORMATS §2.5): answers, subscriptions, blocks with bodies, and bundles of a block
+//! with its receipts.
+
+mod block;
+mod check;
+mod item;
+mod log;
+mod receipt;
+mod trace;
+mod transaction;
+
+use super::{
+    Reason, Refusal, SkipReason,
+    field::{Reader, refuse},
+    json::{Scanner, Value},
+    keys::Field,
+    record::Failure,
+    time,
+};
+use crate::model::{Body, Clock, Event, EventTime, Observation, Phase};
+use item::{Item, Key};
+
+/// Bytes of a hash as text: anything else that a node answers as text is no transaction.
+const HASH_TEXT: usize = 66;
+
+/// What the block around an object says of it; nothing where it comes alone.
+#[derive(Clone, Copy, Default)]
+struct Around {
+    time: Option<(EventTime, Clock)>,
+    gas_limit: Option<u64>,
+}
+
+/// Reads one message or object of any kind.
+pub(super) fn read(
+    scanner: &mut Scanner<'_, '_>,
+    depth: usize,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Failure> {
+    if scanner.peek() != Some(b'{') {
+        let value = scanner.value(depth)?;
+        return Ok(any(Field { name: "record", value }, reader, events)?);
+    }
+    let item = Item::scan(scanner, depth, reader.guides)?;
+    if let Some(flaw) = scanner.take_flaw() {
+        return Err(Failure::Part(flaw.into()));
+    }
+    if !item.is_message() {
+        return Ok(object(&item, reader, events)?);
+    }
+    let Some(result) = item.result(reader.limits())? else {
+        return Err(Refusal::Skip(SkipReason::NullResult).into());
+    };
+    Ok(any(result, reader, events)?)
+}
+
+/// Reads a bundle: a block with its receipts, and its traces where there are some.
+pub(super) fn read_block(
+    scanner: &mut Scanner<'_, '_>,
+    depth: usize,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Failure> {
+    if scanner.peek() != Some(b'{') {
+        scanner.value(depth)?;
+        return Err(Failure::Part(refuse(Reason::BadField, "a bundle is no JSON object")));
+    }
+    let item = Item::scan(scanner, depth, reader.guides)?;
+    if let Some(flaw) = scanner.take_flaw() {
+        return Err(Failure::Part(flaw.into()));
+    }
+    Ok(block::read_bundle(&item, reader, events)?)
+}
+
+/// Reads what a node answered: an object, a list of them, or a text.
+fn any(field: Field<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
+    match field.value {
+        Value::Object(raw) => object(&Item::of(raw, reader)?, reader, events),
+        Value::Array(raw) => {
+            let n_before = events.len();
+            let quality = reader.quality;
+            let mut failed = trace::Failed::default();
+            Item::each(raw, reader, |item, reader| {
+                reader.quality = quality;
+                match item {
+                    Ok(item) if item.kind() == Some(item::Kind::Trace) => {
+                        trace::read(&item, Around::default(), &mut failed, reader, events)
+                    }
+                    Ok(item) => object(&item, reader, events),
+                    Err(value) => announced(Field { value, ..field }, reader, events),
+                }
+            })?;
+            if events.len() == n_before {
+                return Err(Refusal::Skip(SkipReason::NullResult));
+            }
+            Ok(())
+        }
+        Value::Text(text) if text.raw.len() == HASH_TEXT => announced(field, reader, events),
+        // Subscription ids, block numbers, whether something worked.
+        Value::Text(_) | Value::Bool(_) | Value::Whole(_) | Value::Number(_) => {
+            Err(Refusal::Skip(SkipReason::ControlMessage))
+        }
+        Value::Null => Err(Refusal::Skip(SkipReason::NullResult)),
+    }
+}
+
+/// Reads an object by the fields that only one kind has.
+fn object(
+    item: &Item<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    use item::Kind;
+    let around = Around::default();
+    let body = match item.kind() {
+        Some(Kind::Bundle) => return block::read_bundle(item, reader, events),
+        Some(Kind::Block) => return block::read(item, &[], reader, events),
+        Some(Kind::Receipt) => return receipt::read(item, around, reader, events),
+        Some(Kind::Trace) => {
+            let mut failed = trace::Failed::default();
+            return trace::read(item, around, &mut failed, reader, events);
+        }
+        Some(Kind::Log) => log::read(item, reader)?,
+        Some(Kind::Transaction) => transaction::read(item, None, reader)?,
+        None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
+    };
+    push(item, body, around, reader, events)
+}
+
+/// Adds an event with the time of its block: as that says, else as the object does, else Kafka's.
+fn push(
+    item: &Item<'_>,
+    body: Body,
+    around: Around,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let (time, clock) = around.time.unwrap_or((EventTime::default(), Clock::Kafka));
+    let mut event = Event { time, clock, quality: reader.quality, body };
+    if around.time.is_none() {
+        let height = event.inclusion().map(|i| i.height);
+        let time = time::block_time(item.at(Key::BlockTimestamp), height, reader)?;
+        (event.time, event.clock) = time;
+        event.quality = reader.quality;
+    }
+    events.push(event);
+    Ok(())
+}
+
+/// Reads the id of a transaction that a node has heard of.
+fn announced(
+    field: Field<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let tx = field.need(field.hash()?)?;
+    let time = time::kafka_time(reader);
+    let phase = Phase::Announced;
+    let body = Body::Observation(Box::new(Observation {
+        tx,
+        phase,
+        mempool_seq: None,
+        replaced_by: None,
+    }));
+    events.push(Event { time, clock: Clock::Kafka, quality: reader.quality, body });
+    Ok(())
+}

@@ -1,0 +1,207 @@
+//! The fields of everything that an EVM node answers: one table, because kinds show in them.
+
+use crate::{
+    decode::{
+        Limits, Reason, Refusal,
+        field::Reader,
+        guide::Guides,
+        json::{Flaw, Scanner, Value},
+        keys::{Field, Fields, Keys},
+    },
+    model::Inclusion,
+};
+
+/// Declares the fields and their names.
+macro_rules! fields {
+    ($($id:ident $name:literal),* $(,)?) => {
+        #[derive(Clone, Copy)]
+        pub(super) enum Key { $($id),* }
+        static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
+    };
+}
+
+fields! {
+    // Messages and bundles.
+    JsonRpc "jsonrpc", Result "result", Params "params", Error "error", Block "block",
+    Receipts "receipts", Traces "traces",
+    // Transactions.
+    Hash "hash", From "from", To "to", Nonce "nonce", Value "value", Gas "gas", Input "input",
+    Data "data", Type "type", BlockHash "blockHash", BlockNumber "blockNumber",
+    BlockTimestamp "blockTimestamp", TransactionIndex "transactionIndex", GasPrice "gasPrice",
+    MaxFee "maxFeePerGas", MaxPriorityFee "maxPriorityFeePerGas", MaxBlobFee "maxFeePerBlobGas",
+    BlobHashes "blobVersionedHashes", Authorizations "authorizationList", AccessList "accessList",
+    ChainId "chainId", V "v", YParity "yParity", R "r", S "s", SourceHash "sourceHash",
+    Mint "mint", IsSystem "isSystemTx",
+    // Receipts.
+    TransactionHash "transactionHash", Status "status", GasUsed "gasUsed",
+    EffectivePrice "effectiveGasPrice", Created "contractAddress", Logs "logs", L1Fee "l1Fee",
+    CumulativeGasUsed "cumulativeGasUsed",
+    // Logs.
+    Address "address", Topics "topics", LogIndex "logIndex", Removed "removed",
+    // Blocks, in the order of the header's encoding.
+    ParentHash "parentHash", Uncles "sha3Uncles", Miner "miner", StateRoot "stateRoot",
+    TransactionsRoot "transactionsRoot", ReceiptsRoot "receiptsRoot", Bloom "logsBloom",
+    Difficulty "difficulty", Number "number", GasLimit "gasLimit", Timestamp "timestamp",
+    ExtraData "extraData", MixHash "mixHash", BaseFee "baseFeePerGas",
+    WithdrawalsRoot "withdrawalsRoot", BlobGasUsed "blobGasUsed", ExcessBlobGas "excessBlobGas",
+    BeaconRoot "parentBeaconBlockRoot", RequestsHash "requestsHash",
+    Transactions "transactions", Withdrawals "withdrawals",
+    // Traces.
+    Action "action", TraceAddress "traceAddress", TransactionPosition "transactionPosition",
+    // The same in the dumps of exporters.
+    SnakeBlockHash "block_hash", SnakeBlockNumber "block_number",
+    SnakeTransactionHash "transaction_hash", SnakeTransactionIndex "transaction_index",
+    SnakePosition "transaction_position", SnakeTraceAddress "trace_address",
+    SnakeGasUsed "gas_used", SnakeCumulativeGasUsed "cumulative_gas_used",
+    SnakeEffectivePrice "effective_gas_price",
+}
+
+/// What dumps call otherwise.
+const SNAKE: [(Key, Key); 9] = [
+    (Key::BlockHash, Key::SnakeBlockHash),
+    (Key::BlockNumber, Key::SnakeBlockNumber),
+    (Key::TransactionHash, Key::SnakeTransactionHash),
+    (Key::TransactionIndex, Key::SnakeTransactionIndex),
+    (Key::TransactionPosition, Key::SnakePosition),
+    (Key::TraceAddress, Key::SnakeTraceAddress),
+    (Key::GasUsed, Key::SnakeGasUsed),
+    (Key::CumulativeGasUsed, Key::SnakeCumulativeGasUsed),
+    (Key::EffectivePrice, Key::SnakeEffectivePrice),
+];
+
+static PARAMS: Keys<1> = Keys::new(["result"]);
+
+/// The kinds of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Bundle,
+    Block,
+    Transaction,
+    Receipt,
+    Log,
+    Trace,
+}
+
+/// The fields of one object.
+pub(super) struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+
+impl<'a> Item<'a> {
+    /// Reads the object that the scanner stands on.
+    pub fn scan(
+        scanner: &mut Scanner<'a, '_>,
+        depth: usize,
+        guides: &mut Guides,
+    ) -> Result<Self, Flaw> {
+        let mut fields = Fields::new(&KEYS);
+        scanner.fields(depth, &mut guides.rpc, &mut fields, |s, _| s.value(depth + 1))?;
+        let mut item = Self(fields);
+        for (camel, snake) in SNAKE {
+            if item.has(snake) && !item.has(camel) {
+                item.0.set(camel as usize, item.at(snake).value);
+            }
+        }
+        Ok(item)
+    }
+
+    /// Reads an object that has been validated before.
+    pub fn of(raw: &'a [u8], reader: &mut Reader<'_>) -> Result<Self, Refusal> {
+        let mut keys = Vec::new();
+        let mut scanner = Scanner::new(raw, &reader.settings.limits, &mut keys);
+        Ok(Self::scan(&mut scanner, 0, reader.guides)?)
+    }
+
+    /// Reads the elements of an array that has been validated before, one at a time; those that are
+    /// no objects are handed on as they are.
+    pub fn each(
+        raw: &'a [u8],
+        reader: &mut Reader<'_>,
+        mut on_item: impl FnMut(Result<Self, Value<'a>>, &mut Reader<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut keys = Vec::new();
+        let mut scanner = Scanner::new(raw, &reader.settings.limits, &mut keys);
+        let mut n = 0;
+        let mut is_more = scanner.open_array(0)?;
+        while is_more {
+            let item = match scanner.peek() {
+                Some(b'{') => Ok(Self::scan(&mut scanner, 1, reader.guides)?),
+                _ => Err(scanner.value(1)?),
+            };
+            on_item(item, reader)?;
+            is_more = scanner.next_element(&mut n)?;
+        }
+        Ok(())
+    }
+
+    /// Returns a field.
+    pub fn at(&self, key: Key) -> Field<'a> {
+        self.0.at(key as usize)
+    }
+
+    /// Returns whether a field is neither absent nor null.
+    pub fn has(&self, key: Key) -> bool {
+        self.0.has(key as usize)
+    }
+
+    /// Returns whether this is a JSON-RPC message and not the object in it.
+    pub fn is_message(&self) -> bool {
+        self.has(Key::JsonRpc) || self.has(Key::Params)
+    }
+
+    /// Returns what a message carries: `result` or `params.result`; `None` for errors and nulls.
+    pub fn result(&self, limits: &Limits) -> Result<Option<Field<'a>>, Refusal> {
+        let result = self.at(Key::Result);
+        let value = match (result.value, self.at(Key::Params).value) {
+            (Value::Null, Value::Object(raw)) => {
+                let mut keys = Vec::new();
+                let mut params = Fields::new(&PARAMS);
+                let mut scanner = Scanner::new(raw, limits, &mut keys);
+                scanner.object(0, |hash, key, value| params.put(hash, key, value))?;
+                params.at(0).value
+            }
+            (value, _) => value,
+        };
+        Ok((!matches!(value, Value::Null)).then_some(Field { value, ..result }))
+    }
+
+    /// Returns what the object is, by the fields that only one kind has.
+    pub fn kind(&self) -> Option<Kind> {
+        let any = |keys: &[Key]| keys.iter().any(|&key| self.has(key));
+        if any(&[Key::Block, Key::Receipts, Key::Traces]) {
+            return Some(Kind::Bundle);
+        }
+        self.kind_of_whole()
+    }
+
+    /// Returns what the object is beside the receipts and traces that it may contain.
+    pub fn kind_of_whole(&self) -> Option<Kind> {
+        let any = |keys: &[Key]| keys.iter().any(|&key| self.has(key));
+        if self.has(Key::Action) {
+            Some(Kind::Trace)
+        } else if self.has(Key::LogIndex) || self.has(Key::Topics) {
+            Some(Kind::Log)
+        } else if self.has(Key::TransactionHash) {
+            Some(Kind::Receipt)
+        } else if self.has(Key::ParentHash) {
+            Some(Kind::Block)
+        } else if self.has(Key::Hash) && any(&[Key::From, Key::Gas, Key::Input, Key::Value]) {
+            Some(Kind::Transaction)
+        } else if self.has(Key::Hash) && self.has(Key::Number) {
+            Some(Kind::Block)
+        } else {
+            None
+        }
+    }
+
+    /// Reads where the object was included; `None` while it is pending.
+    pub fn inclusion(&self, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
+        let Some(height) = self.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
+        let block = self.at(Key::BlockHash).hash()?;
+        let index = self.at(Key::TransactionIndex).count(reader)?;
+        Ok(Some(Inclusion { height, block, index }))
+    }
+
+    /// Refuses the object because of a field of another type.
+    pub fn refuse(&self, key: Key, what: &str) -> Refusal {
+        self.at(key).refuse(Reason::BadField, what)
+    }
+}

@@ -1,0 +1,45 @@
+//! Logs as nodes answer and push them; `removed` ones say that their block left the chain.
+
+use super::item::{Item, Key};
+use crate::{
+    decode::{
+        Refusal,
+        evm::standard::{self, Site},
+        field::Reader,
+        json::Value,
+    },
+    model::{BlockStep, Body, Step},
+};
+
+/// Reads a log.
+pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    match item.at(Key::Removed).value {
+        Value::Null | Value::Bool(false) => {}
+        Value::Bool(true) => return removed(item, reader),
+        _ => return Err(item.refuse(Key::Removed, "neither true nor false")),
+    }
+    let [tx, index, address] =
+        [Key::TransactionHash, Key::LogIndex, Key::Address].map(|key| item.at(key));
+    let site = Site {
+        tx: tx.need(tx.hash()?)?,
+        log_index: index.need(index.count(reader)?)?,
+        address: address.need(address.address()?)?,
+        inclusion: item.inclusion(reader)?,
+    };
+    standard::read(&site, item.at(Key::Topics), item.at(Key::Data), reader)
+}
+
+/// A log is removed with its whole block, and one such log is proof enough.
+fn removed(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let hash = item.at(Key::BlockHash);
+    Ok(Body::Block(Box::new(BlockStep {
+        step: Step::Reverted,
+        height: item.at(Key::BlockNumber).height(reader)?,
+        hash: hash.need(hash.hash()?)?,
+        parent: None,
+        n_transactions: None,
+        base_fee_per_gas: None,
+        gas_used: None,
+        gas_limit: None,
+    })))
+}

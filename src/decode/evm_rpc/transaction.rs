@@ -1,0 +1,72 @@
+//! Transactions as nodes answer them: pending without a block, else with it.
+
+use super::{
+    check,
+    item::{Item, Key},
+};
+use crate::{
+    decode::{
+        Reason, Refusal,
+        evm::{TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, check_chain},
+        field::Reader,
+        hex,
+    },
+    model::{Amount, Body, Calldata, EvmTx, Inclusion, Quality, Tx, TxBody},
+};
+
+/// Reads a transaction; `place` is the block that it stands in.
+pub(super) fn read(
+    item: &Item<'_>,
+    place: Option<Inclusion>,
+    reader: &mut Reader<'_>,
+) -> Result<Body, Refusal> {
+    let [id, from] = [Key::Hash, Key::From].map(|key| item.at(key));
+    let id = id.need(id.hash()?)?;
+    let from = from.need(from.address()?)?;
+    let mut inclusion = item.inclusion(reader)?;
+    if let Some(place) = place {
+        let index = inclusion.and_then(|i| i.index).or(place.index);
+        inclusion = Some(Inclusion { index, ..place });
+    }
+    if let Some(chain) = item.at(Key::ChainId).count(reader)? {
+        check_chain(chain, reader)?;
+    }
+    let tx_type: Option<u8> = item.at(Key::Type).count(reader)?;
+    if tx_type.is_some_and(|t| t > TX_TYPE_KNOWN_MAX && t != TX_TYPE_DEPOSIT) {
+        reader.quality |= Quality::UNKNOWN_TYPE;
+    }
+    let value = item.at(Key::Value).amount(reader)?;
+    let nonce = item.at(Key::Nonce).count(reader)?;
+    let gas_limit = item.at(Key::Gas).count(reader)?;
+    let limits = reader.limits();
+    let body = EvmTx {
+        from,
+        to: item.at(Key::To).address()?,
+        // The model has no unknown value; PARTIAL says that this zero was not read.
+        value: reader.or_partial(value).unwrap_or(Amount::ZERO),
+        nonce: reader.or_partial(nonce),
+        gas_limit: reader.or_partial(gas_limit),
+        gas_price: item.at(Key::GasPrice).amount(reader)?,
+        max_fee_per_gas: item.at(Key::MaxFee).amount(reader)?,
+        max_priority_fee_per_gas: item.at(Key::MaxPriorityFee).amount(reader)?,
+        max_fee_per_blob_gas: item.at(Key::MaxBlobFee).amount(reader)?,
+        n_blobs: item.at(Key::BlobHashes).n_items(limits)?,
+        n_authorizations: item.at(Key::Authorizations).n_items(limits)?,
+        n_access_entries: item.at(Key::AccessList).n_items(limits)?,
+        tx_type,
+        input: input(item, reader)?,
+    };
+    check::transaction(item, &id, &body, reader)?;
+    Ok(Body::Tx(Box::new(Tx { id, body: TxBody::Evm(body), inclusion, outcome: None })))
+}
+
+fn input(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> {
+    // Clients of old have called it data.
+    let key = if item.has(Key::Input) { Key::Input } else { Key::Data };
+    if !item.has(key) {
+        reader.quality |= Quality::PARTIAL;
+    }
+    let field = item.at(key);
+    let digits = field.hex_digits()?.unwrap_or_default();
+    hex::digest(digits).ok_or_else(|| field.refuse(Reason::BadField, "no hex bytes"))
+}
