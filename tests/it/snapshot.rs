@@ -1,8 +1,8 @@
 //! The snapshot store on a local directory: whole or not at all, two kept, degraded when it must.
 
 use std::{
-    fs,
-    path::PathBuf,
+    env, fs,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use txwarden::runtime::{
     Observer,
     snapshot::{
-        BODY_FORMAT, Header, Job, Outcome, Params, Place, Publisher, Report, Store, StoreError,
-        Submitted, bundle_hash,
+        BODY_FORMAT, Header, Job, Outcome, Params, Place, Publisher, Report, Snapshot, Store,
+        StoreError, Submitted, bundle_hash,
     },
 };
 
@@ -237,4 +237,26 @@ fn snapshots_can_be_turned_off_and_mistakes_are_named() {
     let problems = wrong.problems();
     assert_eq!(problems.len(), keys.len());
     assert!(problems.iter().zip(keys).all(|(p, key)| p.starts_with(&format!("{key}: "))));
+}
+
+/// A file of each released layout around header and body; never written anew.
+const RELEASED: [&str; 1] = ["container-v1.snap"];
+
+#[test]
+fn files_of_released_layouts_still_load() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/snapshots");
+    let text = "a body that every later version must give back\n".repeat(20);
+    for name in RELEASED {
+        let (dir, store) = local();
+        let file = folder.join(name);
+        if env::var_os("UPDATE_SNAPSHOTS").is_some() && !file.exists() {
+            store.publish(header(42), text.as_bytes()).unwrap();
+            fs::create_dir_all(&folder).unwrap();
+            fs::copy(find(&dir, "42.snap"), &file).unwrap();
+        }
+        store.publish_file(&place(), 42, fs::read(&file).unwrap()).unwrap();
+        let Snapshot { header, body } = store.load(&place(), 42).unwrap();
+        assert_eq!((header.place, header.offset, header.seq), (place(), 42, 7), "{name}");
+        assert_eq!(body, text.as_bytes(), "{name}");
+    }
 }
