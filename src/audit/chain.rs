@@ -50,6 +50,12 @@ impl Chain {
         }
     }
 
+    /// Makes the chain of a partition after the alerts that a tree holds, of which the last had
+    /// this hash.
+    pub fn resume(topic: &str, partition: i32, head: Digest, tree: Frontier) -> Self {
+        Self { topic: topic.to_owned(), partition, seq: tree.n_leaves(), head, tree }
+    }
+
     /// Makes an alert the next of the chain: cuts it to the size that can be sent, sets `seq`,
     /// `prev_hash` and `hash`, and returns the exact bytes to be written.
     ///

@@ -9,7 +9,7 @@ use crate::{
         http::Shared,
         metrics::{Metric, Metrics},
     },
-    runtime::{InputSetup, Observer, Phase, snapshot},
+    runtime::{InputSetup, Observer, Phase, RestoreOutcome, snapshot},
     triage::Suppression,
 };
 use std::{
@@ -56,6 +56,9 @@ fn start(metrics: &Metrics) {
     for detector in rules.chain(models::TABLE.iter().map(|e| e.meta.id)) {
         metrics.start(Metric::Findings, &[detector]);
         metrics.start(Metric::Alerts, &[detector]);
+    }
+    for outcome in RestoreOutcome::ALL {
+        metrics.start(Metric::Restores, &[outcome.as_str()]);
     }
     for outcome in snapshot::Outcome::ALL {
         metrics.start(Metric::Snapshots, &[outcome.as_str()]);
@@ -257,6 +260,10 @@ impl Observer for Exporter {
         self.metrics.add(Metric::Checkpoints, &[], 1);
         let labels = [topic, &partition.to_string()];
         self.metrics.set(Metric::LastCheckpoint, &labels, at_ms as f64 / 1_000.0);
+    }
+
+    fn restored(&self, _: &str, _: i32, outcome: RestoreOutcome) {
+        self.metrics.add(Metric::Restores, &[outcome.as_str()], 1);
     }
 
     fn producer_restarted(&self) {

@@ -1,6 +1,7 @@
 //! `replay`: files through one engine, alerts as JSON lines, a summary at the end.
 
 mod fold;
+mod seed;
 mod summary;
 
 use super::{
@@ -13,6 +14,7 @@ use crate::{
     runtime::{Driver, Fits},
 };
 use fold::Fold;
+use seed::SeedArgs;
 use std::{
     io::IsTerminal,
     num::NonZeroUsize,
@@ -45,6 +47,8 @@ pub(super) struct Args {
     /// Records between two flushes; changes no answer
     #[arg(long, value_name = "N", default_value = "10000")]
     batch: NonZeroUsize,
+    #[command(flatten)]
+    seed: SeedArgs,
     /// Print no summary for people
     #[arg(short, long)]
     quiet: bool,
@@ -60,6 +64,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let settings = args.input.settings(&config)?;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
+    let seed = args.seed.open(&config)?;
     let mut setup = config.engine_setup(&settings.chain);
     setup.is_reporting_findings = args.findings.is_some();
     let driver = Driver::new(setup, Fits::Background)
@@ -73,11 +78,13 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut summary_to = create(&args.summary)?;
     let mut fold = Fold::new(driver, outputs, args.batch.get());
     let bar = progress();
+    let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {
-        read(path, &settings, &mut fold, &bar)?;
+        read(path, place, &settings, &mut fold, &bar)?;
     }
     bar.finish_and_clear();
-    let (driver, counts) = fold.finish()?;
+    let n_records = fold.n_records();
+    let (driver, counts, chains) = fold.finish()?;
     let summary = Summary::new(driver.engine(), &counts, started.elapsed().as_secs_f64());
     if let Some(to) = &mut summary_to {
         to.json_line(&summary)?;
@@ -86,18 +93,26 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     if !args.quiet {
         output::say(&summary.for_people());
     }
+    if let Some(seed) = seed {
+        let told = seed.publish(driver, &chains, n_records)?;
+        if !args.quiet {
+            output::say(&told);
+        }
+    }
     Ok(())
 }
 
 fn read(
     path: &Path,
+    place: Option<(&str, i32)>,
     settings: &crate::decode::Settings,
     fold: &mut Fold,
     bar: &indicatif::ProgressBar,
 ) -> Result<(), CliError> {
     let (topic, mut records) = input::open(path)?;
+    let place = place.unwrap_or((&topic, 0));
     while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
-        if fold.record(settings, &topic, value)? {
+        if fold.record(settings, place, value)? {
             bar.set_position(fold.n_records());
         }
     }

@@ -2,6 +2,8 @@
 
 mod carry;
 mod inspect;
+#[cfg(feature = "kafka")]
+mod reset;
 
 mod source;
 
@@ -24,6 +26,9 @@ enum Command {
     Export(carry::ExportArgs),
     /// Check such a file and publish what is in it
     Import(carry::ImportArgs),
+    /// Move the group's offsets after a start was refused
+    #[cfg(feature = "kafka")]
+    Reset(reset::Args),
 }
 
 /// Runs the command.
@@ -33,5 +38,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
         Command::Export(args) => carry::export(args),
         Command::Import(args) => carry::import(args),
+        #[cfg(feature = "kafka")]
+        Command::Reset(args) => reset::run(args),
     }
 }

@@ -1,6 +1,7 @@
 //! Tells a stray bad record from a topic that is not what its settings say (FORMATS §4).
 
 use crate::decode::Reason;
+use serde::{Deserialize, Serialize};
 
 /// So many undecodable records in a row are a flood.
 const IN_A_ROW_MAX: u32 = 100;
@@ -12,7 +13,7 @@ const WINDOW: u32 = 10_000;
 const IN_WINDOW_MAX: u32 = WINDOW / 100;
 
 /// Counts format errors of one partition, in records and never in batches or time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flood {
     n_in_a_row: u32,
     n_in_window: u32,

@@ -66,7 +66,9 @@ impl<'a> Fold<'a> {
             |p: &&mut Partition| p.at.partition == record.partition && p.at.topic == record.topic;
         let Some(partition) = self.partitions.iter_mut().find(is_its) else { return Ok(()) };
         if record.offset < partition.next {
-            return partition.recognise(&record, self.observer);
+            partition.recognise(&record, self.observer)?;
+            self.is_flooded |= partition.is_paused;
+            return Ok(());
         }
         if !partition.is_live && record.offset >= partition.live_at {
             partition.go_live(self.observer)?;
@@ -99,7 +101,12 @@ impl<'a> Fold<'a> {
                 Action::DeadLetter(letter) => {
                     is_bad |= is_format(letter.reason);
                     if is_emitting {
-                        self.outbox.dead_letter(&letter, &partition.at, record);
+                        self.outbox.dead_letter(
+                            &letter,
+                            self.checkpoints.group,
+                            &partition.at,
+                            record,
+                        );
                     }
                 }
                 // The driver keeps fits, and findings were not asked for.
@@ -115,7 +122,8 @@ impl<'a> Fold<'a> {
         self.since.get_or_insert_with(Instant::now);
         // The committed offset follows the last record that was folded.
         if !partition.is_live && partition.next >= partition.live_at {
-            return partition.go_live(self.observer);
+            partition.go_live(self.observer)?;
+            self.is_flooded |= partition.is_paused;
         }
         Ok(())
     }
@@ -129,23 +137,28 @@ impl<'a> Fold<'a> {
     /// As [`Fold::take`].
     pub fn at_end(&mut self, partition: i32) -> Result<(), String> {
         let mut same = self.partitions.iter_mut().filter(|p| p.at.partition == partition);
-        match (same.next(), same.next()) {
-            (Some(only), None) if !only.is_live => only.go_live(self.observer),
-            _ => Ok(()),
+        if let (Some(only), None) = (same.next(), same.next())
+            && !only.is_live
+        {
+            only.go_live(self.observer)?;
+            self.is_flooded |= only.is_paused;
         }
+        Ok(())
     }
 
     /// Returns how long the batch may still wait; zero when it is over or a checkpoint is due,
     /// `None` when there is nothing to commit.
     pub fn patience(&self) -> Option<Duration> {
+        if self.is_flooded {
+            return Some(Duration::ZERO);
+        }
         let Some(since) = self.since else {
             let is_due = self.partitions.iter().any(|p| self.checkpoints.is_due(p));
             return is_due.then_some(Duration::ZERO);
         };
         let is_full = self.n_records >= self.limits.records_max
             || self.n_bytes >= self.limits.bytes_max
-            || self.outbox.n_bytes() >= self.limits.bytes_max
-            || self.is_flooded;
+            || self.outbox.n_bytes() >= self.limits.bytes_max;
         if is_full {
             return Some(Duration::ZERO);
         }
@@ -211,6 +224,12 @@ impl<'a> Fold<'a> {
     /// Takes away what would tell the next owner that these partitions were left in disorder.
     pub fn leave(&mut self, gone: &[TopicPartition]) {
         self.partitions.iter_mut().filter(|p| gone.contains(&p.at)).for_each(|p| p.watch.close());
+    }
+
+    /// Adds a partition.
+    pub fn add(&mut self, partition: Partition) {
+        self.is_flooded |= partition.is_paused;
+        self.partitions.push(partition);
     }
 
     /// Forgets partitions, and what they have not committed.

@@ -6,15 +6,17 @@
 //! cannot go on.
 
 #[cfg(feature = "kafka")]
+mod cadence;
+#[cfg(feature = "kafka")]
 mod checkpoints;
 mod clock;
 pub mod crash_loop;
 mod driver;
 mod error;
-#[cfg(feature = "kafka")]
 mod flood;
 #[cfg(feature = "kafka")]
 mod fold;
+mod image;
 mod observer;
 #[cfg(feature = "kafka")]
 mod open;
@@ -24,10 +26,12 @@ mod params;
 #[cfg(feature = "kafka")]
 mod partition;
 #[cfg(feature = "kafka")]
+pub mod reset;
+pub mod restore;
+#[cfg(feature = "kafka")]
 mod run;
 mod signing;
 pub mod snapshot;
-#[cfg(feature = "kafka")]
 mod takeover;
 #[cfg(feature = "kafka")]
 mod topics;
@@ -36,8 +40,12 @@ mod worker;
 
 pub use driver::{Driver, Fits};
 pub use error::RuntimeError;
+pub use flood::Flood;
+pub use image::{Image, ImageError};
 pub use observer::{Observer, Phase, Silent};
 pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params};
+pub use restore::RestoreOutcome;
 #[cfg(feature = "kafka")]
 pub use run::{InputSetup, run};
 pub use signing::load_signer;
+pub use takeover::{LastRecord, Progress, Recorded};

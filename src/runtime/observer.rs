@@ -1,6 +1,6 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
-use super::snapshot::Report;
+use super::{RestoreOutcome, snapshot::Report};
 use crate::engine::Engine;
 
 /// Where a partition stands.
@@ -45,6 +45,9 @@ pub trait Observer: Send + Sync {
 
     /// A checkpoint of a partition's alerts was committed.
     fn checkpoint(&self, _topic: &str, _partition: i32, _at_ms: i64) {}
+
+    /// A snapshot was restored at a takeover, or was not.
+    fn restored(&self, _topic: &str, _partition: i32, _outcome: RestoreOutcome) {}
 
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}

@@ -1,17 +1,20 @@
-//! Opens a partition: asks Kafka for the facts, plans the start and makes the engine.
+//! Opens a partition: asks Kafka and the store for the facts, plans the start, restores the engine.
 
 use super::{
-    Driver, Fits, RuntimeError,
+    Driver, Fits, Image, OnFlood, OnLostHistory, RuntimeError,
+    cadence::Kept,
     checkpoints::Cadence,
     crash_loop::CrashLoop,
     flood::Flood,
     partition::Partition,
-    snapshot::Place,
-    takeover::{Facts, LastRecord, Plan, Progress, plan},
+    restore::{self, RestoreOutcome, Restored},
+    snapshot::{Entry, Place},
+    takeover::{Evidence, Facts, LastRecord, Plan, Progress, Recorded, Tails, plan},
     worker::Context,
 };
 use crate::{
     audit::Chain,
+    engine::Setup,
     ops::kafka::Patience,
     source::kafka::{Consumer, Start, TopicPartition},
 };
@@ -20,7 +23,33 @@ use std::time::Duration;
 /// How long a broker may take to answer a question about a partition.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Opens a partition that the group has given to us: state still empty, position planned.
+/// Where a partition begins, and with what.
+struct Beginning {
+    /// The offset of the first record that was ever folded, unless a snapshot knows better.
+    start: i64,
+    restored: Option<Restored>,
+    live_at: i64,
+    recorded: Option<Recorded>,
+}
+
+/// One partition that is being opened, with the facts that several steps need.
+struct Opening<'a> {
+    ctx: Context<'a>,
+    at: &'a TopicPartition,
+    place: Place,
+    setup: &'a Setup,
+    setup_hash: &'a str,
+    /// Newest first; empty when the store is off or does not answer.
+    entries: Vec<Entry>,
+    bounds: (i64, i64),
+}
+
+/// Opens a partition that the group has given to us: state restored as far as a snapshot reaches,
+/// position planned.
+///
+/// It runs on the worker's thread right after the poll that announced the partition, while
+/// librdkafka's own thread goes on with the heartbeats: a long restore holds up this worker's other
+/// partitions, not the group, as long as it ends within `max.poll.interval.ms` (five minutes).
 ///
 /// # Errors
 /// When the position cannot be known, or starting there would lose or repeat records.
@@ -29,66 +58,200 @@ pub fn open(
     consumer: &Consumer,
     at: &TopicPartition,
     committed: Option<(i64, String)>,
+    tails: &Tails,
 ) -> Result<Partition, RuntimeError> {
     let no_answer = |source| RuntimeError::Kafka { what: "cannot read the log's end", source };
-    let Context { params, inputs, setup_hashes, .. } = *ctx;
     let unknown = || RuntimeError::Refused(format!("topic {} is no input", at.topic));
-    let input = inputs.iter().position(|i| i.topic == at.topic).ok_or_else(unknown)?;
-    let offset = committed.as_ref().map(|(offset, _)| *offset);
+    let input = ctx.inputs.iter().position(|i| i.topic == at.topic).ok_or_else(unknown)?;
     let patience = || Patience::new(ANSWER_MAX, ctx.stop);
     let bounds = consumer.bounds(at, patience()).map_err(no_answer)?;
-    let facts = Facts {
-        at,
-        group: &params.kafka.group,
-        committed,
-        bounds,
-        start: params.kafka.start,
-        on_lost_history: params.on_lost_history,
-    };
-    let (start, live_at, recorded) = match plan(facts).map_err(RuntimeError::Refused)? {
-        Plan::Resume { start, live_at, recorded } => (start, live_at, recorded),
-        Plan::First(start) => {
-            let first = match start {
-                Start::Earliest => bounds.0,
-                Start::Latest => bounds.1,
-                Start::TimestampMs(ms) => {
-                    let found = consumer.offset_at(at, ms, patience());
-                    found.map_err(no_answer)?.unwrap_or(bounds.1)
-                }
-            };
-            (first, first, None)
-        }
-    };
-    let driver = Driver::new(inputs[input].setup.clone(), Fits::Background)
-        .map_err(|source| RuntimeError::Engine { topic: at.topic.clone(), source })?;
     let place = Place {
-        group: params.kafka.group.clone(),
+        group: ctx.params.kafka.group.clone(),
         topic: at.topic.clone(),
         partition: at.partition,
     };
-    let watch = CrashLoop::open(ctx.store, &place, offset, params.batch.records_max)
-        .map_err(RuntimeError::Refused)?;
-    Ok(Partition {
-        at: at.clone(),
-        input,
-        driver,
-        chain: Chain::new(&at.topic, at.partition),
-        cadence: Cadence::default(),
-        progress: Progress {
+    let opening = Opening {
+        ctx: *ctx,
+        at,
+        entries: entries(ctx, &place),
+        place,
+        setup: &ctx.inputs[input].setup,
+        setup_hash: &ctx.setup_hashes[input],
+        bounds,
+    };
+    let offset_at = |start| match start {
+        Start::Earliest => Ok(bounds.0),
+        Start::Latest => Ok(bounds.1),
+        Start::TimestampMs(ms) => consumer
+            .offset_at(at, ms, patience())
+            .map(|found| found.unwrap_or(bounds.1))
+            .map_err(no_answer),
+    };
+    let offset = committed.as_ref().map(|(offset, _)| *offset);
+    let beginning = opening.begin(committed, tails, &offset_at)?;
+    opening.partition(input, offset, beginning)
+}
+
+/// Lists the snapshots of a place, newest first. A store that does not answer costs time, not
+/// answers: the state is then rebuilt from the log.
+fn entries(ctx: &Context<'_>, place: &Place) -> Vec<Entry> {
+    let Some(store) = ctx.store else { return Vec::new() };
+    store.list(place).unwrap_or_else(|error| {
+        tracing::warn!(%place, %error, url = store.url(), "snapshots cannot be listed");
+        ctx.observer.restored(&place.topic, place.partition, RestoreOutcome::Unreachable);
+        Vec::new()
+    })
+}
+
+impl Opening<'_> {
+    fn begin(
+        &self,
+        committed: Option<(i64, String)>,
+        tails: &Tails,
+        offset_at: &dyn Fn(Start) -> Result<i64, RuntimeError>,
+    ) -> Result<Beginning, RuntimeError> {
+        let Self { ctx, at, bounds, .. } = self;
+        let mut evidence = tails.get(at).cloned().unwrap_or_default();
+        // Only a first start can have been prepared; everything else in the store is evidence.
+        let seed = match committed {
+            None => self.restore((0, i64::MAX)).filter(|found| found.image.is_seed),
+            Some(_) => None,
+        };
+        if let (None, Some(newest)) = (&seed, self.entries.first()) {
+            evidence.push(Evidence::of_snapshot(newest.offset));
+        }
+        let facts = Facts {
+            at,
+            group: &ctx.params.kafka.group,
+            committed: committed.clone(),
+            bounds: *bounds,
+            start: ctx.params.kafka.start,
+            on_lost_history: ctx.params.on_lost_history,
+            evidence: &evidence,
+            seed: seed.as_ref().map(|found| found.offset),
+        };
+        let nothing = |start| Beginning { start, restored: None, live_at: start, recorded: None };
+        match plan(&facts).map_err(RuntimeError::Refused)? {
+            Plan::First(start) => Ok(nothing(offset_at(start)?)),
+            Plan::Seeded(offset) => Ok(Beginning { restored: seed, ..nothing(offset) }),
+            Plan::Resume { log_start, live_at, recorded } => {
+                let (offset, _) = committed.unwrap_or_default();
+                self.resume(offset, log_start, live_at, recorded)
+            }
+        }
+    }
+
+    fn resume(
+        &self,
+        committed: i64,
+        log_start: Result<i64, String>,
+        live_at: i64,
+        mut recorded: Option<Recorded>,
+    ) -> Result<Beginning, RuntimeError> {
+        let (low, high) = self.bounds;
+        let is_lenient = self.ctx.params.on_lost_history == OnLostHistory::Continue;
+        // A snapshot needs the records that follow it. One of a log that is gone is of no use.
+        let from = if is_lenient { 0 } else { low.min(committed) };
+        let restored = (committed <= high).then(|| self.restore((from, committed))).flatten();
+        let start = match &restored {
+            Some(found) => found.offset,
+            None => log_start.map_err(RuntimeError::Refused)?,
+        };
+        if restored.is_none() && live_at > start {
+            let (topic, partition) = (&self.at.topic, self.at.partition);
+            self.ctx.observer.restored(topic, partition, RestoreOutcome::FromLog);
+            tracing::warn!(
+                topic,
+                partition,
+                from = start,
+                to = live_at,
+                "no usable snapshot: the state is rebuilt from the log"
+            );
+        }
+        if let Some(recorded) = recorded.as_mut() {
+            let has_hole = match &restored {
+                Some(found) => found.offset < low.min(committed),
+                None => recorded.start < start,
+            };
+            if has_hole {
+                // Other alerts may follow from it: what was recorded cannot be compared.
+                recorded.setup.clear();
+            }
+        }
+        Ok(Beginning { start, restored, live_at, recorded })
+    }
+
+    fn restore(&self, range: (i64, i64)) -> Option<Restored> {
+        let Self { ctx, at, place, .. } = self;
+        let report = |outcome| ctx.observer.restored(&at.topic, at.partition, outcome);
+        let setup_of = |_: &Image| Ok(self.setup.clone());
+        restore::newest(ctx.store?, place, &self.entries, range, &setup_of, &report)
+    }
+
+    fn partition(
+        &self,
+        input: usize,
+        committed: Option<i64>,
+        beginning: Beginning,
+    ) -> Result<Partition, RuntimeError> {
+        let Self { ctx, at, bounds: (low, high), .. } = self;
+        let Beginning { start, restored, live_at, recorded } = beginning;
+        if start > *high {
+            return Err(RuntimeError::Refused(format!(
+                "topic {} partition {} ends at offset {high}, but its state begins at {start}",
+                at.topic, at.partition
+            )));
+        }
+        let progress = Progress {
             start,
-            setup: setup_hashes[input].clone(),
+            setup: self.setup_hash.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Progress::default()
-        },
-        last: LastRecord::default(),
-        rebuilt_from: start,
-        next: start,
-        committed: offset,
-        live_at,
-        is_live: start >= live_at,
-        recorded,
-        flood: Flood::default(),
-        watch,
-        is_paused: false,
-    })
+        };
+        let engine = |source| RuntimeError::Engine { topic: at.topic.clone(), source };
+        let (driver, image) = match restored {
+            Some(Restored { driver, image, .. }) => (driver, image),
+            None => {
+                let driver = Driver::new(self.setup.clone(), Fits::Background).map_err(engine)?;
+                let chain = Chain::new(&at.topic, at.partition);
+                (driver, Image::new(progress.clone(), chain, Flood::default()))
+            }
+        };
+        let is_same_setup = recorded.as_ref().is_some_and(|r| r.setup == progress.setup);
+        let was_paused = recorded.as_ref().is_some_and(|r| r.is_paused);
+        let next = start.max(*low);
+        let watch =
+            CrashLoop::open(ctx.store, &self.place, committed, ctx.params.batch.records_max)
+                .map_err(RuntimeError::Refused)?;
+        let mut partition = Partition {
+            at: (*at).clone(),
+            input,
+            driver,
+            chain: image.chain,
+            cadence: Cadence::default(),
+            progress: Progress {
+                start: image.progress.start,
+                n_control: image.progress.n_control,
+                ..progress
+            },
+            last: LastRecord::default(),
+            expected: image.progress.fingerprint.filter(|_| start == next && next > *low),
+            rebuilt_from: start,
+            next,
+            committed,
+            live_at,
+            is_live: false,
+            recorded,
+            kept: Kept::at(start),
+            // Other settings, or an operator who wants to go on, begin a new count.
+            flood: if was_paused && !is_same_setup { Flood::default() } else { image.flood },
+            watch,
+            is_paused: false,
+            pauses_when_live: was_paused && is_same_setup && ctx.params.on_flood == OnFlood::Pause,
+        };
+        if partition.next >= live_at && partition.expected.is_none() {
+            partition.go_live(ctx.observer).map_err(RuntimeError::Refused)?;
+        }
+        Ok(partition)
+    }
 }

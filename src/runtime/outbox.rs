@@ -23,7 +23,13 @@ pub struct Outbox {
 
 impl Outbox {
     /// Adds a dead letter.
-    pub fn dead_letter(&mut self, letter: &DeadLetter, at: &TopicPartition, record: Record<'_>) {
+    pub fn dead_letter(
+        &mut self,
+        letter: &DeadLetter,
+        group: &str,
+        at: &TopicPartition,
+        record: Record<'_>,
+    ) {
         let coordinates = Coordinates {
             topic: record.topic,
             partition: record.partition,
@@ -35,7 +41,8 @@ impl Outbox {
         let made = message::of_dead_letter(letter, coordinates);
         // INVARIANT: our own types always become JSON; losing a letter silently is worse.
         assert!(made.is_ok(), "a dead letter cannot be written as JSON");
-        if let Ok(message) = made {
+        if let Ok(mut message) = made {
+            message.headers.push(("dlq-group", group.to_owned()));
             self.push(message, at, None);
         }
     }

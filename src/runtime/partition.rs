@@ -2,10 +2,11 @@
 
 use super::{
     Driver, Observer, Phase,
+    cadence::Kept,
     checkpoints::Cadence,
     crash_loop::CrashLoop,
     flood::Flood,
-    takeover::{LastRecord, Progress, Recorded, verify},
+    takeover::{LastRecord, Progress, Recorded, other_log, tree_text, verify},
 };
 use crate::{audit::Chain, model::Record, ops::failpoint, source::kafka::TopicPartition};
 
@@ -21,6 +22,8 @@ pub struct Partition {
     /// Up to `next`; [`Partition::progress`] adds what the other fields say.
     pub progress: Progress,
     pub last: LastRecord,
+    /// Fingerprint of the record before `next`, until it was read again and found to be the same.
+    pub expected: Option<String>,
     /// Where the state began that is being rebuilt: a snapshot's offset, or the first of all.
     pub rebuilt_from: i64,
     /// The next offset to fold.
@@ -32,17 +35,26 @@ pub struct Partition {
     pub is_live: bool,
     /// What the rebuilt state must agree with.
     pub recorded: Option<Recorded>,
+    /// What a snapshot holds.
+    pub kept: Kept,
     pub flood: Flood,
     pub watch: CrashLoop,
     pub is_paused: bool,
+    /// A flood had paused it before the restart.
+    pub pauses_when_live: bool,
 }
 
 impl Partition {
     /// Returns how far the partition has come.
     pub fn progress(&self) -> Progress {
-        let (seq, head) = (self.chain.seq(), self.chain.head().to_string());
-        let (fingerprint, is_paused) = (self.last.fingerprint(), self.is_paused);
-        Progress { seq, head, fingerprint, is_paused, ..self.progress.clone() }
+        Progress {
+            seq: self.chain.seq(),
+            head: self.chain.head().to_string(),
+            tree: tree_text(&self.chain),
+            fingerprint: self.last.fingerprint(),
+            is_paused: self.is_paused,
+            ..self.progress.clone()
+        }
     }
 
     /// Returns where the partition stands.
@@ -55,6 +67,11 @@ impl Partition {
         }
     }
 
+    /// Returns the offset to read from: one before the next, when that record proves the log.
+    pub fn position(&self) -> i64 {
+        if self.expected.is_some() { self.next - 1 } else { self.next }
+    }
+
     /// Compares a record that was folded before the takeover, where it is the last such one.
     ///
     /// # Errors
@@ -64,11 +81,16 @@ impl Partition {
         record: &Record<'_>,
         observer: &dyn Observer,
     ) -> Result<(), String> {
-        if self.is_live || record.offset + 1 != self.next || self.last.is_known() {
+        if record.offset + 1 != self.next {
             return Ok(());
         }
+        let Some(then) = self.expected.take() else { return Ok(()) };
         self.last.note(record);
-        if self.next >= self.live_at { self.go_live(observer) } else { Ok(()) }
+        let now = self.last.fingerprint().unwrap_or_default();
+        if now != then {
+            return Err(other_log(&self.at, &now, &then));
+        }
+        if !self.is_live && self.next >= self.live_at { self.go_live(observer) } else { Ok(()) }
     }
 
     /// Begins to emit.
@@ -77,14 +99,30 @@ impl Partition {
     /// A sentence for the operator, when the rebuilt state is not the old one.
     pub fn go_live(&mut self, observer: &dyn Observer) -> Result<(), String> {
         failpoint::hit("restore_before_live");
-        if let Some(recorded) = self.recorded.take() {
-            verify(&self.at, &self.progress(), &recorded)?;
+        let TopicPartition { topic, partition } = &self.at;
+        if let Some(recorded) = self.recorded.take()
+            && !verify(&self.at, &self.progress(), &recorded)?
+        {
+            tracing::warn!(
+                topic,
+                partition,
+                before = recorded.setup,
+                now = self.progress.setup,
+                alerts_before = recorded.seq,
+                alerts_now = self.chain.seq(),
+                "settings or version changed since the last commit: history was judged anew, \
+                 the sequence of alerts goes on from what was written"
+            );
+            if let Some(chain) = recorded.chain(topic, *partition) {
+                self.chain = chain;
+            }
         }
         self.is_live = true;
+        self.expected = None;
         self.next = self.next.max(self.live_at);
-        let TopicPartition { topic, partition } = &self.at;
+        self.is_paused = self.pauses_when_live;
         tracing::info!(topic, partition, offset = self.next, "partition is live");
-        observer.phase(topic, *partition, Phase::Live);
+        observer.phase(topic, *partition, self.phase());
         failpoint::hit("live");
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::{
     Observer, Params, RuntimeError,
     signing::load_signer,
-    snapshot::Store,
+    snapshot::{Publisher, Store},
     topics,
     worker::{Context, Worker},
 };
@@ -14,7 +14,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
+    time::Duration,
 };
+
+/// How long the last snapshots may take after the workers have ended. A process that was told to
+/// stop does not wait so long for a large one: it leaves within its two seconds, and the next start
+/// replays a little more.
+const PUBLISH_MAX: Duration = Duration::from_secs(5);
 
 /// What one input topic is read with.
 #[derive(Clone)]
@@ -52,6 +58,7 @@ pub fn run(
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,
     }
+    let hashes: Vec<String> = inputs.iter().map(setup_hash).collect();
     let signer = load_signer(&params.audit)?;
     match &signer {
         Some(signer) => tracing::info!(key_id = signer.key_id(), "checkpoints are signed"),
@@ -59,23 +66,42 @@ pub fn run(
     }
     let store =
         Store::open(&params.snapshots).map_err(|e| RuntimeError::Params(vec![e.to_string()]))?;
-    if store.is_none() {
-        tracing::warn!("snapshots are off: every start replays the log from where the group began");
+    let publisher = match &store {
+        Some(store) => {
+            let started = Publisher::start(store.clone(), Arc::clone(&observer));
+            Some(started.map_err(RuntimeError::Thread)?)
+        }
+        None => {
+            tracing::warn!(
+                "snapshots are off: every start replays the log from where the group began"
+            );
+            None
+        }
+    };
+    let first = Context {
+        slot: 0,
+        params,
+        inputs: &inputs,
+        setup_hashes: &hashes,
+        signer: signer.as_ref(),
+        store: store.as_ref(),
+        publisher: publisher.as_ref(),
+        observer: &*observer,
+        stop: &stop,
+    };
+    let outcome = work(first);
+    if publisher.is_some_and(|publisher| !publisher.close(PUBLISH_MAX)) {
+        tracing::info!("the last snapshot was not finished: the next start replays a little more");
     }
-    let hashes: Vec<String> = inputs.iter().map(|i| setup_hash(&i.setup)).collect();
+    outcome
+}
+
+/// Runs the workers, all as the first but for their slot.
+fn work(first: Context<'_>) -> Result<(), RuntimeError> {
     thread::scope(|scope| {
-        let mut workers = Vec::with_capacity(params.workers);
-        for slot in 0..params.workers {
-            let ctx = Context {
-                slot,
-                params,
-                inputs: &inputs,
-                setup_hashes: &hashes,
-                signer: signer.as_ref(),
-                observer: &*observer,
-                store: store.as_ref(),
-                stop: &stop,
-            };
+        let mut workers = Vec::with_capacity(first.params.workers);
+        for slot in 0..first.params.workers {
+            let ctx = Context { slot, ..first };
             let body = move || {
                 let _guard = StopAll(ctx.stop);
                 let done = Worker::connect(ctx).and_then(Worker::run);
@@ -85,7 +111,7 @@ pub fn run(
             match builder.spawn_scoped(scope, body) {
                 Ok(handle) => workers.push(handle),
                 Err(error) => {
-                    stop.store(true, Ordering::Release);
+                    first.stop.store(true, Ordering::Release);
                     return Err(RuntimeError::Thread(error));
                 }
             }
@@ -123,7 +149,10 @@ fn excuse(done: Result<(), RuntimeError>, stop: &AtomicBool) -> Result<(), Runti
 }
 
 /// Hashes everything that can change an answer apart from the log.
-fn setup_hash(setup: &Setup) -> String {
-    let bytes = postcard::to_stdvec(&(&setup.config_hash, &setup.params, &*setup.reference));
+fn setup_hash(input: &InputSetup) -> String {
+    let InputSetup { settings, setup, .. } = input;
+    let decoding = (settings.format.as_str(), settings.is_batch_allowed, &settings.limits);
+    let bytes =
+        postcard::to_stdvec(&(&setup.config_hash, &setup.params, &*setup.reference, decoding));
     short_hash(&bytes.unwrap_or_else(|_| setup.config_hash.clone().into_bytes()))
 }

@@ -10,7 +10,7 @@ use crate::ops::{
 };
 use rdkafka::{
     consumer::ConsumerGroupMetadata,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
@@ -62,7 +62,12 @@ pub enum Remedy {
     Rebalance,
     /// A new producer, and the same messages again.
     Retry,
+    /// As `Retry`, each message in a batch of its own: together they were too large.
+    Singly,
 }
+
+/// A message that a broker refused for good.
+pub use crate::ops::kafka::Refused;
 
 /// Why a transaction failed.
 #[derive(Debug, thiserror::Error)]
@@ -71,9 +76,15 @@ pub struct TransactionError {
     pub stage: Stage,
     #[source]
     pub source: KafkaError,
+    pub refused: Option<Box<Refused>>,
 }
 
 impl TransactionError {
+    /// Returns the code of the failure.
+    pub fn code(&self) -> Option<RDKafkaErrorCode> {
+        code_of(&self.source)
+    }
+
     /// Returns what can be done about it.
     pub fn remedy(&self) -> Remedy {
         if let KafkaError::Transaction(error) = &self.source
@@ -81,12 +92,18 @@ impl TransactionError {
         {
             return Remedy::Exit;
         }
-        match code_of(&self.source) {
+        if let Some(refused) = &self.refused
+            && refused.is_too_large()
+        {
+            return Remedy::Singly;
+        }
+        match self.code() {
             Some(
                 RDKafkaErrorCode::Fatal
                 | RDKafkaErrorCode::Fenced
                 | RDKafkaErrorCode::ProducerFenced
                 | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::OffsetMetadataTooLarge
                 | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
                 | RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed,
@@ -110,8 +127,12 @@ impl Producer {
         params: &Params,
         slot: usize,
         patience: Patience<'_>,
+        is_single: bool,
     ) -> Result<Self, ConnectionError> {
-        let config = producer_config(params, slot)?;
+        let mut config = producer_config(params, slot)?;
+        if is_single {
+            config.set("batch.num.messages", "1");
+        }
         let inner: BaseProducer<ClientLog> = config.create_with_context(ClientLog::default())?;
         loop {
             // A call that timed out is resumed by the next one.
@@ -140,7 +161,12 @@ impl Producer {
     ) -> Result<(), TransactionError> {
         let until = Instant::now() + transaction.deadline;
         let left = || until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        let at = |stage| move |source| TransactionError { stage, source };
+        let at = |stage| {
+            move |source| {
+                let refused = self.log().take_refused().map(Box::new);
+                TransactionError { stage, source, refused }
+            }
+        };
         let offsets = offset_list(transaction.offsets.iter().map(|(p, o, m)| (p, *o, m.as_str())))
             .map_err(at(Stage::Begin))?;
         self.inner.begin_transaction().map_err(at(Stage::Begin))?;
@@ -170,6 +196,16 @@ impl Producer {
     /// Gives the producer up; returns whether it could be closed in time.
     pub fn retire(self, deadline: Duration) -> bool {
         drop_in_time(self.inner, deadline)
+    }
+
+    /// Returns whether the cluster says that a topic does not exist.
+    ///
+    /// # Errors
+    /// When it does not answer in time.
+    pub fn is_missing(&self, topic: &str, max: Duration) -> KafkaResult<bool> {
+        let metadata = self.inner.client().fetch_metadata(Some(topic), max)?;
+        let code = metadata.topics().first().and_then(|t| t.error()).map(RDKafkaErrorCode::from);
+        Ok(code == Some(RDKafkaErrorCode::UnknownTopicOrPartition))
     }
 
     /// Returns the log of this client.

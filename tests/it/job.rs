@@ -21,7 +21,7 @@ use txwarden::{
     model::{Alert, Chain, Record, Reference, Severity},
     runtime::{
         Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
-        RuntimeError, run, snapshot,
+        RestoreOutcome, RuntimeError, run, snapshot,
     },
     sim::{Evm, Scenario},
     source::kafka::{self, Start},
@@ -95,7 +95,7 @@ impl Job {
 
     /// Folds lines without Kafka.
     pub fn fold(&self, lines: &[(String, i64)]) -> Vec<Alert> {
-        let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
+        let mut driver = Driver::new(self.inputs[0].setup.clone(), Fits::Inline).unwrap();
         let (mut actions, settings) = (Vec::new(), &self.inputs[0].settings);
         for (offset, (line, ms)) in lines.iter().enumerate() {
             let record = Record {
@@ -171,6 +171,16 @@ impl Running {
         self.watch.wait("a phase", |seen| seen.phases.contains(&phase) || seen.is_done);
     }
 
+    /// Returns how many records were folded, those of a replay included.
+    pub fn n_records(&self) -> usize {
+        self.watch.seen.lock().unwrap().n_records
+    }
+
+    /// Returns what became of the snapshots that were tried.
+    pub fn restored(&self) -> Vec<RestoreOutcome> {
+        self.watch.seen.lock().unwrap().restored.clone()
+    }
+
     pub fn saw(&self, is_it: impl Fn(&Phase) -> bool) -> bool {
         self.watch.seen.lock().unwrap().phases.iter().any(is_it)
     }
@@ -186,6 +196,7 @@ struct Watch {
 struct Seen {
     n_records: usize,
     phases: Vec<Phase>,
+    restored: Vec<RestoreOutcome>,
     is_done: bool,
 }
 
@@ -210,6 +221,10 @@ impl Observer for Watch {
                 seen.phases.push(phase);
             }
         });
+    }
+
+    fn restored(&self, _: &str, _: i32, outcome: RestoreOutcome) {
+        self.change(|seen| seen.restored.push(outcome));
     }
 
     fn batch(&self, n_records: usize, _: usize) {

@@ -22,6 +22,8 @@ mod kafka;
 mod models;
 mod object_store;
 mod oracle;
+#[cfg(feature = "kafka")]
+mod outputs;
 mod readme;
 mod rules;
 mod rules_real;
@@ -31,4 +33,6 @@ mod signals;
 mod sim;
 mod snapshot;
 mod state;
+#[cfg(feature = "kafka")]
+mod takeover;
 mod triage;

@@ -26,6 +26,9 @@ pub(super) struct Counts {
     pub n_revisions: u64,
 }
 
+/// The chains of all topics and partitions that raised an alert.
+pub(super) type Chains = BTreeMap<(String, i32), Chain>;
+
 /// One engine and what it wants written.
 pub(super) struct Fold {
     driver: Driver,
@@ -36,7 +39,7 @@ pub(super) struct Fold {
     counts: Counts,
     actions: Vec<Action>,
     /// By topic and partition: as many as there are files.
-    chains: BTreeMap<(String, i32), Chain>,
+    chains: Chains,
 }
 
 impl Fold {
@@ -63,11 +66,11 @@ impl Fold {
     pub(super) fn record(
         &mut self,
         settings: &Settings,
-        topic: &str,
+        (topic, partition): (&str, i32),
         value: &[u8],
     ) -> Result<bool, CliError> {
         let offset = self.n_records as i64;
-        let record = Record { topic, offset, value: Some(value), ..Record::default() };
+        let record = Record { topic, partition, offset, value: Some(value), ..Record::default() };
         self.driver.feed(settings, record, &mut self.actions);
         self.n_records += 1;
         self.n_pending += 1;
@@ -78,14 +81,14 @@ impl Fold {
         Ok(is_full)
     }
 
-    /// Writes what is left and returns the driver.
-    pub(super) fn finish(mut self) -> Result<(Driver, Counts), CliError> {
+    /// Writes what is left, and returns the driver with the chain of each topic and partition.
+    pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
         self.flush()?;
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
             output.as_mut().map_or(Ok(()), Output::flush)?;
         }
-        Ok((self.driver, self.counts))
+        Ok((self.driver, self.counts, self.chains))
     }
 
     fn flush(&mut self) -> Result<(), CliError> {
@@ -117,10 +120,7 @@ impl Fold {
 }
 
 /// Makes an alert the next of its partition's chain; returns the bytes to write.
-fn seal(
-    chains: &mut BTreeMap<(String, i32), Chain>,
-    alert: &mut Alert,
-) -> Result<Vec<u8>, CliError> {
+fn seal(chains: &mut Chains, alert: &mut Alert) -> Result<Vec<u8>, CliError> {
     let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
     let empty = || Chain::new(&topic, partition);
     let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);

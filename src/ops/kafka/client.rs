@@ -2,7 +2,7 @@
 
 use super::{Params, Security};
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientConfig, ClientContext, Message,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
@@ -41,12 +41,37 @@ const LOG_PAUSE: Duration = Duration::from_secs(10);
 pub struct ClientLog {
     n_errors: AtomicU64,
     last_logged: Mutex<Option<Instant>>,
+    refused: Mutex<Option<Refused>>,
+}
+
+/// A message that a broker refused for good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub topic: String,
+    pub code: RDKafkaErrorCode,
+    /// Of the body.
+    pub n_bytes: usize,
+}
+
+impl Refused {
+    /// Returns whether it, or what was sent with it, was too large.
+    pub fn is_too_large(&self) -> bool {
+        matches!(
+            self.code,
+            RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::MessageBatchTooLarge
+        )
+    }
 }
 
 impl ClientLog {
     /// Returns how many errors were reported since the last call.
     pub fn take_errors(&self) -> u64 {
         self.n_errors.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns the first message that was refused since the last call.
+    pub fn take_refused(&self) -> Option<Refused> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Counts an error and logs it, unless one was logged just before.
@@ -85,8 +110,13 @@ impl ProducerContext for ClientLog {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            self.report(error, "message not delivered");
+        let Err((error, message)) = result else { return };
+        self.report(error, "message not delivered");
+        if let Some(code) = error.rdkafka_error_code() {
+            let (topic, n_bytes) =
+                (message.topic().to_owned(), message.payload().map_or(0, <[u8]>::len));
+            let mut first = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(Refused { topic, code, n_bytes });
         }
     }
 }

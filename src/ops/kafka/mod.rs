@@ -10,7 +10,8 @@ mod patience;
 
 #[cfg(feature = "kafka")]
 pub use client::{
-    ClientLog, ConnectionError, client_config, consumer_config, drop_in_time, producer_config,
+    ClientLog, ConnectionError, Refused, client_config, consumer_config, drop_in_time,
+    producer_config,
 };
 pub use params::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]

@@ -45,6 +45,7 @@ pub enum Metric {
     ScoreThreshold,
     BudgetFill,
     ModelAge,
+    Restores,
     Snapshots,
     SnapshotSeconds,
     SnapshotBytes,
@@ -300,6 +301,13 @@ pub const TABLE: &[Def] = &[
         Kind::Gauge,
         &["topic", "partition"],
         "Records since a background fit last took over.",
+    ),
+    def(
+        Metric::Restores,
+        "restores_total",
+        Kind::Counter,
+        &["outcome"],
+        "Snapshots tried at takeovers by what became of them.",
     ),
     def(
         Metric::Snapshots,

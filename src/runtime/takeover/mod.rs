@@ -1,9 +1,18 @@
 //! Taking over a partition: what was committed, where to start, and the proof that it is the same.
 
+#[cfg(feature = "kafka")]
+mod evidence;
 mod fingerprint;
+#[cfg(feature = "kafka")]
 mod plan;
 mod progress;
+#[cfg(feature = "kafka")]
+#[cfg(test)]
+mod tests;
 
+#[cfg(feature = "kafka")]
+pub use evidence::{Evidence, Tails, Witness, add, tails};
 pub use fingerprint::LastRecord;
-pub use plan::{Facts, Plan, plan, verify};
-pub use progress::{METADATA_BYTES_MAX, Progress, Recorded};
+#[cfg(feature = "kafka")]
+pub use plan::{Facts, Plan, other_log, plan, verify};
+pub use progress::{Progress, Recorded, tree_text};

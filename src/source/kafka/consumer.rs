@@ -203,7 +203,11 @@ pub fn record_of<'m>(
     }
 }
 
-fn committed_in(
+/// Returns the committed offset and its metadata of one element of an answer.
+///
+/// # Errors
+/// When the answer says that this element failed.
+pub fn committed_in(
     list: &TopicPartitionList,
     at: &TopicPartition,
 ) -> KafkaResult<Option<(i64, String)>> {

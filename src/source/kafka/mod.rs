@@ -7,4 +7,4 @@ mod consumer;
 pub use crate::ops::kafka::{ConnectionError, TopicPartition};
 pub use crate::ops::kafka::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]
-pub use consumer::{Consumer, Rebalanced, record_of};
+pub use consumer::{Consumer, Rebalanced, committed_in, record_of};
