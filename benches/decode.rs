@@ -7,9 +7,10 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256StarStar;
+use serde_json::Value;
 use std::hint::black_box;
 use txwarden::{
-    decode::{Batch, Format, Limits, Settings, decode},
+    decode::{Batch, Checks, Format, Limits, Policy, Settings, decode},
     model::{Chain, Record},
 };
 
@@ -124,6 +125,13 @@ fn bitcoin_raw_transaction(rng: &mut Xoshiro256StarStar) -> String {
     )
 }
 
+/// Returns a record of the fixtures, which are signed.
+fn fixture(lines: &str, name: &str) -> String {
+    let lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let found = lines.into_iter().find(|line| line["name"] == name).unwrap_or_default();
+    found["payload"].as_str().unwrap_or_default().replace('\'', "\"")
+}
+
 fn bench(
     c: &mut Criterion,
     name: &str,
@@ -161,6 +169,19 @@ fn all(c: &mut Criterion) {
     bench(c, "calldata_128k", EthereumEtl, |rng| ethereum_transaction(rng, 128 << 10));
     bench(c, "log", EthereumEtl, ethereum_log);
     bench(c, "transaction", BitcoinEtl, bitcoin_transaction);
+    let rpc = include_str!("../fixtures/decode/evm_rpc/valid.jsonl");
+    for name in ["transaction", "transaction_unsigned", "transaction_unchecked"] {
+        bench(c, name, EvmRpc, |_| fixture(rpc, "mined transaction"));
+    }
+    bench(c, "log", EvmRpc, |_| fixture(rpc, "token transfer"));
+    bench(c, "receipt", EvmRpc, |_| fixture(rpc, "receipt with a log"));
+    bench(c, "traces", EvmRpc, |_| fixture(rpc, "traces"));
+    let block = include_str!("../fixtures/decode/evm_block/valid.jsonl");
+    bench(c, "bundle_unsigned", EvmBlock, |_| fixture(block, "block beside its receipts"));
+    let raw = include_str!("../fixtures/decode/evm_raw/valid.jsonl");
+    bench(c, "transaction", EvmRaw, |_| fixture(raw, "hex text"));
+    let csv = include_str!("../fixtures/decode/ethereum_etl_csv/valid.jsonl");
+    bench(c, "transaction", EthereumEtlCsv, |_| fixture(csv, "transaction"));
     bench(c, "transaction", Bitcoind, bitcoind_transaction);
     bench(c, "transaction", BitcoinRaw, bitcoin_raw_transaction);
 }

@@ -24,7 +24,7 @@ pub enum Policy {
 pub struct Checks {
     /// Ids of transactions and blocks against the hash of their contents.
     pub hash: Policy,
-    /// Senders against the signature: the costly one, some 100 µs a transaction.
+    /// Senders against the signature: the costly one, and capped by `signatures_max`.
     pub sender: Policy,
 }
 
@@ -42,6 +42,12 @@ impl Policy {
 }
 
 impl Reader<'_> {
+    /// Returns whether one more signature may be checked in this record, and counts it.
+    pub(super) fn may_check_signature(&mut self) -> bool {
+        self.n_signatures += 1;
+        self.n_signatures <= self.limits().signatures_max
+    }
+
     /// Notes what a check found out: `verified` when it agrees, else as the policy says.
     pub(super) fn judge(
         &mut self,

@@ -24,6 +24,8 @@ pub(super) struct Reader<'c> {
     pub kafka_ms: Option<i64>,
     pub quality: Quality,
     pub guides: &'c mut Guides,
+    /// Signatures checked in this record so far.
+    pub n_signatures: usize,
 }
 
 impl<'c> Reader<'c> {

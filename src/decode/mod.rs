@@ -66,6 +66,8 @@ pub struct Limits {
     pub future_ms_max: i64,
     /// The same for block times, in milliseconds: Bitcoin's rule allows a block two hours.
     pub future_block_ms_max: i64,
+    /// Signatures checked in one record: at 100 µs each, they and not its bytes are what it costs.
+    pub signatures_max: usize,
     /// What becomes of records whose hash or sender is not what their bytes say.
     pub checks: Checks,
 }
@@ -83,6 +85,8 @@ impl Default for Limits {
             digits_max: 78,
             future_ms_max: 10 * 60 * 1_000,
             future_block_ms_max: 130 * 60 * 1_000,
+            // Blocks of the busiest chains have some thousand transactions.
+            signatures_max: 10_000,
             checks: Checks::default(),
         }
     }

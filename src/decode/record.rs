@@ -53,7 +53,8 @@ impl Parts<'_> {
     ) {
         let Self { settings, kafka_ms, guides, events, parts } = self;
         let (start, quality) = (events.len(), Quality::empty());
-        let mut reader = Reader { settings, kafka_ms: *kafka_ms, quality, guides };
+        let (kafka_ms, n_signatures) = (*kafka_ms, 0);
+        let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
         let verdict = match read(&mut reader, events) {
             Ok(()) => Ok(start..events.len()),
             Err(refusal) => {
@@ -147,7 +148,8 @@ fn read_value(
         }
         Read::Bytes(read) => {
             let Batch { events, parts, guides, .. } = batch;
-            let mut reader = Reader { settings, kafka_ms, quality: Quality::empty(), guides };
+            let (quality, n_signatures) = (Quality::empty(), 0);
+            let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
             read(bytes, &mut reader, events)?;
             parts.push(Part { index: 0, verdict: Ok(0..events.len()) });
             Ok(())
@@ -165,10 +167,15 @@ fn read_document(
 ) -> Result<(), Flaw> {
     let Batch { events, parts, keys, guides } = batch;
     let mut scanner = Scanner::of_record(bytes, &settings.limits, keys);
+    // Counted over all parts: what a record may cost does not depend on how it is cut.
+    let mut n_signatures = 0;
     let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
         let start = events.len();
-        let mut reader = Reader { settings, kafka_ms, quality: Quality::empty(), guides };
-        let verdict = match read_part(scanner, depth, &mut reader, events) {
+        let quality = Quality::empty();
+        let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
+        let read = read_part(scanner, depth, &mut reader, events);
+        n_signatures = reader.n_signatures;
+        let verdict = match read {
             Ok(()) => Ok(start..events.len()),
             Err(Failure::Document(flaw)) => return Err(flaw),
             Err(Failure::Part(refusal)) => {

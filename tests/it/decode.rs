@@ -10,7 +10,7 @@ use txwarden::{
         Batch, DETAIL_BYTES_MAX, Format, Limits, Refusal, Settings, base64, decode,
         inspect::{Inspection, Inspector, Verdict},
     },
-    model::{Chain, Record},
+    model::{Chain, Quality, Record},
 };
 
 /// Writes out what the two cases that only describe their payload mean.
@@ -242,4 +242,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn signatures_of_a_record_are_capped() {
+    let check = |format: Format, name: &str, signatures_max: usize| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode");
+        let text = fs::read_to_string(root.join(format.as_str()).join("valid.jsonl")).unwrap();
+        let fixtures = text.lines().map(|line| serde_json::from_str::<Fixture>(line).unwrap());
+        let fixture = fixtures.into_iter().find(|f| f.name == name).unwrap();
+        let value = payload(&fixture, &BTreeMap::new()).unwrap();
+        let limits = Limits { signatures_max, ..Limits::default() };
+        let inspector = Inspector { limits, ..Inspector::default() };
+        inspector.record(format, &Record { value: Some(&value), ..Record::default() }).unwrap()
+    };
+    // Raw transactions have no sender but the signer; node answers name it, unverified.
+    assert_eq!(check(Format::EvmRaw, "block", 2).verdict, Verdict::Accept);
+    assert_eq!(check(Format::EvmRaw, "block", 1).reason, Some("limit_exceeded"));
+    let flags = |n| check(Format::EvmRpc, "block with bodies", n).flags;
+    assert!(flags(1).contains(Quality::SENDER_VERIFIED));
+    assert!(!flags(0).contains(Quality::SENDER_VERIFIED));
+    assert!(flags(0).contains(Quality::HASH_VERIFIED));
 }

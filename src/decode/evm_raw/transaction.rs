@@ -60,6 +60,9 @@ pub(super) fn read(
     }
     reader.quality |= Quality::ID_COMPUTED;
     if let Some(signed) = signed {
+        if !reader.may_check_signature() {
+            return Err(refuse(Reason::LimitExceeded, "too many signatures in one record"));
+        }
         let sender = signed.sender();
         let unsigned = || refuse(Reason::CheckFailed, "no key has made this signature");
         body.from = Address::Evm(sender.ok_or_else(unsigned)?);
