@@ -2,6 +2,7 @@
 
 mod commit;
 mod rebalance;
+mod unowned;
 
 use super::{
     InputSetup, Observer, Params, Phase, RuntimeError, cadence,
@@ -13,7 +14,7 @@ use crate::{
     audit::Signer,
     ops::kafka::Patience,
     sink::kafka::Producer,
-    source::kafka::{Consumer, TopicPartition, record_of},
+    source::kafka::{Consumer, TopicPartition, Unowned, record_of},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
@@ -58,6 +59,7 @@ pub struct Worker<'a> {
     is_single: bool,
     fold: Fold<'a>,
     reported: Instant,
+    unowned: Unowned,
 }
 
 impl<'a> Worker<'a> {
@@ -81,6 +83,7 @@ impl<'a> Worker<'a> {
             is_single: false,
             fold,
             reported: Instant::now(),
+            unowned: Unowned::default(),
         })
     }
 
@@ -205,6 +208,7 @@ impl<'a> Worker<'a> {
                 tracing::info!(topic, partition, done, total, "rebuilding state");
             }
         }
+        self.look_for_unowned();
     }
 }
 

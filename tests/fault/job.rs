@@ -55,6 +55,8 @@ pub struct Job<'a> {
     pub group: String,
     pub alerts: String,
     pub dead_letters: String,
+    pub checkpoints: String,
+    pub control: String,
     pub dir: TempDir,
     topics: [String; 2],
     producer: BaseProducer,
@@ -100,9 +102,13 @@ impl<'a> Job<'a> {
         topics: [String; 2],
     ) -> Self {
         let (group, alerts) = (broker.name(name), broker.name(&format!("{name}.alerts")));
-        let dead_letters = broker.name(&format!("{name}.dead"));
+        let side = |what: &str| {
+            let topic = broker.name(&format!("{name}.{what}"));
+            broker.create_topic(&topic, 1);
+            topic
+        };
+        let [dead_letters, checkpoints, control] = ["dead", "checkpoints", "control"].map(side);
         broker.create_topic(&alerts, options.alert_partitions);
-        broker.create_topic(&dead_letters, 1);
         Self {
             broker,
             guarded,
@@ -111,6 +117,8 @@ impl<'a> Job<'a> {
             group,
             alerts,
             dead_letters,
+            checkpoints,
+            control,
             dir: tempfile::tempdir().unwrap(),
             topics,
             producer: broker.producer(),
@@ -165,7 +173,7 @@ impl<'a> Job<'a> {
 inputs:
   - {{ topic: {}, format: ethereum_etl, chain: \"eip155:1\", allow_partitions: true }}
   - {{ topic: {}, format: bitcoin_etl, chain: \"{BITCOIN}\" }}
-outputs: {{ alerts: {}, dead_letters: {} }}
+outputs: {{ alerts: {}, dead_letters: {}, checkpoints: {}, control: {} }}
 batch: {{ records_max: {batch}, linger_ms: {linger_ms} }}
 workers: {workers}
 log: {{ format: json }}
@@ -177,6 +185,8 @@ log: {{ format: json }}
             self.topics[1],
             self.alerts,
             self.dead_letters,
+            self.checkpoints,
+            self.control,
             engine_yaml(),
         );
         fs::write(&path, text).unwrap();

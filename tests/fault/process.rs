@@ -134,6 +134,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- {}:\n{}", self.pid.display(), self.log());
+        }
         // It has ended already, unless the case failed or is through with it.
         let _ = self.child.kill();
         let _ = self.child.wait();

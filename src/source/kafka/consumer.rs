@@ -35,11 +35,11 @@ pub enum Rebalanced {
 
 /// A consumer of the group. Dropping it may hang: use [`Consumer::close`].
 pub struct Consumer {
-    inner: BaseConsumer<Context>,
+    pub(super) inner: BaseConsumer<Context>,
 }
 
 #[derive(Default)]
-struct Context {
+pub(super) struct Context {
     log: ClientLog,
     is_closing: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalanced>>,
