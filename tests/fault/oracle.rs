@@ -54,11 +54,14 @@ impl Expected {
     pub fn fold(traffic: &Traffic) -> Self {
         let config = Config::parse("oracle", Path::new(""), &crate::job::engine_yaml(), &|_| None);
         let config = config.unwrap();
-        Self { feeds: traffic.feeds.iter().map(|feed| fold(&config, feed)).collect() }
+        let aside =
+            |i: usize| traffic.aside.filter(|(feed, _)| *feed == i).map(|(_, offset)| offset);
+        let feeds = traffic.feeds.iter().enumerate();
+        Self { feeds: feeds.map(|(i, feed)| fold(&config, feed, aside(i))).collect() }
     }
 }
 
-fn fold(config: &Config, feed: &Feed) -> Fold {
+fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
     let (format, chain) = feed.chain.input();
     let input = InputParams {
         topic: String::new(),
@@ -80,7 +83,11 @@ fn fold(config: &Config, feed: &Feed) -> Fold {
             value: Some(value),
             ..Record::default()
         };
-        driver.feed(&settings, record, &mut actions);
+        if aside == Some(offset) {
+            driver.set_aside(&settings, record, &mut actions);
+        } else {
+            driver.feed(&settings, record, &mut actions);
+        }
         for action in actions.drain(..) {
             match action {
                 Action::Alert(alert) => fold.alerts.push(*alert),

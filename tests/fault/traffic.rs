@@ -1,6 +1,7 @@
 //! The input: simulated EVM and UTXO chains with garbage in between, and what it must lead to.
 
 use crate::oracle::Expected;
+use rand::Rng;
 use std::cell::OnceCell;
 use txwarden::sim::{Evm, Scenario, Utxo};
 
@@ -18,6 +19,7 @@ pub const EVM_PARTITIONS: i32 = 3;
 const GARBAGE_EVERY: usize = 300;
 
 /// The records of one partition.
+#[derive(Clone)]
 pub struct Feed {
     pub chain: Chain,
     pub partition: i32,
@@ -28,6 +30,8 @@ pub struct Feed {
 /// The records of a whole case.
 pub struct Traffic {
     pub feeds: Vec<Feed>,
+    /// The feed and the offset of a record that has to be set aside.
+    pub aside: Option<(usize, usize)>,
     expected: OnceCell<Expected>,
 }
 
@@ -52,7 +56,28 @@ impl Traffic {
 
     /// Makes traffic of given feeds.
     pub fn of(feeds: Vec<Feed>) -> Self {
-        Self { feeds, expected: OnceCell::new() }
+        Self { feeds, aside: None, expected: OnceCell::new() }
+    }
+
+    /// Returns the same traffic with one record that has to be set aside, and a text that no other
+    /// record contains.
+    pub fn poisoned(&self, rng: &mut impl Rng) -> (Self, String) {
+        let all = || self.feeds.iter().flat_map(|feed| &feed.lines);
+        loop {
+            let feed = rng.gen_range(0..self.feeds.len());
+            let lines = &self.feeds[feed].lines;
+            // With neighbours on both sides.
+            let offset = rng.gen_range(lines.len() / 4..lines.len() * 3 / 4);
+            let Some(text) = hash_of(&lines[offset].0) else { continue };
+            let has = |line: &[u8]| line.windows(text.len()).any(|w| w == text.as_bytes());
+            if all().filter(|(line, _)| has(line)).count() == 1 {
+                let feeds = self.feeds.clone();
+                return (
+                    Self { feeds, aside: Some((feed, offset)), expected: OnceCell::new() },
+                    text,
+                );
+            }
+        }
     }
 
     /// Takes over what other traffic must lead to.
@@ -83,6 +108,12 @@ fn feed(chain: Chain, partition: i32, scenario: Scenario, n: usize) -> Feed {
     }
     lines.truncate(n);
     Feed { chain, partition, lines }
+}
+
+/// Returns the hash that a record is about.
+fn hash_of(line: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(line).ok()?;
+    Some(value.get("hash")?.as_str()?.to_owned())
 }
 
 /// Spoils a record in one of several ways.

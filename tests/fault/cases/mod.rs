@@ -5,7 +5,9 @@ mod controls;
 mod kills;
 mod members;
 mod outputs;
+mod poison;
 mod signals;
+mod snapshots;
 mod transport;
 
 use crate::case::Case;
@@ -89,6 +91,24 @@ pub const TABLE: &[Case] = &[
         shows: "the broker refuses the offset metadata: said, nothing written",
         counts: [0, 1, 1],
         run: outputs::metadata_too_long,
+    },
+    Case {
+        name: "snapshot_unwritable",
+        shows: "no directory or a full disk for snapshots: said, identical",
+        counts: [0, 2, 4],
+        run: snapshots::unwritable,
+    },
+    Case {
+        name: "snapshot_damaged",
+        shows: "SIGKILL and damaged snapshots: the older one or the log; identical",
+        counts: [0, 2, 6],
+        run: snapshots::damaged,
+    },
+    Case {
+        name: "crash_loop",
+        shows: "a record that aborts the process: set aside at the third end, nothing else is",
+        counts: [0, 1, 5],
+        run: poison::crash_loop,
     },
     Case {
         name: "sigterm",
