@@ -61,6 +61,11 @@ impl Checkpoint {
     /// The name and version of the body's schema.
     pub const SCHEMA: &'static str = "txwarden.checkpoint/1";
 
+    /// Returns whether a line is meant to be a checkpoint: its schema comes first.
+    pub fn is_one(line: &[u8]) -> bool {
+        line.starts_with(b"{\"schema\":\"txwarden.checkpoint/")
+    }
+
     /// Describes a chain, unsigned.
     pub fn of(chain: &Chain, group: &str, next_offset: i64, by: Deciders<'_>, at_ms: i64) -> Self {
         Self {

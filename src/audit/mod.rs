@@ -10,6 +10,7 @@ mod digest;
 mod key;
 mod merkle;
 mod params;
+pub mod verify;
 
 pub use chain::{Chain, genesis, hash_of};
 pub use checkpoint::{Checkpoint, Deciders};

@@ -24,6 +24,7 @@ mod signals;
 mod state;
 #[cfg(feature = "kafka")]
 mod tail;
+mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
 pub use error::CliError;
@@ -58,6 +59,8 @@ enum Command {
     Rules(rules::Args),
     /// Look into snapshots, and carry them elsewhere
     State(state::Args),
+    /// Check that alerts are as they were written
+    Verify(verify::Args),
     /// Print the JSON Schema of what is written
     Schema(schema::Args),
     /// Print shell completions
@@ -99,6 +102,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

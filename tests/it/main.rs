@@ -35,4 +35,5 @@ mod snapshot;
 mod state;
 #[cfg(feature = "kafka")]
 mod takeover;
+mod tamper;
 mod triage;
