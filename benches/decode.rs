@@ -10,6 +10,7 @@ use rand_xoshiro::Xoshiro256StarStar;
 use serde_json::Value;
 use std::hint::black_box;
 use txwarden::{
+    config::load_mapping,
     decode::{Batch, Checks, Format, Limits, Policy, Settings, decode},
     model::{Chain, Record},
 };
@@ -141,7 +142,13 @@ fn bench(
     let mut rng = Xoshiro256StarStar::seed_from_u64(1);
     let records: Vec<String> = (0..N_RECORDS).map(|_| make(&mut rng)).collect();
     let chain = Chain::parse(format.default_chain()).unwrap_or_else(|e| unreachable!("{e}"));
-    let settings = Settings { format, chain, is_batch_allowed: true, limits: Limits::default() };
+    let settings = Settings {
+        format,
+        chain,
+        is_batch_allowed: true,
+        limits: Limits::default(),
+        mapping: (format == Format::Mapped).then(tron_mapping),
+    };
     let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));
     let n_bytes = records.iter().map(String::len).sum::<usize>() / N_RECORDS;
     // One element an iteration: the time shown is nanoseconds an event.
@@ -162,8 +169,26 @@ fn bench(
     group.finish();
 }
 
+fn tron_mapping() -> std::sync::Arc<txwarden::decode::Mapping> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/mappings/tron.yaml");
+    load_mapping(path.as_ref()).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// Writes a TRON payment as the event plugin does.
+fn tron_payment(rng: &mut Xoshiro256StarStar) -> String {
+    let (tx, block, from, to) = (hex(rng, 32), hex(rng, 32), hex(rng, 20), hex(rng, 20));
+    let amount = rng.r#gen::<u32>();
+    format!(
+        "{{\"timeStamp\":1700000000000,\"triggerName\":\"transactionTrigger\",\
+         \"transactionId\":\"{tx}\",\"blockHash\":\"{block}\",\"blockNumber\":56000000,\
+         \"energyUsage\":0,\"netUsage\":268,\"result\":\"SUCCESS\",\
+         \"contractType\":\"TransferContract\",\"fromAddress\":\"41{from}\",\
+         \"toAddress\":\"41{to}\",\"assetName\":\"trx\",\"assetAmount\":{amount}}}"
+    )
+}
+
 fn all(c: &mut Criterion) {
-    use Format::{BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl};
+    use Format::{BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl, Mapped};
     bench(c, "transaction", EthereumEtl, |rng| ethereum_transaction(rng, CALLDATA_BYTES));
     bench(c, "transfer", EthereumEtl, |rng| ethereum_transaction(rng, 0));
     bench(c, "calldata_128k", EthereumEtl, |rng| ethereum_transaction(rng, 128 << 10));
@@ -184,6 +209,7 @@ fn all(c: &mut Criterion) {
     bench(c, "transaction", EthereumEtlCsv, |_| fixture(csv, "transaction"));
     bench(c, "transaction", Bitcoind, bitcoind_transaction);
     bench(c, "transaction", BitcoinRaw, bitcoin_raw_transaction);
+    bench(c, "tron", Mapped, tron_payment);
 }
 
 criterion_group!(benches, all);

@@ -40,7 +40,7 @@ fn settings(family: Family) -> Settings {
         Family::Utxo => (Format::BitcoinEtl, Chain::BITCOIN),
     };
     let chain = Chain::parse(chain).unwrap();
-    Settings { format, chain, is_batch_allowed: true, limits: Limits::default() }
+    Settings { format, chain, is_batch_allowed: true, limits: Limits::default(), mapping: None }
 }
 
 /// Parameters without any model.

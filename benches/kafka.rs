@@ -124,6 +124,7 @@ mod bench {
                 topic: topic.to_owned(),
                 format: Format::EthereumEtl,
                 chain: Chain::ETHEREUM.to_owned(),
+                mapping: None,
                 allow_partitions: false,
                 allow_batch: true,
             }],
@@ -149,6 +150,7 @@ mod bench {
             chain: chain.clone(),
             is_batch_allowed: true,
             limits: Limits::default(),
+            mapping: None,
         };
         let setup = Setup {
             chain,

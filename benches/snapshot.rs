@@ -49,6 +49,7 @@ impl Stream {
                 chain: Chain::parse(Chain::ETHEREUM).unwrap(),
                 is_batch_allowed: false,
                 limits: Limits::default(),
+                mapping: None,
             },
             rng: Xoshiro256PlusPlus::seed_from_u64(SEED),
             n: 0,

@@ -23,8 +23,13 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let InputArgs { format, chain, files } = &args.input;
-    let inspector = Inspector { format: *format, chain: chain.clone(), limits: Default::default() };
+    let InputArgs { format, chain, files, .. } = &args.input;
+    let inspector = Inspector {
+        format: *format,
+        chain: chain.clone(),
+        limits: Default::default(),
+        mapping: args.input.mapping()?,
+    };
     if !args.record_lines && format.is_none() {
         return Err(CliError::Usage("--format is required without --record-lines".into()));
     }

@@ -140,6 +140,7 @@ fn runtime_params(brokers: &str) -> runtime::Params {
         topic: topic(family).to_owned(),
         format,
         chain: chain.to_owned(),
+        mapping: None,
         allow_partitions: false,
         allow_batch: true,
     };
@@ -179,6 +180,7 @@ fn inputs(
                 chain: chain.clone(),
                 is_batch_allowed: input.allow_batch,
                 limits: Limits::default(),
+                mapping: None,
             },
             setup: engine::Setup {
                 chain,

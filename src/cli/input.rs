@@ -2,24 +2,30 @@
 
 use super::CliError;
 use crate::{
-    config::Config,
-    decode::{Format, Settings},
+    config::{Config, load_mapping},
+    decode::{Format, Mapping, Settings},
     model::Chain,
     source::file::Records,
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Which records are read, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct InputArgs {
     /// Format of the records: ethereum_etl, ethereum_etl_csv, evm_rpc, evm_block, evm_raw,
-    /// bitcoin_etl, bitcoind, bitcoin_raw or bitcoin_zmq
+    /// bitcoin_etl, bitcoind, bitcoin_raw, bitcoin_zmq or mapped
     #[arg(long, value_parser = parse_format)]
     pub format: Option<Format>,
     /// Chain by CAIP-2 id, e.g. eip155:1
     #[arg(long, value_parser = Chain::parse)]
     pub chain: Option<Chain>,
-    /// Files of JSON lines or a JSON array, also .gz and .zst; `-` is standard input
+    /// What the records are, for the format mapped (see config/mappings)
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
+    /// Files of lines or of a JSON array, also .gz, .xz and .zst; `-` is standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
 }
@@ -39,12 +45,28 @@ impl InputArgs {
             (None, Some(input)) => Chain::parse(&input.chain).ok(),
             (None, None) => None,
         };
+        let mapping = match (self.mapping()?, only) {
+            (None, Some(input)) if self.format.is_none() => {
+                config.settings(input).and_then(|settings| settings.mapping)
+            }
+            (given, _) => given,
+        };
+        if format == Format::Mapped && mapping.is_none() {
+            return Err(missing("--mapping"));
+        }
         Ok(Settings {
             format,
             chain: chain.ok_or_else(|| missing("--chain"))?,
             is_batch_allowed: only.is_none_or(|i| i.allow_batch),
             limits: config.limits.clone(),
+            mapping,
         })
+    }
+
+    /// Reads the mapping file, if one is given.
+    pub(super) fn mapping(&self) -> Result<Option<Arc<Mapping>>, CliError> {
+        let mapping = self.mapping.as_deref().map(load_mapping).transpose();
+        mapping.map_err(|e| CliError::Config(e.to_string()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     detectors,
+    mapping::{self, Mappings},
     mistake::{At, ConfigError, Mistake},
     read::read,
     reference::{self, ReferenceParams},
@@ -34,6 +35,8 @@ pub struct Config {
     chains: BTreeMap<String, ChainSetup>,
     /// The engine settings of every other chain.
     defaults: Section,
+    /// What the records of inputs with the format `mapped` are.
+    mappings: Mappings,
 }
 
 #[derive(Clone, Debug)]
@@ -188,7 +191,9 @@ impl Config {
             }
         }
         let defaults = read(&base, &mut Vec::new()).unwrap_or_default();
-        Some(Self { run, http: file.http, log: file.log, limits: file.limits, chains, defaults })
+        let mappings = mapping::load_all(&run.inputs, node, dir, mistakes);
+        let File { http, log, limits, .. } = file;
+        Some(Self { run, http, log, limits, chains, defaults, mappings })
     }
 
     /// Returns what an engine of this chain is made from.
@@ -243,6 +248,7 @@ impl Config {
             chain: Chain::parse(&input.chain).ok()?,
             is_batch_allowed: input.allow_batch,
             limits: self.limits.clone(),
+            mapping: self.mappings.get(&input.topic).cloned(),
         })
     }
 }

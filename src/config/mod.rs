@@ -3,6 +3,7 @@
 mod detectors;
 mod file;
 mod labels;
+mod mapping;
 mod mistake;
 mod read;
 mod reference;
@@ -10,5 +11,6 @@ mod tree;
 
 pub use file::Config;
 pub use labels::{LabelFile, ListFormat};
+pub use mapping::load_mapping;
 pub use mistake::{At, ConfigError, Mistake};
 pub use reference::{ReferenceParams, parse_address};

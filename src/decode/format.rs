@@ -1,7 +1,8 @@
 //! The table of formats: names, and who reads a part of each.
 
 use super::{
-    bitcoin_etl, bitcoin_raw, bitcoin_zmq, bitcoind, ethereum_etl, evm_raw, evm_rpc, record::Read,
+    Settings, bitcoin_etl, bitcoin_raw, bitcoin_zmq, bitcoind, ethereum_etl, evm_raw, evm_rpc,
+    mapped, record::Read,
 };
 use crate::model::Chain;
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,12 @@ pub enum Format {
     Bitcoind,
     BitcoinRaw,
     BitcoinZmq,
+    /// As the mapping in the settings says.
+    Mapped,
 }
 
 impl Format {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EthereumEtl,
         Self::EthereumEtlCsv,
         Self::EvmRpc,
@@ -32,6 +35,7 @@ impl Format {
         Self::Bitcoind,
         Self::BitcoinRaw,
         Self::BitcoinZmq,
+        Self::Mapped,
     ];
 
     /// Returns the name used in configuration, on the wire and as a metric label.
@@ -46,6 +50,7 @@ impl Format {
             Self::Bitcoind => "bitcoind",
             Self::BitcoinRaw => "bitcoin_raw",
             Self::BitcoinZmq => "bitcoin_zmq",
+            Self::Mapped => "mapped",
         }
     }
 
@@ -61,7 +66,8 @@ impl Format {
             | Self::EthereumEtlCsv
             | Self::EvmRpc
             | Self::EvmBlock
-            | Self::EvmRaw => Chain::ETHEREUM,
+            | Self::EvmRaw
+            | Self::Mapped => Chain::ETHEREUM,
             Self::BitcoinEtl | Self::Bitcoind | Self::BitcoinRaw | Self::BitcoinZmq => {
                 Chain::BITCOIN
             }
@@ -69,7 +75,7 @@ impl Format {
     }
 
     /// Returns what reads this format.
-    pub(super) fn reader(self) -> Read {
+    pub(super) fn reader(self, settings: &Settings) -> Read {
         match self {
             Self::EthereumEtl => Read::Json(ethereum_etl::read),
             Self::EthereumEtlCsv => Read::Text(ethereum_etl::csv::read),
@@ -80,6 +86,7 @@ impl Format {
             Self::Bitcoind => Read::Json(bitcoind::read),
             Self::BitcoinRaw => Read::Bytes(bitcoin_raw::read),
             Self::BitcoinZmq => Read::Bytes(bitcoin_zmq::read),
+            Self::Mapped => mapped::reader(settings),
         }
     }
 }

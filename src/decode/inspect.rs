@@ -1,11 +1,11 @@
 //! What one record decodes to, for people and tests: the verdict, its reason and the events.
 
 use super::{
-    Batch, Disposition, Format, Limits, Reason, Refusal, Settings, base64, record::decode,
+    Batch, Disposition, Format, Limits, Mapping, Reason, Refusal, Settings, base64, record::decode,
 };
 use crate::model::{Chain, ChainError, Event, Quality, Record};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What becomes of a record; of several parts the worst counts, in the order from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -86,6 +86,8 @@ pub struct Inspector {
     /// For formats of its family; others are read for their own main chain.
     pub chain: Option<Chain>,
     pub limits: Limits,
+    /// For the format `mapped`; without one such records are only held to the limits.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 impl Inspector {
@@ -129,7 +131,8 @@ impl Inspector {
             _ => own,
         };
         let limits = self.limits.clone();
-        let settings = Settings { format, chain, is_batch_allowed: true, limits };
+        let mapping = self.mapping.clone();
+        let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping };
         Ok(inspect(&settings, record))
     }
 }

@@ -18,6 +18,7 @@ mod hex;
 pub mod inspect;
 mod json;
 mod keys;
+mod mapped;
 mod number;
 mod reason;
 mod record;
@@ -29,10 +30,11 @@ use crate::model::{Chain, Event};
 pub use check::{Checks, Policy};
 pub use field::DETAIL_BYTES_MAX;
 pub use format::Format;
+pub use mapped::Mapping;
 pub use reason::{Disposition, Reason, Refusal, SkipReason};
 pub use record::decode;
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 /// How one topic is read.
 #[derive(Clone, Debug)]
@@ -42,6 +44,8 @@ pub struct Settings {
     /// Whether a JSON array is read as a batch of parts.
     pub is_batch_allowed: bool,
     pub limits: Limits,
+    /// For the format `mapped`: what its records are.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 /// Bounds on hostile input, checked before anything is parsed (FORMATS §4).

@@ -136,7 +136,7 @@ fn read_value(
     bytes: &[u8],
     batch: &mut Batch,
 ) -> Result<(), Refusal> {
-    match settings.format.reader() {
+    match settings.format.reader(settings) {
         Read::Json(read) => {
             check_utf8(bytes)?;
             Ok(read_document(settings, read, kafka_ms, bytes, batch)?)

@@ -6,7 +6,7 @@ use crate::model::{Clock, EventTime, Quality};
 /// Seconds from here on are milliseconds in the wrong unit: the year 5138.
 const SECONDS_PLAUSIBLE_MAX: i64 = 100_000_000_000;
 /// Ahead of the bus by more than this, a time is suspect: venues lead by 76 ms, clocks by less.
-const SUSPECT_MS: i64 = 2_000;
+pub(super) const SUSPECT_MS: i64 = 2_000;
 
 /// Reads a block's time in seconds; without one, the record's Kafka time stands in.
 pub(super) fn block_time(

@@ -1,7 +1,7 @@
 //! What the formats of UTXO chains share: money, scripts, addresses and the wire encoding.
 
 pub(super) mod account;
-mod base58;
+pub(super) mod base58;
 pub(super) mod block;
 pub(super) mod money;
 mod network;

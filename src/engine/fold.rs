@@ -209,7 +209,7 @@ impl Engine {
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
-                let by = self.setup.chain.family.hash_text(&reorg.new_hash);
+                let by = self.setup.chain.hash_text(&reorg.new_hash);
                 self.triage.retract(&reorg.reverted, &by, at, &mut alerts);
             }
         }
@@ -289,7 +289,7 @@ impl Engine {
                     tx.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown);
                 self.seen.outcomes |= is_known;
             }
-            Body::Block(_) | Body::Observation(_) | Body::Trace(_) | Body::Asset(_) => {}
+            _ => {}
         }
     }
 
@@ -393,7 +393,7 @@ fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<
 
 fn report(scene: &Scene<'_>, finding: Finding) -> FindingReport {
     FindingReport {
-        tx: scene.event.tx_id().map(|id| scene.chain.family.hash_text(&id)),
+        tx: scene.event.tx_id().map(|id| scene.chain.hash_text(&id)),
         height: scene.event.inclusion().map(|i| i.height),
         subject: finding.subject.render(scene.chain),
         event_time_ms: scene.event.time.millis(),

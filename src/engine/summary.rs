@@ -68,10 +68,10 @@ pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
     };
     let (from, to) = parties(tx);
     TxSummary {
-        id: chain.family.hash_text(&tx.id),
+        id: chain.hash_text(&tx.id),
         block: tx.inclusion.map(|i| TxBlock {
             height: i.height,
-            hash: i.block.map(|b| chain.family.hash_text(&b)),
+            hash: i.block.map(|b| chain.hash_text(&b)),
             finality: Status::Provisional,
         }),
         index: tx.inclusion.and_then(|i| i.index),

@@ -12,16 +12,6 @@ pub enum Family {
     Utxo,
 }
 
-impl Family {
-    /// Writes a transaction or block hash as this family's explorers and RPC show it.
-    pub fn hash_text(self, hash: &Hash32) -> String {
-        match self {
-            Self::Evm => format!("0x{hash}"),
-            Self::Utxo => hash.hex(),
-        }
-    }
-}
-
 /// The native asset of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
@@ -45,12 +35,14 @@ pub struct Chain {
 pub enum ChainError {
     #[error("not a CAIP-2 chain id: {0:?} (expected for example eip155:1)")]
     Malformed(String),
-    #[error("chain namespace {0:?} is not supported (eip155 and bip122 are)")]
+    #[error(
+        "chain namespace {0:?} is not supported (eip155, bip122, tron, solana, xrpl and venue are)"
+    )]
     Namespace(String),
 }
 
 /// Native assets by CAIP-2 id; an EVM chain that is not listed calls its asset `NATIVE`.
-const ASSETS: [(&str, &str, u8); 14] = [
+const ASSETS: [(&str, &str, u8); 17] = [
     ("eip155:1", "ETH", 18),
     ("eip155:10", "ETH", 18),
     ("eip155:56", "BNB", 18),
@@ -65,6 +57,9 @@ const ASSETS: [(&str, &str, u8); 14] = [
     ("bip122:12a765e31ffd4059bada1e25190f6e98", "LTC", 8),
     ("bip122:1a91e3dace36e2be3bf030a65679fe82", "DOGE", 8),
     ("bip122:00040fe8ec8471911baa1db1266ea15d", "ZEC", 8),
+    ("tron:0x2b6653dc", "TRX", 6),
+    ("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", "SOL", 9),
+    ("xrpl:0", "XRP", 6),
 ];
 
 impl Chain {
@@ -86,7 +81,8 @@ impl Chain {
             return Err(malformed());
         }
         let family = match namespace {
-            "eip155" => Family::Evm,
+            // Accounts that pay each other: what mappings read.
+            "eip155" | "tron" | "solana" | "xrpl" | "venue" => Family::Evm,
             "bip122" => Family::Utxo,
             other => return Err(ChainError::Namespace(other.to_owned())),
         };
@@ -99,6 +95,13 @@ impl Chain {
                 Family::Utxo => ("COIN", 8),
             });
         Ok(Self { id: text.into(), family, native: Asset { symbol: symbol.into(), decimals } })
+    }
+}
+
+impl Chain {
+    /// Writes a transaction or block hash as the chain's explorers and RPC show it.
+    pub fn hash_text(&self, hash: &Hash32) -> String {
+        if self.id.starts_with("eip155:") { format!("0x{hash}") } else { hash.hex() }
     }
 }
 
@@ -121,6 +124,8 @@ mod tests {
         );
         assert_eq!(Chain::parse(Chain::BITCOIN).unwrap().family, Family::Utxo);
         assert_eq!(&*Chain::parse("eip155:20261").unwrap().native.symbol, "NATIVE");
+        assert_eq!(Chain::parse("xrpl:0").unwrap().native.decimals, 6);
+        assert_eq!(Chain::parse("venue:binance").unwrap().family, Family::Evm);
         for bad in ["", "eip155", "eip155:", "eip155:1 ", "cosmos:hub", "eip155:1:2"] {
             assert!(Chain::parse(bad).is_err(), "{bad:?} was accepted");
         }

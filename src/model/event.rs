@@ -5,7 +5,7 @@ use super::{
     amount::Amount,
     execution::{AssetFacts, Trace, TracePath, TxOutcome},
     id::{BlockHash, EventId, TxId, to_hex},
-    node::{BlockStep, Observation, Step},
+    node::{BlockStep, Notice, Observation, Step},
     time::EventTime,
     token::{Approval, Log, Transfer, TransferSource},
 };
@@ -75,6 +75,7 @@ pub enum Body {
     Outcome(Box<TxOutcome>),
     Trace(Box<Trace>),
     Asset(Box<AssetFacts>),
+    Notice(Box<Notice>),
 }
 
 /// A transaction with the facts that arrived with it.
@@ -249,7 +250,7 @@ impl Event {
             Body::Trace(t) => t.inclusion,
             Body::Asset(a) => a.inclusion,
             // What left the chain is in no block; its successor proves the reorg.
-            Body::Block(_) | Body::Observation(_) => None,
+            Body::Block(_) | Body::Observation(_) | Body::Notice(_) => None,
         }
     }
 
@@ -263,7 +264,7 @@ impl Event {
             Body::Observation(o) => Some(o.tx),
             Body::Outcome(o) => Some(o.tx),
             Body::Trace(t) => t.tx,
-            Body::Block(_) | Body::Asset(_) => None,
+            Body::Block(_) | Body::Asset(_) | Body::Notice(_) => None,
         }
     }
 
@@ -303,6 +304,7 @@ impl Event {
             Body::Outcome(o) => EventId::of(chain, "tx_outcome", &[&o.tx.0, &block.0]),
             Body::Trace(t) => of_trace("trace", t.tx, &t.path),
             Body::Asset(a) => EventId::of(chain, "asset", &[&block.0, a.address.bytes()]),
+            Body::Notice(n) => EventId::of(chain, "notice", &[&n.id.0]),
             Body::Observation(o) => {
                 let at = o.mempool_seq.unwrap_or_else(|| self.time.micros().cast_unsigned());
                 let phase = o.phase.as_str().as_bytes();

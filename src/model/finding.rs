@@ -72,10 +72,10 @@ impl Subject {
     pub fn render(&self, chain: &Chain) -> String {
         match self {
             Self::Account(address) => format!("{chain}:{address}"),
-            Self::Tx(id) => format!("{chain}/tx/{}", chain.family.hash_text(id)),
+            Self::Tx(id) => format!("{chain}/tx/{}", chain.hash_text(id)),
             Self::OutPoint(o) => format!("{chain}/outpoint/{}:{}", o.tx, o.index),
             Self::Block(height, hash) => {
-                format!("{chain}/block/{height}:{}", chain.family.hash_text(hash))
+                format!("{chain}/block/{height}:{}", chain.hash_text(hash))
             }
             Self::Chain => format!("{chain}/chain"),
         }

@@ -32,7 +32,7 @@ pub use event::{
 pub use execution::{AssetFacts, CallKind, Trace, TracePath, TxOutcome};
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
-pub use node::{BlockStep, Observation, Phase, Step};
+pub use node::{BlockStep, Notice, Observation, Phase, Step};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};

@@ -1,8 +1,9 @@
 //! What nodes tell of blocks and transactions beside their contents: steps and observations.
 
 use super::{
+    account::Address,
     amount::Amount,
-    id::{BlockHash, TxId},
+    id::{BlockHash, Hash32, TxId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -83,4 +84,14 @@ pub struct BlockStep {
     pub base_fee_per_gas: Option<Amount>,
     pub gas_used: Option<u64>,
     pub gas_limit: Option<u64>,
+}
+
+/// An event of the house that moves nothing on the chain.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notice {
+    /// Its own id, or the digest of the record.
+    pub id: Hash32,
+    pub account: Option<Address>,
+    /// In base units of whatever it counts.
+    pub amount: Option<Amount>,
 }

@@ -3,7 +3,7 @@
 use super::snapshot;
 use crate::{audit, decode::Format, source::kafka};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// What `run` reads, where it writes, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct InputParams {
     pub format: Format,
     /// CAIP-2, e.g. `eip155:1`.
     pub chain: String,
+    /// For the format `mapped`: the file that says what records are.
+    #[serde(default)]
+    pub mapping: Option<PathBuf>,
     /// Accepts more than one partition, each then judged on its own: an account's history is
     /// split between them. Default false.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! Records from files: JSON lines or a JSON array, plain, gzip or zstd, or standard input.
+//! Records from files: JSON lines or a JSON array, plain, gzip, xz or zstd, or standard input.
 
 use memchr::{memchr, memchr2};
 use std::{
@@ -11,6 +11,9 @@ use std::{
 /// The longest record handed on; what is longer is cut, and the decoder refuses it as too large
 /// (its own limit is lower).
 pub const RECORD_BYTES_MAX: usize = 32 << 20;
+
+/// Memory that unpacking xz may take, in KiB: its largest preset takes 65 MiB.
+const XZ_KIB_MAX: u32 = 256 << 10;
 
 /// Bytes asked for at once: large enough that system calls do not show in a profile.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -46,7 +49,7 @@ enum Shape {
 }
 
 impl Records {
-    /// Opens a file, `-` being standard input; `.gz` and `.zst` are decompressed.
+    /// Opens a file, `-` being standard input; `.gz`, `.xz` and `.zst` are decompressed.
     ///
     /// # Errors
     /// When the file cannot be opened.
@@ -58,6 +61,8 @@ impl Records {
         let name = path.to_string_lossy();
         let (stem, input): (&str, Box<dyn Read>) = if let Some(stem) = name.strip_suffix(".gz") {
             (stem, Box::new(flate2::read::MultiGzDecoder::new(file)))
+        } else if let Some(stem) = name.strip_suffix(".xz") {
+            (stem, Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, XZ_KIB_MAX)))
         } else if let Some(stem) = name.strip_suffix(".zst") {
             (stem, Box::new(zstd::stream::read::Decoder::new(file)?))
         } else {

@@ -53,7 +53,7 @@ impl State {
             Body::Block(step) => self.apply_block(step),
             Body::Outcome(outcome) => self.apply_outcome(event, outcome),
             // What nodes witness is no account history, nor are calls that moved nothing.
-            Body::Observation(_) | Body::Trace(_) | Body::Asset(_) => {}
+            Body::Observation(_) | Body::Trace(_) | Body::Asset(_) | Body::Notice(_) => {}
         }
         if self.memory.fees.stats().n_applied.is_multiple_of(TRIM_PERIOD) {
             self.blocks.trim(&mut self.memory);

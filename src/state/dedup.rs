@@ -65,6 +65,7 @@ pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
         },
         Body::Outcome(o) => hasher.hash(&[b"outcome", &o.tx.0]),
         Body::Trace(t) => of_trace(t.tx, &t.path),
+        Body::Notice(n) => hasher.hash(&[b"notice", &n.id.0]),
         Body::Asset(a) => hasher.hash(&[b"asset", a.address.bytes()]),
         Body::Observation(o) => {
             let at = o.mempool_seq.map_or_else(|| micros(event), u64::to_le_bytes);

@@ -67,6 +67,7 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
         topic: String::new(),
         format,
         chain: chain.to_owned(),
+        mapping: None,
         allow_partitions: true,
         allow_batch: true,
     };

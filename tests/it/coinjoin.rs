@@ -39,6 +39,7 @@ fn each_transaction(path: &Path, mut visit: impl FnMut(&Event)) {
         chain: Chain::parse(Chain::BITCOIN).unwrap(),
         is_batch_allowed: false,
         limits: Limits::default(),
+        mapping: None,
     };
     let mut batch = Batch::default();
     for line in BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines() {

@@ -54,7 +54,7 @@ fn adversarial_cases_end_as_they_should() {
         assert_eq!(inspection.verdict == Verdict::Accept, !inspection.events.is_empty(), "{name}");
         n_judged += 1;
     }
-    assert_eq!((n_judged, n_expanded), (56, 2));
+    assert_eq!((n_judged, n_expanded), (60, 2));
 }
 
 /// One line of `fixtures/decode/<format>/*.jsonl`: a payload, or an edit of a valid one by name.
@@ -102,9 +102,14 @@ fn unhex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
-fn inspect(format: Format, payload: Option<&[u8]>, kafka_ms: Option<i64>) -> Inspection {
+fn inspect(
+    inspector: &Inspector,
+    format: Format,
+    payload: Option<&[u8]>,
+    kafka_ms: Option<i64>,
+) -> Inspection {
     let record = Record { value: payload, kafka_ms, ..Record::default() };
-    Inspector::default().record(format, &record).unwrap()
+    inspector.record(format, &record).unwrap()
 }
 
 /// Asserts that `part` is contained in `whole`, field by field.
@@ -121,19 +126,24 @@ fn assert_contains(name: &str, whole: &Value, part: &Value) {
     }
 }
 
-fn check(format: Format, fixture: &Fixture, valid: &BTreeMap<String, Fixture>) {
+fn check(
+    inspector: &Inspector,
+    format: Format,
+    fixture: &Fixture,
+    valid: &BTreeMap<String, Fixture>,
+) {
     let name = &fixture.name;
     let payload = payload(fixture, valid);
     if fixture.cut_each {
         let whole = payload.unwrap();
         for cut in 1..whole.len() {
-            let inspection = inspect(format, Some(&whole[..cut]), None);
+            let inspection = inspect(inspector, format, Some(&whole[..cut]), None);
             assert_eq!(inspection.verdict, Verdict::Reject, "{name} cut at {cut}");
             assert_eq!(inspection.reason, fixture.reason.as_deref(), "{name} cut at {cut}");
         }
         return;
     }
-    let inspection = inspect(format, payload.as_deref(), fixture.kafka_ms);
+    let inspection = inspect(inspector, format, payload.as_deref(), fixture.kafka_ms);
     let json = serde_json::to_value(&inspection).unwrap();
     let detail = &inspection.detail;
     assert_eq!(json["verdict"], *fixture.verdict, "{name}: {detail:?}");
@@ -153,26 +163,31 @@ fn check(format: Format, fixture: &Fixture, valid: &BTreeMap<String, Fixture>) {
     }
     if let Some(twin) = &fixture.same_id_as {
         let payload = self::payload(&valid[twin], valid);
-        let twin = inspect(format, payload.as_deref(), None);
+        let twin = inspect(inspector, format, payload.as_deref(), None);
         assert_eq!(inspection.events[0].event_id, twin.events[0].event_id, "{name}");
     }
 }
 
 #[test]
 fn fixtures_end_as_they_state() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode");
     for format in Format::ALL {
-        let read = |file: &str| -> Vec<Fixture> {
-            let text = fs::read_to_string(root.join(format.as_str()).join(file)).unwrap();
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-        };
-        let valid: BTreeMap<_, _> =
-            read("valid.jsonl").into_iter().map(|f| (f.name.clone(), f)).collect();
-        for file in ["valid.jsonl", "hostile.jsonl", "truncated.jsonl"] {
-            let fixtures = read(file);
-            assert!(!fixtures.is_empty());
-            fixtures.iter().for_each(|fixture| check(format, fixture, &valid));
-        }
+        let files = ["valid.jsonl", "hostile.jsonl", "truncated.jsonl"];
+        check_folder(&Inspector::default(), format, format.as_str(), &files);
+    }
+}
+
+/// Checks every fixture of a folder below `fixtures/decode`; the first file holds the valid ones.
+pub fn check_folder(inspector: &Inspector, format: Format, folder: &str, files: &[&str]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode").join(folder);
+    let read = |file: &str| -> Vec<Fixture> {
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let valid: BTreeMap<_, _> = read(files[0]).into_iter().map(|f| (f.name.clone(), f)).collect();
+    for file in files {
+        let fixtures = read(file);
+        assert!(!fixtures.is_empty());
+        fixtures.iter().for_each(|fixture| check(inspector, format, fixture, &valid));
     }
 }
 
@@ -217,7 +232,8 @@ proptest! {
             }
             let chain = Chain::parse(format.default_chain()).unwrap();
             let limits = Limits::default();
-            let settings = Settings { format, chain, is_batch_allowed: true, limits };
+            let mapping = None;
+            let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping };
             let mut batch = Batch::default();
             for value in [&bytes, &noise] {
                 let record = Record { value: Some(value), ..Record::default() };

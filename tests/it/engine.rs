@@ -76,6 +76,7 @@ fn settings() -> Settings {
         chain: Chain::parse(Chain::ETHEREUM).unwrap(),
         is_batch_allowed: true,
         limits: Limits::default(),
+        mapping: None,
     }
 }
 

@@ -55,6 +55,7 @@ impl Job {
             chain: setup.chain.clone(),
             is_batch_allowed: true,
             limits: Limits::default(),
+            mapping: None,
         };
         let params = Params {
             kafka: kafka::Params {
@@ -68,6 +69,7 @@ impl Job {
                 topic: input.clone(),
                 format: Format::EthereumEtl,
                 chain: Chain::ETHEREUM.to_owned(),
+                mapping: None,
                 allow_partitions: false,
                 allow_batch: true,
             }],

@@ -19,6 +19,7 @@ mod fixture;
 mod job;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod mappings;
 mod models;
 mod object_store;
 mod oracle;

@@ -33,6 +33,7 @@ pub fn fold(rule: &dyn Rule, fixture: &Fixture) -> Outcome {
         chain: fixture.chain.clone(),
         is_batch_allowed: false,
         limits: Limits::default(),
+        mapping: None,
     };
     let mut state = State::new(fixture.chain.clone(), &Default::default(), 7);
     let mut outcome = Outcome { n_events: 0, findings: Vec::new() };

@@ -69,7 +69,8 @@ fn first_address<'a>(field: Field<'a>, reader: &Reader<'_>) -> Result<Option<&'a
     Field { value: scanner.value(1)?, ..field }.text()
 }
 
-fn canonical(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
+/// Returns an address in the one spelling in which it is compared.
+pub fn canonical(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
     if text.len() > ID_TEXT_BYTES_MAX {
         return Err(field.refuse(Reason::LimitExceeded, "an address longer than 128 bytes"));
     }

@@ -10,7 +10,7 @@ const CHECKSUM: usize = 4;
 const DIGITS_MAX: usize = 36;
 
 /// Writes a version and a 20-byte hash with their checksum.
-pub(super) fn check_encode(version: &[u8], hash: &[u8; 20]) -> String {
+pub fn check_encode(version: &[u8], hash: &[u8; 20]) -> String {
     let mut payload = Vec::with_capacity(PAYLOAD_MAX);
     payload.extend_from_slice(version);
     payload.extend_from_slice(hash);

@@ -110,12 +110,12 @@ impl ReorgDepth {
             explanation: format!(
                 "At least {depth} blocks from height {} on were replaced: {} by {}{degraded}.",
                 reorg.from_height,
-                chain.family.hash_text(&reorg.old_hash),
-                chain.family.hash_text(&reorg.new_hash)
+                chain.hash_text(&reorg.old_hash),
+                chain.hash_text(&reorg.new_hash)
             ),
             quiet_if: format!("fewer than {least} blocks had been replaced"),
             refs: bounded(
-                reorg.reverted.iter().map(|hash| format!("block:{}", chain.family.hash_text(hash))),
+                reorg.reverted.iter().map(|hash| format!("block:{}", chain.hash_text(hash))),
             ),
             ..finding(Self::META, Subject::Block(reorg.from_height, reorg.old_hash))
         })

@@ -1,0 +1,126 @@
+//! Accounts and identifiers of a mapped record, in one canonical spelling each.
+
+use super::{
+    mapping::{Account, AccountForm, Id, IdForm, reads_like},
+    path::{Path, Source},
+};
+use crate::{
+    decode::{
+        Reason, Refusal,
+        field::{ID_TEXT_BYTES_MAX, Reader},
+        hex,
+        json::Value,
+        keys::Field,
+        utxo::{account::canonical, base58},
+    },
+    model::{Address, Hash32, Quality},
+};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+/// The first byte of every TRON address.
+const TRON: u8 = 0x41;
+
+/// Reads an account; `None` when it is null, empty or one of the values that mean none.
+pub(super) fn read(
+    name: &'static str,
+    at: &Account,
+    source: &Source<'_>,
+    reader: &Reader<'_>,
+) -> Result<Option<Address>, Refusal> {
+    let mut text = at.prefix.clone();
+    for (i, path) in at.paths.iter().enumerate() {
+        let field = Field { name, value: source.get(path, reader.limits()) };
+        if at.unset.iter().any(|unset| reads_like(field.value, unset)) {
+            return Ok(None);
+        }
+        if at.form == AccountForm::Evm {
+            return field.address();
+        }
+        let Some(part) = plain(field)? else { return Ok(None) };
+        if at.form == AccountForm::Tron {
+            return tron(field, part.as_bytes()).map(Some);
+        }
+        if text.len() + part.len() > ID_TEXT_BYTES_MAX {
+            return Err(field.refuse(Reason::LimitExceeded, "longer than 128 bytes"));
+        }
+        if i > 0 {
+            text.push(':');
+        }
+        text.push_str(&part);
+    }
+    if at.form == AccountForm::Caseless {
+        text.make_ascii_lowercase();
+    }
+    let field = Field { name, value: Value::Null };
+    canonical(field, text.as_bytes()).map(Some)
+}
+
+/// Reads a text, or a number as it is written; `None` when null or empty.
+fn plain(field: Field<'_>) -> Result<Option<Cow<'_, str>>, Refusal> {
+    let text = match field.value {
+        Value::Whole(n) => return Ok(Some(n.to_string().into())),
+        Value::Number(raw) => raw,
+        _ => match field.text()? {
+            Some(text) => text,
+            None => return Ok(None),
+        },
+    };
+    match std::str::from_utf8(text) {
+        Ok(text) => Ok(Some(text.into())),
+        Err(_) => Err(field.refuse(Reason::NotUtf8, "no UTF-8")),
+    }
+}
+
+fn tron(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
+    let digits = hex::strip_prefix(text).unwrap_or(text);
+    if let Some([TRON, hash @ ..]) = hex::array::<21>(digits) {
+        return Ok(Address::Text(base58::check_encode(&[TRON], &hash).into()));
+    }
+    let is_base58 = text.len() == 34 && text.starts_with(b"T");
+    if is_base58 && text.iter().all(u8::is_ascii_alphanumeric) {
+        return canonical(field, text);
+    }
+    Err(field.refuse(Reason::BadField, "no TRON address"))
+}
+
+/// Reads an identifier.
+pub(super) fn id(
+    name: &'static str,
+    at: &Id,
+    source: &Source<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Hash32>, Refusal> {
+    let field = Field { name, value: source.get(&at.path, reader.limits()) };
+    match at.form {
+        IdForm::Hash => {
+            let Some(text) = field.text()? else { return Ok(None) };
+            let hash = hex::array(hex::strip_prefix(text).unwrap_or(text)).map(Hash32);
+            hash.map(Some).ok_or_else(|| field.refuse(Reason::BadField, "no 64 hex digits"))
+        }
+        IdForm::Text => {
+            let Some(text) = plain(field)? else { return Ok(None) };
+            if text.len() > ID_TEXT_BYTES_MAX {
+                return Err(field.refuse(Reason::LimitExceeded, "longer than 128 bytes"));
+            }
+            reader.quality |= Quality::ID_COMPUTED;
+            Ok(Some(digest(text.as_bytes())))
+        }
+    }
+}
+
+/// Returns the hash that stands for what has none.
+pub(super) fn digest(bytes: &[u8]) -> Hash32 {
+    Hash32(Sha256::digest(bytes).into())
+}
+
+/// Returns whether a path leads to one of these values.
+pub(super) fn is_any(
+    path: &Path,
+    texts: &[String],
+    source: &Source<'_>,
+    reader: &Reader<'_>,
+) -> bool {
+    let value = source.get(path, reader.limits());
+    texts.iter().any(|text| reads_like(value, text))
+}
