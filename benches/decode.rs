@@ -188,7 +188,10 @@ fn tron_payment(rng: &mut Xoshiro256StarStar) -> String {
 }
 
 fn all(c: &mut Criterion) {
-    use Format::{BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl, Mapped};
+    use Format::{
+        BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl, EthereumEtlCsv, EvmBlock, EvmRaw, EvmRpc,
+        Mapped,
+    };
     bench(c, "transaction", EthereumEtl, |rng| ethereum_transaction(rng, CALLDATA_BYTES));
     bench(c, "transfer", EthereumEtl, |rng| ethereum_transaction(rng, 0));
     bench(c, "calldata_128k", EthereumEtl, |rng| ethereum_transaction(rng, 128 << 10));
