@@ -62,7 +62,13 @@ fn alerts() -> Vec<Alert> {
         is_reporting_findings: false,
     };
     let format = Format::EthereumEtl;
-    let settings = Settings { format, chain, is_batch_allowed: true, limits: Limits::default() };
+    let settings = Settings {
+        format,
+        chain,
+        is_batch_allowed: true,
+        limits: Limits::default(),
+        mapping: None,
+    };
     let mut driver = Driver::new(setup, Fits::Inline).unwrap();
     let (mut actions, mut alerts) = (Vec::new(), Vec::new());
     let evm = Evm { n_blocks: 400, ..Evm::default() };
