@@ -4,7 +4,7 @@ mod carry;
 mod inspect;
 #[cfg(feature = "kafka")]
 mod reset;
-
+mod show;
 mod source;
 
 use super::CliError;
@@ -21,7 +21,8 @@ pub(super) struct Args {
 enum Command {
     /// List snapshots, bundles and records set aside, and check that each is whole
     Inspect(inspect::Args),
-
+    /// Show what is remembered of an account
+    Show(show::Args),
     /// Write a snapshot with its bundle into one file
     Export(carry::ExportArgs),
     /// Check such a file and publish what is in it
@@ -35,7 +36,7 @@ enum Command {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     match &args.command {
         Command::Inspect(args) => inspect::run(args),
-
+        Command::Show(args) => show::run(args),
         Command::Export(args) => carry::export(args),
         Command::Import(args) => carry::import(args),
         #[cfg(feature = "kafka")]

@@ -7,7 +7,7 @@ use super::{
     location::{escape, locate, unescape},
     objects::{LARGE_MAX, MARKER_MAX, Objects, SMALL_MAX},
 };
-use crate::ops::failpoint;
+use crate::{ops::failpoint, runtime::clock};
 use object_store::path::Path;
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -166,7 +166,10 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be encoded or written; older ones are then still there.
-    pub fn publish(&self, header: Header, body: &[u8]) -> Result<u64, StoreError> {
+    pub fn publish(&self, mut header: Header, body: &[u8]) -> Result<u64, StoreError> {
+        if header.taken_ms == 0 {
+            header.taken_ms = clock::now_ms();
+        }
         let (place, offset) = (header.place.clone(), header.offset);
         let file = container::write(header, body, self.inner.zstd_level)?;
         self.publish_file(&place, offset, file)
