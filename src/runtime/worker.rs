@@ -194,6 +194,8 @@ impl<'a> Worker<'a> {
             return;
         }
         self.reported = Instant::now();
+        // What came in before the input fell silent is worth keeping too.
+        self.keep(None);
         let mut n_errors = self.consumer.log().take_errors();
         n_errors += self.producer.as_ref().map_or(0, |p| p.log().take_errors());
         for _ in 0..n_errors {

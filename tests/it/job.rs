@@ -169,6 +169,11 @@ impl Running {
         self.watch.wait("records", |seen| seen.n_records >= n || seen.is_done);
     }
 
+    /// Waits until a snapshot at this offset, or beyond it, was published.
+    pub fn await_snapshot(&self, offset: usize) {
+        self.watch.wait("a snapshot", |seen| seen.kept >= offset as i64 || seen.is_done);
+    }
+
     pub fn await_phase(&self, phase: Phase) {
         self.watch.wait("a phase", |seen| seen.phases.contains(&phase) || seen.is_done);
     }
@@ -199,6 +204,8 @@ struct Seen {
     n_records: usize,
     phases: Vec<Phase>,
     restored: Vec<RestoreOutcome>,
+    /// Offset of the newest snapshot.
+    kept: i64,
     is_done: bool,
 }
 
@@ -223,6 +230,12 @@ impl Observer for Watch {
                 seen.phases.push(phase);
             }
         });
+    }
+
+    fn snapshot(&self, _: &str, _: i32, report: &snapshot::Report) {
+        if report.outcome == snapshot::Outcome::Published {
+            self.change(|seen| seen.kept = report.offset);
+        }
     }
 
     fn restored(&self, _: &str, _: i32, outcome: RestoreOutcome) {

@@ -148,7 +148,8 @@ impl Broker {
         bounds.ok().map(|(_, high)| high)
     }
 
-    /// Reads everything committed in a topic, partition by partition.
+    /// Reads everything committed in a topic, partition by partition, after any transaction that
+    /// is open there has ended: its outcome is unknown, and hides what was committed after it.
     pub fn read_committed(&self, topic: &str) -> Vec<OwnedMessage> {
         let consumer: BaseConsumer = self
             .config()
@@ -163,9 +164,20 @@ impl Broker {
         for partition in 0..n_partitions {
             list.add_partition_offset(topic, partition as i32, rdkafka::Offset::Beginning).unwrap();
         }
+        let until = Instant::now() + Duration::from_secs(60);
+        let all: BaseConsumer =
+            self.config().set("isolation.level", "read_uncommitted").create().unwrap();
+        let end = |reader: &BaseConsumer, partition| {
+            reader.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap().1
+        };
+        for partition in (0..).take(n_partitions) {
+            while end(&consumer, partition) < end(&all, partition) {
+                assert!(Instant::now() < until, "a transaction on {topic} does not end");
+                std::thread::park_timeout(Duration::from_millis(100));
+            }
+        }
         consumer.assign(&list).unwrap();
         let (mut found, mut n_ended) = (Vec::new(), 0);
-        let until = Instant::now() + Duration::from_secs(60);
         while n_ended < n_partitions {
             assert!(Instant::now() < until, "topic {topic} has no end");
             match consumer.poll(Duration::from_millis(200)) {
