@@ -209,7 +209,8 @@ impl Engine {
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
-                let by = self.setup.chain.hash_text(&reorg.new_hash);
+                let chain = &self.setup.chain;
+                let by = reorg.new_hash.map_or("source".into(), |hash| chain.hash_text(&hash));
                 self.triage.retract(&reorg.reverted, &by, at, &mut alerts);
             }
         }

@@ -249,7 +249,7 @@ impl Event {
             Body::Outcome(o) => o.inclusion,
             Body::Trace(t) => t.inclusion,
             Body::Asset(a) => a.inclusion,
-            // What left the chain is in no block; its successor proves the reorg.
+            // What left the chain is in no block.
             Body::Block(_) | Body::Observation(_) | Body::Notice(_) => None,
         }
     }

@@ -23,7 +23,8 @@ pub struct Reorg {
     /// The first height that was reverted.
     pub from_height: u64,
     pub old_hash: BlockHash,
-    pub new_hash: BlockHash,
+    /// `None` where the source only takes its blocks back.
+    pub new_hash: Option<BlockHash>,
     /// Every block that was reverted, oldest first.
     pub reverted: Vec<BlockHash>,
     /// True when the journal did not reach back far enough: state is degraded.

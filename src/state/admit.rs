@@ -5,7 +5,7 @@ use super::{
     blocks::Place,
     dedup::{Seen, body_key, fact_key},
 };
-use crate::model::{Body, Event, Signal};
+use crate::model::{Body, Event, Signal, Step};
 
 impl State {
     /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
@@ -15,16 +15,25 @@ impl State {
     /// inclusion when that inclusion is: a confirmation, or a re-inclusion after a revert, is new.
     pub fn admit(&mut self, event: &Event) -> Admission {
         let place = place(event);
+        let reverted = match &event.body {
+            Body::Block(block) if block.step == Step::Reverted => Some(block.hash),
+            _ => None,
+        };
+        let reorg = match (&place, reverted) {
+            (Some(place), _) => self.blocks.undo_orphans(&mut self.memory, place),
+            (None, Some(hash)) => self.blocks.undo_reverted(&mut self.memory, hash),
+            (None, None) => None,
+        };
+        // What a block's other logs repeat, or a header has proven before, is nothing new.
+        let is_repeated = reverted.is_some() && reorg.is_none();
+        let is_known = is_repeated || reverted.is_none() && self.is_known(event);
         let mut signals = Vec::new();
-        if let Some(place) = &place {
-            let reorg = self.blocks.undo_orphans(&mut self.memory, place);
-            if let Some(reorg) = reorg {
-                self.n_too_deep += u64::from(reorg.is_too_deep);
-                signals.push(Signal::Reorg(reorg));
-            }
+        if let Some(reorg) = reorg {
+            self.n_too_deep += u64::from(reorg.is_too_deep);
+            signals.push(Signal::Reorg(reorg));
         }
         let is_late = place.is_some_and(|place| self.blocks.is_late(&place));
-        let disposition = if self.is_known(event) {
+        let disposition = if is_known {
             Disposition::Duplicate
         } else if is_late {
             Disposition::Late

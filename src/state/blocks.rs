@@ -71,6 +71,25 @@ impl Blocks {
     /// is above an orphaned block is orphaned with it; what is below is not, until its own turn.
     pub fn undo_orphans(&mut self, memory: &mut Memory, place: &Place) -> Option<Reorg> {
         let (from_height, old_hash, new_hash) = self.orphaned_from(place)?;
+        let reorg = self.undo(memory, from_height, old_hash)?;
+        let mut reverted = reorg.reverted;
+        // A block whose transactions came before its header goes back too, but it is no orphan.
+        reverted.retain(|hash| Some(*hash) != place.inclusion.block);
+        Some(Reorg { new_hash: Some(new_hash), reverted, ..reorg })
+    }
+
+    /// Undoes a block that its source says has left the chain, and what is above it.
+    pub fn undo_reverted(&mut self, memory: &mut Memory, hash: BlockHash) -> Option<Reorg> {
+        let from_height = self.recent.iter().rfind(|b| b.hash == Some(hash))?.height;
+        self.undo(memory, from_height, hash)
+    }
+
+    fn undo(
+        &mut self,
+        memory: &mut Memory,
+        from_height: u64,
+        old_hash: BlockHash,
+    ) -> Option<Reorg> {
         let tip = self.tip_height()?;
         let first = self.recent.partition_point(|b| b.height < from_height);
         let orphans = self.recent.split_off(first);
@@ -79,15 +98,12 @@ impl Blocks {
         if let Some(mark) = orphans.iter().find_map(|b| b.mark.as_ref()) {
             memory.revert(mark);
         }
-        let reverted = orphans.iter().filter_map(|b| b.hash);
-        // A block whose transactions came before its header goes back too, but it is no orphan.
-        let reverted = reverted.filter(|hash| Some(*hash) != place.inclusion.block).collect();
         Some(Reorg {
             depth_at_least: tip + 1 - from_height,
             from_height,
             old_hash,
-            new_hash,
-            reverted,
+            new_hash: None,
+            reverted: orphans.iter().filter_map(|b| b.hash).collect(),
             is_too_deep,
         })
     }

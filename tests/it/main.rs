@@ -14,6 +14,7 @@ mod data;
 mod decode;
 mod demo;
 mod engine;
+mod evm_stream;
 mod fixture;
 #[cfg(feature = "kafka")]
 mod job;

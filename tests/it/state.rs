@@ -8,7 +8,7 @@ use chain::{address, at, evm, included, utxo};
 use txwarden::{
     model::{
         Amount, Body, Chain, ConflictKind, Event, EventTime, OutPoint, Outcome, OutcomeStatus,
-        Reorg, Signal,
+        Reorg, Signal, Step,
     },
     state::{Disposition, Params, State, WindowKind},
 };
@@ -246,7 +246,7 @@ fn a_parent_that_is_not_the_tip_proves_the_tip_orphaned() {
     let [reorg] = reorgs(&signals)[..] else { panic!("{signals:?}") };
     assert_eq!((reorg.depth_at_least, reorg.from_height, reorg.is_too_deep), (1, 5, false));
     assert_eq!(reorg.reverted, [chain::block_hash(5, 1)]);
-    assert_eq!(reorg.new_hash, chain::block_hash(5, 2));
+    assert_eq!(reorg.new_hash, Some(chain::block_hash(5, 2)));
     assert_eq!((state.tip_height(), state.n_gaps()), (Some(6), 1));
     assert!(state.profile(state.key(&address(5))).is_none());
     assert!(state.profile(state.key(&address(4))).is_some());
@@ -254,6 +254,33 @@ fn a_parent_that_is_not_the_tip_proves_the_tip_orphaned() {
     let mut event = evm(50, address(50), address(100), 5);
     included(&mut event, 5, 2);
     assert_eq!(fold(&mut state, &event), (Disposition::Late, Vec::new()));
+}
+
+#[test]
+fn a_block_that_its_source_takes_back_is_undone_with_what_is_above() {
+    let mut state = state(Chain::ETHEREUM);
+    for height in 1..=5 {
+        fold(&mut state, &chain::block(height, 1, 1));
+        let mut event = evm(height, address(height as u8), address(100), 5);
+        included(&mut event, height, 1);
+        fold(&mut state, &event);
+    }
+    let mut removed = chain::block(4, 1, 1);
+    let Body::Block(step) = &mut removed.body else { unreachable!() };
+    (step.step, step.height) = (Step::Reverted, None);
+    let (disposition, signals) = fold(&mut state, &removed);
+    assert_eq!(disposition, Disposition::New);
+    let [reorg] = reorgs(&signals)[..] else { panic!("{signals:?}") };
+    assert_eq!((reorg.depth_at_least, reorg.from_height, reorg.new_hash), (2, 4, None));
+    assert_eq!(reorg.reverted, [chain::block_hash(4, 1), chain::block_hash(5, 1)]);
+    assert_eq!(state.tip_height(), Some(3));
+    assert!(state.profile(state.key(&address(4))).is_none());
+    assert!(state.profile(state.key(&address(3))).is_some());
+    // Each of the block's logs says it again.
+    assert_eq!(fold(&mut state, &removed), (Disposition::Duplicate, Vec::new()));
+    // It comes back, and goes again.
+    assert_eq!(fold(&mut state, &chain::block(4, 1, 1)).0, Disposition::New);
+    assert_eq!(reorgs(&fold(&mut state, &removed).1).len(), 1);
 }
 
 #[test]

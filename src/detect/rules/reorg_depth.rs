@@ -102,16 +102,19 @@ impl ReorgDepth {
         } else {
             ""
         };
+        let by = match &reorg.new_hash {
+            Some(hash) => chain.hash_text(hash),
+            None => "what the source has not said yet".to_owned(),
+        };
         Some(Finding {
             severity: if reorg.is_too_deep { Severity::Critical } else { severity },
             value: depth as f64,
             expected: Band::below(least as f64),
             unit: Cow::Borrowed("blocks"),
             explanation: format!(
-                "At least {depth} blocks from height {} on were replaced: {} by {}{degraded}.",
+                "At least {depth} blocks from height {} on were replaced: {} by {by}{degraded}.",
                 reorg.from_height,
                 chain.hash_text(&reorg.old_hash),
-                chain.hash_text(&reorg.new_hash)
             ),
             quiet_if: format!("fewer than {least} blocks had been replaced"),
             refs: bounded(
