@@ -25,6 +25,12 @@ pub(super) fn topics(params: &Params) -> Result<BTreeMap<String, usize>, Connect
     Ok(metadata.topics().iter().map(|t| (t.name().to_owned(), t.partitions().len())).collect())
 }
 
+/// An alert, and the bytes in which it was written.
+pub(super) struct Received {
+    pub alert: Alert,
+    pub body: Vec<u8>,
+}
+
 /// Reads the alert topic without joining a group, so that it disturbs nobody.
 pub(super) struct AlertReader {
     consumer: BaseConsumer,
@@ -53,16 +59,21 @@ impl AlertReader {
         Ok(Self { consumer })
     }
 
-    /// Returns the next alert, or `None` after a short wait; what is no alert is an error text.
-    pub(super) fn next_alert(&self) -> Option<Result<Result<Alert, String>, KafkaError>> {
+    /// Returns the next alert and its bytes, or `None` after a short wait; what is no alert is an
+    /// error text.
+    pub(super) fn next_alert(&self) -> Option<Result<Result<Received, String>, KafkaError>> {
         let message = match self.consumer.poll(Duration::from_millis(200))? {
             Ok(message) => message,
             Err(error) => return Some(Err(error)),
         };
-        let alert = serde_json::from_slice(message.payload().unwrap_or_default());
-        Some(Ok(alert.map_err(|e| {
-            format!("partition {} offset {}: no alert: {e}", message.partition(), message.offset())
-        })))
+        let body = message.payload().unwrap_or_default().to_vec();
+        Some(Ok(match serde_json::from_slice(&body) {
+            Ok(alert) => Ok(Received { alert, body }),
+            Err(e) => {
+                let (partition, offset) = (message.partition(), message.offset());
+                Err(format!("partition {partition} offset {offset}: no alert: {e}"))
+            }
+        }))
     }
 }
 

@@ -1,6 +1,12 @@
 //! `tail`: the alert topic for people, or as JSON lines.
 
-use super::{CliError, broker::AlertReader, layout, moment::utc, output, signals};
+use super::{
+    CliError,
+    broker::{AlertReader, Received},
+    layout,
+    moment::utc,
+    output, signals,
+};
 use crate::{config::Config, model::Alert};
 use std::{path::PathBuf, sync::atomic::Ordering};
 
@@ -31,12 +37,14 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             None => {}
             Some(Err(error)) => output::say(&format!("kafka: {error}")),
             Some(Ok(Err(text))) => output::say(&text),
-            Some(Ok(Ok(alert))) if args.json => {
-                let line = serde_json::to_string(&alert)
-                    .map_err(|e| CliError::failure("cannot write an alert", e))?;
-                output::stdout(format!("{line}\n").as_bytes())?;
+            // As they were written: their hashes are over these bytes.
+            Some(Ok(Ok(Received { mut body, .. }))) if args.json => {
+                body.push(b'\n');
+                output::stdout(&body)?;
             }
-            Some(Ok(Ok(alert))) => output::stdout(block(&alert, is_coloured).as_bytes())?,
+            Some(Ok(Ok(Received { alert, .. }))) => {
+                output::stdout(block(&alert, is_coloured).as_bytes())?
+            }
         }
     }
     Ok(())

@@ -29,6 +29,8 @@ mod partition;
 pub mod reset;
 pub mod restore;
 #[cfg(feature = "kafka")]
+mod retention;
+#[cfg(feature = "kafka")]
 mod run;
 mod signing;
 pub mod snapshot;

@@ -1,6 +1,6 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
-use super::{Params, RuntimeError};
+use super::{Params, RuntimeError, retention};
 use crate::ops::kafka::{ClientLog, Patience, client_config, drop_in_time};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -74,6 +74,7 @@ fn check(
     let mut missing = outputs.topics().to_vec();
     missing.retain(|topic| !n_partitions.contains_key(topic));
     if missing.is_empty() {
+        retention::compare(admin, outputs);
         return Ok(());
     }
     if !outputs.create_topics {

@@ -6,6 +6,8 @@
 #[path = "../kafka/broker.rs"]
 mod broker;
 mod chain;
+#[cfg(feature = "kafka")]
+mod checkpoints;
 mod cli;
 mod coinjoin;
 #[cfg(feature = "kafka")]
