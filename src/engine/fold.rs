@@ -285,11 +285,7 @@ impl Engine {
             Body::Transfer(t) => self.seen.logs |= t.token.is_some(),
             Body::Approval(_) | Body::Log(_) => self.seen.logs = true,
             Body::Outcome(o) => self.seen.outcomes |= o.outcome.status != OutcomeStatus::Unknown,
-            Body::Tx(tx) => {
-                let is_known =
-                    tx.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown);
-                self.seen.outcomes |= is_known;
-            }
+            Body::Tx(tx) => self.seen.outcomes |= tx.is_outcome_known(),
             _ => {}
         }
     }

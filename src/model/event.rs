@@ -338,6 +338,11 @@ impl Tx {
         }
     }
 
+    /// Returns whether it is known how the transaction ended.
+    pub fn is_outcome_known(&self) -> bool {
+        self.outcome.as_ref().is_some_and(|o| o.status != OutcomeStatus::Unknown)
+    }
+
     /// Returns whether the transaction is known to have failed: it then moved nothing.
     pub fn is_failed(&self) -> bool {
         self.outcome.as_ref().is_some_and(|o| o.status == OutcomeStatus::Failed)
