@@ -97,6 +97,9 @@ impl Engine {
             return Err(EngineError::OtherSetup { what });
         }
         let (state, bytes) = postcard::take_from_bytes::<State>(bytes)?;
+        if !state.is_sound() {
+            return Err(postcard::Error::DeserializeBadEncoding.into());
+        }
         let (models, bytes) = postcard::take_from_bytes::<Vec<(&str, &[u8])>>(bytes)?;
         let mut engine = Self::new(setup)?;
         for active in &mut engine.detectors.models {
@@ -107,7 +110,12 @@ impl Engine {
             active.model.restore(bytes).map_err(|source| EngineError::Model { what, source })?;
         }
         engine.state = state;
-        (engine.triage, engine.fits, engine.stats, engine.seen) = postcard::from_bytes(bytes)?;
-        Ok(engine)
+        let (rest, left) = postcard::take_from_bytes(bytes)?;
+        (engine.triage, engine.fits, engine.stats, engine.seen) = rest;
+        if left.is_empty() {
+            Ok(engine)
+        } else {
+            Err(postcard::Error::DeserializeBadEncoding.into())
+        }
     }
 }

@@ -83,6 +83,11 @@ impl Edges {
         self.cells.n_bytes()
     }
 
+    /// Returns whether there are whole buckets (after a restore).
+    pub fn is_sound(&self) -> bool {
+        self.cells.len() >= BUCKET && self.cells.len().is_multiple_of(BUCKET)
+    }
+
     /// Returns the present point.
     pub fn mark(&self) -> EdgesMark {
         EdgesMark { cells: self.cells.mark(), n_evicted: self.n_evicted }

@@ -102,6 +102,11 @@ impl Fees {
         self.head.stats.fee_mad = Some(f64::from(mad));
     }
 
+    /// Returns whether the ring is within its bound (after a restore).
+    pub fn is_sound(&self) -> bool {
+        self.ring.len() as u64 == self.head.n_ever.min(SAMPLES_MAX as u64)
+    }
+
     /// Returns the present point.
     pub fn mark(&self) -> FeesMark {
         FeesMark { ring: self.ring.mark(), head: self.head }

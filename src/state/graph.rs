@@ -207,6 +207,12 @@ impl RecentTransfers {
         self.ring.n_bytes() + self.heads.n_bytes()
     }
 
+    /// Returns whether the ring is within its bound (after a restore).
+    pub fn is_sound(&self) -> bool {
+        let n_kept = self.n_ever.min(self.n_max as u64);
+        self.n_max > 0 && self.ring.len() as u64 == n_kept
+    }
+
     /// Returns the present point.
     pub fn mark(&self) -> GraphMark {
         GraphMark { ring: self.ring.mark(), heads: self.heads.mark(), n_ever: self.n_ever }

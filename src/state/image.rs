@@ -2,9 +2,8 @@
 
 use super::{
     cells::{Cells, Undo},
-    pages::{Pages, Queue},
     plain::Plain,
-    planes,
+    planes::{ROWS, Turner},
 };
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -32,15 +31,16 @@ impl Serialize for Run<'_> {
     }
 }
 
-/// Turns rows into blocks of planes, one after the other, in the same two buffers.
+/// Turns rows into blocks of planes, one after the other, in the same buffers.
 #[derive(Default)]
 pub(super) struct Block {
     rows: Vec<u8>,
-    planes: Vec<u8>,
+    block: Vec<u8>,
+    turner: Turner,
 }
 
 impl Block {
-    /// Returns the planes of rows; `row` writes each into its bytes.
+    /// Returns the block of a run of rows; `row` writes each into its bytes.
     pub fn write<R>(
         &mut self,
         width: usize,
@@ -53,9 +53,9 @@ impl Block {
             self.rows.resize(start + width, 0);
             row(cell, &mut self.rows[start..]);
         }
-        self.planes.clear();
-        planes::write(&self.rows, width, &mut self.planes);
-        &self.planes
+        self.block.clear();
+        self.turner.write(&self.rows, width, &mut self.block);
+        &self.block
     }
 }
 
@@ -66,27 +66,25 @@ impl<T: Plain> Serialize for Cells<T> {
             n_undo: self.undo.len() as u64,
             n_forgotten: self.n_forgotten,
         };
-        let n_blocks =
-            self.cells.len().div_ceil(planes::ROWS) + self.undo.len().div_ceil(planes::ROWS);
+        let n_blocks = self.cells.len().div_ceil(ROWS) + self.undo.len().div_ceil(ROWS);
         let mut seq = serializer.serialize_seq(Some(1 + n_blocks))?;
         let mut bytes = [0; Head::N_BYTES];
         head.write(&mut bytes);
         seq.serialize_element(&Run(&bytes))?;
         let mut block = Block::default();
         let mut cells = self.cells.iter();
-        for _ in 0..self.cells.len().div_ceil(planes::ROWS) {
-            let bytes = block
-                .write(T::N_BYTES, cells.by_ref().take(planes::ROWS), |cell, out| cell.write(out));
+        for _ in 0..self.cells.len().div_ceil(ROWS) {
+            let bytes =
+                block.write(T::N_BYTES, cells.by_ref().take(ROWS), |cell, out| cell.write(out));
             seq.serialize_element(&Run(bytes))?;
         }
         let mut undo = self.undo.from(0);
         let mut mask = vec![0; T::N_BYTES];
-        for _ in 0..self.undo.len().div_ceil(planes::ROWS) {
-            let bytes =
-                block.write(Undo::<T>::N_BYTES, undo.by_ref().take(planes::ROWS), |undo, out| {
-                    undo.write(out);
-                    self.mask(undo.idx, &mut mask, out);
-                });
+        for _ in 0..self.undo.len().div_ceil(ROWS) {
+            let bytes = block.write(Undo::<T>::N_BYTES, undo.by_ref().take(ROWS), |undo, out| {
+                undo.write(out);
+                self.mask(undo.idx, &mut mask, out);
+            });
             seq.serialize_element(&Run(bytes))?;
         }
         seq.end()
@@ -103,33 +101,33 @@ impl<T: Plain> Cells<T> {
     }
 
     fn from_blocks<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
-        let damaged = |_: ()| A::Error::custom("cells are damaged");
-        let mut next = || seq.next_element::<&[u8]>()?.ok_or(()).map_err(damaged);
+        let damaged = || A::Error::custom("cells are damaged");
+        let mut next = || seq.next_element::<&[u8]>()?.ok_or_else(damaged);
         let head = next()?;
         if head.len() != Head::N_BYTES {
-            return Err(damaged(()));
+            return Err(damaged());
         }
-        let head = Head::read(head);
-        let mut cells = Self { cells: Pages::new(), undo: Queue::new(), n_forgotten: 0 };
-        cells.n_forgotten = head.n_forgotten;
-        let mut n_left = head.n_cells;
+        let Head { n_cells, n_undo, n_forgotten } = Head::read(head);
+        let mut cells = Self { n_forgotten, ..Self::new() };
+        let mut turner = Turner::default();
+        let mut n_left = n_cells;
         while n_left > 0 {
-            let n_rows = n_left.min(planes::ROWS as u64) as usize;
-            let rows = planes::read(next()?, T::N_BYTES, n_rows).ok_or(()).map_err(damaged)?;
-            rows.chunks_exact(T::N_BYTES).for_each(|row| cells.cells.push(T::read(row)));
-            n_left -= n_rows as u64;
+            let n = n_left.min(ROWS as u64) as usize;
+            let rows = turner.read(next()?, T::N_BYTES, n).ok_or_else(damaged)?;
+            cells.cells.extend(rows);
+            n_left -= n as u64;
         }
         let mut mask = vec![0; T::N_BYTES];
-        let mut n_left = head.n_undo;
+        let mut n_left = n_undo;
         while n_left > 0 {
-            let n_rows = n_left.min(planes::ROWS as u64) as usize;
+            let n = n_left.min(ROWS as u64) as usize;
             let width = Undo::<T>::N_BYTES;
-            let mut rows = planes::read(next()?, width, n_rows).ok_or(()).map_err(damaged)?;
+            let rows = turner.read(next()?, width, n).ok_or_else(damaged)?;
             for row in rows.chunks_exact_mut(width) {
                 cells.mask(u32::read(&row[..u32::N_BYTES]), &mut mask, row);
                 cells.undo.push(Undo::read(row));
             }
-            n_left -= n_rows as u64;
+            n_left -= n as u64;
         }
         Ok(cells)
     }

@@ -62,6 +62,11 @@ impl Memory {
         }
     }
 
+    /// Returns whether the parts fit together (after a restore).
+    pub fn is_sound(&self) -> bool {
+        self.edges.is_sound() && self.graph.is_sound() && self.fees.is_sound()
+    }
+
     /// Returns the present point.
     pub fn mark(&self) -> MemoryMark {
         MemoryMark {

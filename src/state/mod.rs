@@ -281,6 +281,13 @@ impl State {
     }
 }
 
+impl State {
+    /// Returns whether the parts fit together (after a restore).
+    pub fn is_sound(&self) -> bool {
+        self.memory.is_sound()
+    }
+}
+
 impl FrozenState {
     /// Returns about how many bytes it takes to write, from above.
     pub fn n_bytes(&self) -> usize {

@@ -3,6 +3,7 @@
 //! A page is owned plainly, so that a write costs nothing extra, until a freeze shares it; the
 //! first write after that takes a copy, or the page itself when nobody shares it any more.
 
+use super::plain::Plain;
 use std::{collections::VecDeque, mem, sync::Arc};
 
 /// Bytes of one page at most: small enough that copying one is lost in the cost of an event (a few
@@ -98,6 +99,26 @@ impl<T: Copy + Default> Pages<T> {
         }
         self.n_cells += 1;
         *self.edit(self.n_cells - 1) = cell;
+    }
+
+    /// Appends cells from their bytes; the ones before fill their pages.
+    pub fn extend(&mut self, bytes: &[u8])
+    where
+        T: Plain,
+    {
+        assert!(self.n_cells & Self::MASK == 0, "blocks of cells begin with a page");
+        let empty = Page::Shared(Arc::new(Self::blank()));
+        for bytes in bytes.chunks(T::N_BYTES << Self::SHIFT) {
+            self.n_cells += bytes.len() / T::N_BYTES;
+            if bytes.iter().all(|byte| *byte == 0) {
+                self.pages.push(empty.clone());
+                continue;
+            }
+            let mut page = Vec::with_capacity(1 << Self::SHIFT);
+            page.extend(bytes.chunks_exact(T::N_BYTES).map(T::read));
+            page.resize(1 << Self::SHIFT, T::default());
+            self.pages.push(Page::Own(page.into()));
+        }
     }
 
     /// Takes cells off the end until `n_cells` are left.

@@ -15,7 +15,8 @@ pub struct Params {
     pub transfers_max: usize,
     /// Unspent outputs (UTXO) remembered. 48 bytes each.
     pub outputs_max: usize,
-    /// Conflict keys remembered, for 72 h at most.
+    /// Conflict keys, and the transactions that hold them, remembered for 72 h at most: by default
+    /// five hours of Ethereum, within which a nonce is settled beyond any reorg. 190 bytes each.
     pub conflicts_max: usize,
     /// Event ids remembered for deduplication. 24 bytes each.
     pub dedup_max: usize,
@@ -35,7 +36,7 @@ impl Default for Params {
             edges_max: 4_000_000,
             transfers_max: 262_144,
             outputs_max: 1_000_000,
-            conflicts_max: 1_000_000,
+            conflicts_max: 262_144,
             dedup_max: 1_000_000,
             journal_blocks_max: 256,
             journal_bytes_max: 256 << 20,

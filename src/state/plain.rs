@@ -2,7 +2,7 @@
 
 use crate::model::AccountKey;
 
-/// A value that is nothing but numbers.
+/// A value that is nothing but numbers; the default one is all zeros.
 pub(super) trait Plain: Copy + Default {
     /// The bytes of every value of this type.
     const N_BYTES: usize;
@@ -19,10 +19,12 @@ macro_rules! plain_numbers {
         impl Plain for $number {
             const N_BYTES: usize = size_of::<$number>();
 
+            #[inline]
             fn write(&self, out: &mut [u8]) {
                 out.copy_from_slice(&self.to_le_bytes());
             }
 
+            #[inline]
             fn read(bytes: &[u8]) -> Self {
                 bytes.try_into().map_or_else(|_| Self::default(), Self::from_le_bytes)
             }
@@ -78,17 +80,22 @@ impl Plain for Option<AccountKey> {
     }
 }
 
-/// Makes a struct of plain fields plain: its fields one after the other, in the order given.
+/// Makes a struct of plain fields plain: its fields one after the other, in the order given,
+/// after a function that is its own inverse, if one is named.
 macro_rules! plain {
-    ($row:ty { $($field:ident: $kind:ty),* $(,)? }) => {
+    ($row:ty { $($fields:tt)* }) => {
+        $crate::state::plain::plain!($row, std::convert::identity, { $($fields)* });
+    };
+    ($row:ty, $fold:path, { $($field:ident: $kind:ty),* $(,)? }) => {
         impl $crate::state::plain::Plain for $row {
             const N_BYTES: usize = 0 $(+ <$kind as $crate::state::plain::Plain>::N_BYTES)*;
 
             fn write(&self, out: &mut [u8]) {
                 use $crate::state::plain::Plain;
+                let row = $fold(*self);
                 $(
                     let (field, out) = out.split_at_mut(<$kind as Plain>::N_BYTES);
-                    <$kind as Plain>::write(&self.$field, field);
+                    <$kind as Plain>::write(&row.$field, field);
                 )*
                 assert!(out.is_empty(), "a row has its own length");
             }
@@ -97,7 +104,7 @@ macro_rules! plain {
                 use $crate::state::plain::Plain;
                 $(let ($field, bytes) = bytes.split_at(<$kind as Plain>::N_BYTES);)*
                 assert!(bytes.is_empty(), "a row has its own length");
-                Self { $($field: Plain::read($field)),* }
+                $fold(Self { $($field: Plain::read($field)),* })
             }
         }
     };

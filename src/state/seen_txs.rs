@@ -4,7 +4,7 @@ use super::{
     image::{Block, Run},
     pages::Queue,
     plain::{Plain, plain},
-    planes,
+    planes::{ROWS, Turner},
 };
 use crate::model::{Address, Amount, EventTime, Hash32, TxId};
 use serde::{
@@ -180,19 +180,19 @@ impl SeenTx {
     }
 }
 
-/// A head, then three runs for each block of up to [`planes::ROWS`] transactions: the planes of
+/// A head, then three runs for each block of up to [`ROWS`] transactions: the planes of
 /// their fixed parts, their texts, the planes of their outputs.
 impl Serialize for SeenTxs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let n_blocks = self.len().div_ceil(planes::ROWS);
+        let n_blocks = self.len().div_ceil(ROWS);
         let mut seq = serializer.serialize_seq(Some(1 + 3 * n_blocks))?;
         let mut head = [0; 16];
         [self.len() as u64, self.n_gone].write(&mut head);
         seq.serialize_element(&Run(&head))?;
         let mut block = Block::default();
         for n_block in 0..n_blocks {
-            let start = n_block * planes::ROWS;
-            let txs = || self.queue.from(start).take(planes::ROWS);
+            let start = n_block * ROWS;
+            let txs = || self.queue.from(start).take(ROWS);
             let fixed = txs().map(SeenTx::fixed);
             let fixed = block.write(Fixed::N_BYTES, fixed, |fixed, out| fixed.write(out));
             seq.serialize_element(&Run(fixed))?;
@@ -224,10 +224,12 @@ impl<'de> Visitor<'de> for Blocks {
         let head: &[u8; 16] = next()?.try_into().map_err(|_| damaged::<A::Error>())?;
         let [mut n_left, n_gone] = <[u64; 2]>::read(head);
         let mut txs = SeenTxs { queue: Queue::new(), n_gone };
+        let mut turner = Turner::default();
         while n_left > 0 {
-            let n = n_left.min(planes::ROWS as u64) as usize;
+            let n = n_left.min(ROWS as u64) as usize;
             let (fixed, texts, outputs) = (next()?, next()?, next()?);
-            read_block(&mut txs.queue, n, fixed, texts, outputs).ok_or_else(damaged)?;
+            read_block(&mut txs.queue, &mut turner, n, [fixed, texts, outputs])
+                .ok_or_else(damaged)?;
             n_left -= n as u64;
         }
         Ok(txs)
@@ -240,19 +242,18 @@ fn damaged<E: Error>() -> E {
 
 fn read_block(
     queue: &mut Queue<SeenTx>,
+    turner: &mut Turner,
     n: usize,
-    fixed: &[u8],
-    mut texts: &[u8],
-    outputs: &[u8],
+    [fixed, mut texts, outputs]: [&[u8]; 3],
 ) -> Option<()> {
-    let fixed = planes::read(fixed, Fixed::N_BYTES, n)?;
+    let fixed = turner.read(fixed, Fixed::N_BYTES, n)?;
     let fixed: Vec<Fixed> = fixed.chunks_exact(Fixed::N_BYTES).map(Fixed::read).collect();
     let is_bounded = |fixed: &Fixed| usize::from(fixed.n_kept) <= OUTPUTS_KEPT_MAX;
     let n_outputs = fixed.iter().map(|fixed| usize::from(fixed.n_kept)).sum();
     if !fixed.iter().all(is_bounded) {
         return None;
     }
-    let outputs = planes::read(outputs, SeenOutput::N_BYTES, n_outputs)?;
+    let outputs = turner.read(outputs, SeenOutput::N_BYTES, n_outputs)?;
     let outputs: Vec<SeenOutput> =
         outputs.chunks_exact(SeenOutput::N_BYTES).map(SeenOutput::read).collect();
     let mut outputs = &outputs[..];

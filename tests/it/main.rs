@@ -29,6 +29,7 @@ mod oracle;
 #[cfg(feature = "kafka")]
 mod outputs;
 mod readme;
+mod released;
 mod rules;
 mod rules_real;
 mod schema;
