@@ -33,7 +33,7 @@ impl<T: Clone> Page<T> {
         }
         match self {
             Self::Own(own) => own,
-            Self::Shared(shared) => &mut **Arc::<Box<[T]>>::make_mut(shared),
+            Self::Shared(shared) => Arc::<Box<[T]>>::make_mut(shared),
         }
     }
 
