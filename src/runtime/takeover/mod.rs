@@ -15,4 +15,6 @@ pub use evidence::{Evidence, Tails, Witness, add, tails};
 pub use fingerprint::LastRecord;
 #[cfg(feature = "kafka")]
 pub use plan::{Facts, Plan, other_log, plan, verify};
-pub use progress::{Progress, Recorded, tree_text};
+#[cfg(feature = "kafka")]
+pub use progress::tree_text;
+pub use progress::{Progress, Recorded};

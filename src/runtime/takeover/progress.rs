@@ -68,6 +68,7 @@ impl Progress {
 }
 
 /// Writes the frontier of a chain's tree.
+#[cfg(feature = "kafka")]
 pub fn tree_text(chain: &Chain) -> String {
     let digests: Vec<u8> = chain.tree().subtrees().iter().flat_map(|d| d.0).collect();
     URL_SAFE_NO_PAD.encode(digests)
