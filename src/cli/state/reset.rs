@@ -1,4 +1,4 @@
-//! `state reset`: moves a group's offsets after a contradiction, with the metadata that belongs there.
+//! `state reset`: moves a group's offsets after a contradiction, with their metadata.
 
 use super::super::{CliError, output};
 use crate::{
