@@ -142,11 +142,17 @@ fn bench(
     let mut rng = Xoshiro256StarStar::seed_from_u64(1);
     let records: Vec<String> = (0..N_RECORDS).map(|_| make(&mut rng)).collect();
     let chain = Chain::parse(format.default_chain()).unwrap_or_else(|e| unreachable!("{e}"));
+    let mut limits = Limits::default();
+    if name.ends_with("_unchecked") {
+        limits.checks = Checks { hash: Policy::Ignore, sender: Policy::Ignore };
+    } else if name.ends_with("_unsigned") {
+        limits.checks.sender = Policy::Ignore;
+    }
     let settings = Settings {
         format,
         chain,
         is_batch_allowed: true,
-        limits: Limits::default(),
+        limits,
         mapping: (format == Format::Mapped).then(tron_mapping),
     };
     let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));

@@ -31,10 +31,9 @@ fn a_feed_of_two_nodes_is_judged_part_by_part() {
     for (i, line) in text.lines().enumerate() {
         // What was recorded around the message comes before it.
         let value = &line[line.find("{\"jsonrpc\"").unwrap()..line.len() - 1];
-        if let Some(at) = value.find("\"hash\":").filter(|_| value.contains("\"nonce\":\"0x")) {
-            if value.contains("\"gasPrice\"") {
-                bodies.insert(&value[at..at + 76]);
-            }
+        let is_body = value.contains("\"nonce\":\"0x") && value.contains("\"gasPrice\"");
+        if let Some(at) = value.find("\"hash\":").filter(|_| is_body) {
+            bodies.insert(&value[at..at + 76]);
         }
         let ms: i64 = line["{\"recv_ms\":".len()..][..13].parse().unwrap();
         let value = Some(value.as_bytes());

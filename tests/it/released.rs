@@ -64,7 +64,8 @@ fn settings(family: Family) -> Settings {
         Family::Evm => Format::EthereumEtl,
         Family::Utxo => Format::BitcoinEtl,
     };
-    Settings { format, chain: chain(family), is_batch_allowed: true, limits: Limits::default() }
+    let limits = Limits::default();
+    Settings { format, chain: chain(family), is_batch_allowed: true, limits, mapping: None }
 }
 
 fn path(layout: u16, family: Family, ending: &str) -> PathBuf {
