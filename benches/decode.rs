@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::hint::black_box;
 use txwarden::{
     config::load_mapping,
-    decode::{Batch, Format, Limits, Settings, decode},
+    decode::{Batch, Checks, Format, Limits, Policy, Settings, decode},
     model::{Chain, Record},
 };
 
