@@ -11,7 +11,8 @@ fn progress(seq: u64) -> Progress {
 }
 
 fn recorded(seq: u64) -> Recorded {
-    Recorded::parse(&progress(seq).render()).unwrap()
+    let read = Recorded::parse(&progress(seq).render());
+    read.unwrap_or_else(|| panic!("our own metadata does not parse"))
 }
 
 fn place() -> TopicPartition {
