@@ -1,10 +1,11 @@
 //! The observer of `run` and `demo`: turns what the workers tell into metrics and readiness.
 
+use super::reload::Outcome;
 use crate::{
     decode::{Reason, SkipReason},
     detect::{models, rules},
     engine::{Engine, EngineError, Setup, Stats},
-    model::{Severity, Status},
+    model::{Judgement, Severity, Status},
     ops::{
         http::Shared,
         metrics::{Metric, Metrics},
@@ -26,6 +27,8 @@ pub(super) struct Exporter {
     is_ready: Arc<AtomicBool>,
     /// One entry a partition of the configured topics.
     partitions: Mutex<BTreeMap<(String, i32), Partition>>,
+    /// The configuration's hash in force, by chain.
+    configs: Mutex<BTreeMap<Arc<str>, String>>,
 }
 
 /// What is known of a partition that is ours.
@@ -65,6 +68,12 @@ fn start(metrics: &Metrics) {
     }
     for suppression in Suppression::ALL {
         metrics.start(Metric::Suppressed, &[suppression.as_str()]);
+    }
+    for judgement in Judgement::ALL {
+        metrics.start(Metric::Verdicts, &[judgement.as_str()]);
+    }
+    for outcome in Outcome::ALL {
+        metrics.start(Metric::Reloads, &[outcome.as_str()]);
     }
     for status in Status::ALL {
         metrics.start(Metric::AlertsByStatus, &[status.as_str()]);
@@ -118,16 +127,41 @@ impl Exporter {
     /// # Errors
     /// When a rule's or model's parameters are wrong.
     pub(super) fn new(shared: &Shared, inputs: &[InputSetup]) -> Result<Self, EngineError> {
-        let Shared { metrics, is_ready } = shared.clone();
+        let Shared { metrics, is_ready, .. } = shared.clone();
         start(&metrics);
-        let mut described = BTreeSet::new();
         for input in inputs {
             start_partition(&metrics, &input.topic, 0);
-            if described.insert(&input.setup.chain.id) {
-                describe(&metrics, &input.setup)?;
-            }
         }
-        Ok(Self { metrics, is_ready, partitions: Mutex::new(BTreeMap::new()) })
+        let partitions = Mutex::new(BTreeMap::new());
+        let exporter = Self { metrics, is_ready, partitions, configs: Mutex::default() };
+        let setups: Vec<_> = inputs.iter().map(|input| &input.setup).collect();
+        exporter.reconfigured(&setups)?;
+        Ok(exporter)
+    }
+
+    /// Describes the settings in force.
+    ///
+    /// # Errors
+    /// When a rule's or model's parameters are wrong.
+    pub(super) fn reconfigured(&self, setups: &[&Setup]) -> Result<(), EngineError> {
+        let mut described = BTreeSet::new();
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        for setup in setups {
+            let (chain, hash) = (&setup.chain.id, &setup.config_hash);
+            if !described.insert(chain) {
+                continue;
+            }
+            if let Some(before) = configs.insert(Arc::clone(chain), hash.clone()) {
+                self.metrics.set(Metric::ConfigInfo, &[chain, &before], 0.0);
+            }
+            describe(&self.metrics, setup)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a reload.
+    pub(super) fn reloaded(&self, outcome: Outcome) {
+        self.metrics.add(Metric::Reloads, &[outcome.as_str()], 1);
     }
 
     /// Adds what has been counted since the last time.
@@ -153,6 +187,7 @@ impl Exporter {
             (Metric::AlertsBySeverity, &now.alerts_by_severity, &before.alerts_by_severity),
             (Metric::AlertsByStatus, &now.alerts_by_status, &before.alerts_by_status),
             (Metric::Suppressed, &now.suppressed, &before.suppressed),
+            (Metric::Verdicts, &now.verdicts, &before.verdicts),
         ] {
             for (label, n) in now {
                 let n_before = before.get(label).copied().unwrap_or_default();
@@ -264,6 +299,10 @@ impl Observer for Exporter {
 
     fn restored(&self, _: &str, _: i32, outcome: RestoreOutcome) {
         self.metrics.add(Metric::Restores, &[outcome.as_str()], 1);
+    }
+
+    fn bad_verdict(&self) {
+        self.metrics.add(Metric::BadVerdicts, &[], 1);
     }
 
     fn producer_restarted(&self) {

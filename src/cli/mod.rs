@@ -14,6 +14,8 @@ mod input;
 mod layout;
 mod moment;
 mod output;
+#[cfg(feature = "kafka")]
+mod reload;
 mod replay;
 mod rules;
 #[cfg(feature = "kafka")]

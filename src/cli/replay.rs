@@ -1,5 +1,6 @@
 //! `replay`: files through one engine, alerts as JSON lines, a summary at the end.
 
+mod control;
 mod fold;
 mod seed;
 mod summary;
@@ -11,8 +12,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    runtime::{Driver, Fits},
+    decode::Settings,
+    engine::Setup,
+    runtime::{Driver, Fits, control::Bundle, snapshot},
 };
+use control::ControlLog;
 use fold::Fold;
 use seed::SeedArgs;
 use std::{
@@ -44,6 +48,16 @@ pub(super) struct Args {
     /// Where the summary goes as one JSON object
     #[arg(long, value_name = "PATH")]
     summary: Option<PathBuf>,
+    /// Control log of a run, as JSON lines: its settings and verdicts apply where they did, and the
+    /// files have to hold its input from the first start on. Gives the alerts that the run wrote
+    #[arg(long, value_name = "FILE")]
+    control: Option<PathBuf>,
+    /// Whose entries of the control log
+    #[arg(long, value_name = "GROUP/TOPIC/PARTITION", requires = "control")]
+    place: Option<String>,
+    /// Where the run kept its bundles of settings, instead of the file's snapshots.url
+    #[arg(long, value_name = "URL", requires = "control")]
+    bundles: Option<String>,
     /// Records between two flushes; changes no answer
     #[arg(long, value_name = "N", default_value = "10000")]
     batch: NonZeroUsize,
@@ -66,6 +80,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
     let seed = args.seed.open(&config)?;
     let mut setup = config.engine_setup(&settings.chain);
+    let control = control(args, &config, &settings, &setup)?;
+    if let Some(control) = &control {
+        setup = control.bundle().setup.clone();
+    }
     setup.is_reporting_findings = args.findings.is_some();
     let driver = Driver::new(setup, Fits::Background)
         .map_err(|e| CliError::failure("cannot make the detector", e))?;
@@ -76,7 +94,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         dead_letters: create(&args.dead_letters)?,
     };
     let mut summary_to = create(&args.summary)?;
-    let mut fold = Fold::new(driver, outputs, args.batch.get());
+    let mut fold = Fold::new(driver, control, outputs, args.batch.get());
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {
@@ -102,10 +120,25 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Returns the control log that the command line names.
+fn control(
+    args: &Args,
+    config: &Config,
+    settings: &Settings,
+    setup: &Setup,
+) -> Result<Option<ControlLog>, CliError> {
+    let Some(path) = &args.control else { return Ok(None) };
+    let own = Bundle::of(settings, setup)
+        .map_err(|e| CliError::failure("cannot write the settings as a bundle", e))?;
+    let mut snapshots: snapshot::Params = config.run.snapshots.clone();
+    snapshots.url = args.bundles.clone().unwrap_or(snapshots.url);
+    ControlLog::load(path, args.place.as_deref(), own, &snapshots).map(Some)
+}
+
 fn read(
     path: &Path,
     place: Option<(&str, i32)>,
-    settings: &crate::decode::Settings,
+    settings: &Settings,
     fold: &mut Fold,
     bar: &indicatif::ProgressBar,
 ) -> Result<(), CliError> {

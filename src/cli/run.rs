@@ -1,13 +1,13 @@
 //! `run`: consume, detect and emit until told to stop.
 
-use super::{CliError, exporter::Exporter, signals};
+use super::{CliError, exporter::Exporter, reload::Reloader, signals};
 use crate::{
     config::Config,
     ops::{
         http::{self, Shared},
         log,
     },
-    runtime::{self, InputSetup},
+    runtime::{self, InputSetup, control::Inputs},
 };
 use std::{
     net::SocketAddr,
@@ -16,11 +16,11 @@ use std::{
 };
 
 /// Command line of `run`.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Configuration file
     #[arg(short, long, value_name = "FILE", env = "TXWARDEN_CONFIG")]
-    config: PathBuf,
+    pub(super) config: PathBuf,
     /// Log level or filter, instead of the file's
     #[arg(long, value_name = "LEVEL", env = "TXWARDEN_LOG")]
     log_level: Option<String>,
@@ -36,10 +36,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     // First: loading reference data may take seconds.
     let stop = signals::stop_flag()?;
-    let mut config = Config::load(&args.config).map_err(|e| CliError::Config(e.to_string()))?;
-    config.log.level = args.log_level.clone().unwrap_or(config.log.level);
-    config.http.listen = args.http_listen.unwrap_or(config.http.listen);
-    config.run.kafka.brokers = args.brokers.clone().unwrap_or(config.run.kafka.brokers);
+    let config = load(args)?;
     log::start(&config.log).map_err(|e| CliError::Config(super::causes(&e)))?;
     let shared = Shared::new().map_err(|e| CliError::failure("cannot make the metrics", e))?;
     let listener = http::bind(&config.http)
@@ -49,12 +46,20 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let inputs = inputs(&config)?;
     let exporter =
         Exporter::new(&shared, &inputs).map_err(|e| CliError::Config(super::causes(&e)))?;
+    let exporter = Arc::new(exporter);
+    let n_inputs = inputs.len();
+    let inputs = Inputs::new(&inputs).map_err(CliError::Config)?;
+    let (changing, observer) = (inputs.clone(), Arc::clone(&exporter));
+    let reloader = Arc::new(Reloader::new(args.clone(), config.clone(), changing, observer));
+    let reload = Arc::clone(&reloader);
+    shared.on_reload(move || reload.reload());
+    signals::on_hangup(move || drop(reloader.reload()))?;
     http::spawn(listener, shared)
         .map_err(|e| CliError::failure("cannot start the http server", e))?;
     let version = env!("CARGO_PKG_VERSION");
     let brokers = &config.run.kafka.brokers;
-    tracing::info!(version, %listen, brokers, inputs = inputs.len(), "started");
-    let outcome = runtime::run(&config.run, inputs, Arc::clone(&stop), Arc::new(exporter));
+    tracing::info!(version, %listen, brokers, inputs = n_inputs, "started");
+    let outcome = runtime::run_reloadable(&config.run, &inputs, Arc::clone(&stop), exporter);
     let is_asked = stop.load(Ordering::Acquire);
     match outcome {
         Ok(()) => {
@@ -71,7 +76,17 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     }
 }
 
-fn inputs(config: &Config) -> Result<Vec<InputSetup>, CliError> {
+/// Reads the file; the command line has the last word.
+pub(super) fn load(args: &Args) -> Result<Config, CliError> {
+    let mut config = Config::load(&args.config).map_err(|e| CliError::Config(e.to_string()))?;
+    config.log.level = args.log_level.clone().unwrap_or(config.log.level);
+    config.http.listen = args.http_listen.unwrap_or(config.http.listen);
+    config.run.kafka.brokers = args.brokers.clone().unwrap_or(config.run.kafka.brokers);
+    Ok(config)
+}
+
+/// Makes what the inputs are judged with.
+pub(super) fn inputs(config: &Config) -> Result<Vec<InputSetup>, CliError> {
     let mut inputs = Vec::with_capacity(config.run.inputs.len());
     for input in &config.run.inputs {
         // Chains were parsed when the file was checked.

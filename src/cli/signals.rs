@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for a graceful stop, the second leaves at once.
+//! SIGTERM and SIGINT: the first asks for a graceful stop, the second leaves at once; SIGHUP reloads.
 
 use super::{CliError, error};
 use std::{
@@ -56,6 +56,26 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
     let spawned = thread::Builder::new().name("signals".to_owned()).spawn(body);
     spawned.map_err(failed)?;
     Ok(stop)
+}
+
+/// Calls `reload` at each SIGHUP, on a thread of its own. Signals that arrive meanwhile are one.
+///
+/// # Errors
+/// When the thread or the signal handler cannot be made.
+pub(super) fn on_hangup(reload: impl Fn() + Send + 'static) -> Result<(), CliError> {
+    let failed = |e: io::Error| CliError::failure("cannot watch for signals", e);
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let mut hangup = {
+        let _guard = runtime.enter();
+        signal(SignalKind::hangup()).map_err(failed)?
+    };
+    let body = move || {
+        // Outside of the runtime: keeping a bundle of settings blocks on another one.
+        while runtime.block_on(hangup.recv()).is_some() {
+            reload();
+        }
+    };
+    thread::Builder::new().name("reload".to_owned()).spawn(body).map(drop).map_err(failed)
 }
 
 /// Ends the process without cleaning up.

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use std::{ops::Range, sync::Arc};
 
 /// How one topic is read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Settings {
     pub format: Format,
     pub chain: Chain,

@@ -120,11 +120,6 @@ impl Engine {
         })
     }
 
-    /// Returns the short hash of the configuration, as in alerts.
-    pub fn config_hash(&self) -> &str {
-        &self.setup.config_hash
-    }
-
     /// Returns the chain.
     pub fn chain(&self) -> &Chain {
         &self.setup.chain

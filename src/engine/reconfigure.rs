@@ -51,6 +51,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Returns the short hash of the configuration, as in alerts.
+    pub fn config_hash(&self) -> &str {
+        &self.setup.config_hash
+    }
+
     /// Lists the settings of the present setup that wait for a new history: the tables of account
     /// state keep the size they were made with.
     pub fn unapplied(&self) -> Vec<&'static str> {

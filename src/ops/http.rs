@@ -1,4 +1,4 @@
-//! The HTTP server: `/metrics`, `/healthz` and `/readyz`, on the loopback address by default.
+//! The HTTP server: `/metrics`, `/healthz`, `/readyz`, `/-/reload`, by default on loopback.
 
 use super::metrics::Metrics;
 use axum::{
@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{StatusCode, header},
     response::IntoResponse,
-    routing::get,
+    routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -14,7 +14,7 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -34,12 +34,17 @@ impl Default for Params {
     }
 }
 
+/// Reads the configuration again and says what came of it.
+type Reload = dyn Fn() -> Result<String, String> + Send + Sync;
+
 /// What the handlers read.
 #[derive(Clone)]
 pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// True once every partition that is ours has caught up with its committed offset.
     pub is_ready: Arc<AtomicBool>,
+    /// Absent where there is no configuration file.
+    reload: Arc<OnceLock<Box<Reload>>>,
 }
 
 impl Shared {
@@ -48,7 +53,16 @@ impl Shared {
     /// # Errors
     /// As [`Metrics::new`].
     pub fn new() -> prometheus::Result<Self> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?), is_ready: Arc::new(AtomicBool::new(false)) })
+        Ok(Self {
+            metrics: Arc::new(Metrics::new()?),
+            is_ready: Arc::new(AtomicBool::new(false)),
+            reload: Arc::new(OnceLock::new()),
+        })
+    }
+
+    /// Says what `POST /-/reload` does; only the first answer counts.
+    pub fn on_reload(&self, reload: impl Fn() -> Result<String, String> + Send + Sync + 'static) {
+        let _ = self.reload.set(Box::new(reload));
     }
 }
 
@@ -99,6 +113,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
+        .route("/-/reload", post(reload))
         .with_state(shared)
 }
 
@@ -115,5 +130,16 @@ async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: no partition has caught up yet\n")
+    }
+}
+
+async fn reload(State(shared): State<Shared>) -> (StatusCode, String) {
+    // Reference data may take seconds to read: meanwhile metrics are served.
+    let done = tokio::task::spawn_blocking(move || shared.reload.get().map(|reload| reload()));
+    match done.await {
+        Ok(Some(Ok(text))) => (StatusCode::OK, text),
+        Ok(Some(Err(mistakes))) => (StatusCode::UNPROCESSABLE_ENTITY, mistakes),
+        Ok(None) => (StatusCode::NOT_FOUND, "there is no configuration file\n".to_owned()),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }
 }

@@ -1,8 +1,13 @@
 //! The partitions of one worker with their engines, and the batch that they are folding.
 
 use super::{
-    Batching, InputSetup, Observer, OnFlood, Phase, checkpoints::Checkpoints, flood::is_format,
-    outbox::Outbox, partition::Partition,
+    Batching, Observer, OnFlood, Phase,
+    checkpoints::Checkpoints,
+    control::Inputs,
+    flood::is_format,
+    outbox::Outbox,
+    partition::Partition,
+    steer::{Steering, settle},
 };
 use crate::{
     engine::Action,
@@ -15,10 +20,11 @@ use std::time::{Duration, Instant};
 
 /// What one worker folds, and what it owes to Kafka.
 pub struct Fold<'a> {
-    inputs: &'a [InputSetup],
+    pub(super) inputs: &'a Inputs,
     limits: &'a Batching,
     on_flood: OnFlood,
-    observer: &'a dyn Observer,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) steering: Steering,
     checkpoints: Checkpoints<'a>,
     /// Who raises the alerts, as a CloudEvents source.
     source: String,
@@ -34,7 +40,7 @@ pub struct Fold<'a> {
 impl<'a> Fold<'a> {
     /// Makes a fold without partitions.
     pub fn new(
-        inputs: &'a [InputSetup],
+        inputs: &'a Inputs,
         limits: &'a Batching,
         on_flood: OnFlood,
         observer: &'a dyn Observer,
@@ -45,6 +51,7 @@ impl<'a> Fold<'a> {
             limits,
             on_flood,
             observer,
+            steering: Steering::default(),
             checkpoints,
             source: format!("/txwarden/{}", checkpoints.group),
             partitions: Vec::new(),
@@ -73,7 +80,11 @@ impl<'a> Fold<'a> {
         if !partition.is_live && record.offset >= partition.live_at {
             partition.go_live(self.observer)?;
         }
-        let settings = &self.inputs[partition.input].settings;
+        if partition.is_live && !partition.is_settled {
+            settle(partition, &mut self.outbox, self.inputs)?;
+        }
+        partition.turn(record.offset)?;
+        let settings = &partition.control.bundle().settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
         if partition.is_live {
             partition.watch.before(partition.committed.unwrap_or(partition.next), record.offset);
@@ -180,7 +191,8 @@ impl<'a> Fold<'a> {
     /// checkpoint, so that whoever lost the partition is fenced from writing one.
     pub fn offsets(&self) -> Vec<(TopicPartition, i64, String)> {
         let is_due = |p: &&Partition| {
-            p.is_live && (p.committed != Some(p.next) || self.outbox.covered.contains(&p.at))
+            let is_owed = p.control.is_owed() || self.outbox.covered.contains(&p.at);
+            p.is_live && (p.committed != Some(p.next) || is_owed)
         };
         let entry = |p: &Partition| (p.at.clone(), p.next, p.progress().render());
         self.partitions.iter().filter(is_due).map(entry).collect()
@@ -191,6 +203,7 @@ impl<'a> Fold<'a> {
         for (at, offset, _) in offsets {
             if let Some(partition) = self.partitions.iter_mut().find(|p| p.at == *at) {
                 partition.committed = Some(*offset);
+                partition.control.committed();
                 if self.outbox.covered.contains(at) {
                     partition.cadence.note(partition.chain.seq());
                     self.observer.checkpoint(&at.topic, at.partition, now_ms);
@@ -229,6 +242,7 @@ impl<'a> Fold<'a> {
     /// Adds a partition.
     pub fn add(&mut self, partition: Partition) {
         self.is_flooded |= partition.is_paused;
+        self.steering.partition_came();
         self.partitions.push(partition);
     }
 

@@ -62,7 +62,7 @@ impl Image {
             offset,
             chain: engine.chain().id.to_string(),
             config_hash: engine.config_hash().to_owned(),
-            bundle: String::new(),
+            bundle: self.progress.setup.clone(),
             seq: self.chain.seq(),
             n_records: stats.n_records,
             n_accounts: engine.state().n_accounts() as u64,

@@ -10,6 +10,7 @@ mod cadence;
 #[cfg(feature = "kafka")]
 mod checkpoints;
 mod clock;
+pub mod control;
 pub mod crash_loop;
 mod driver;
 mod error;
@@ -34,20 +35,24 @@ mod retention;
 mod run;
 mod signing;
 pub mod snapshot;
+#[cfg(feature = "kafka")]
+mod steer;
 mod takeover;
 #[cfg(feature = "kafka")]
 mod topics;
 #[cfg(feature = "kafka")]
 mod worker;
 
+#[cfg(feature = "kafka")]
+pub use control::InputSetup;
 pub use driver::{Driver, Fits};
 pub use error::RuntimeError;
 pub use flood::Flood;
 pub use image::{Image, ImageError};
 pub use observer::{Observer, Phase, Silent};
-pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params};
+pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params, Verdicts};
 pub use restore::RestoreOutcome;
 #[cfg(feature = "kafka")]
-pub use run::{InputSetup, run};
+pub use run::{run, run_reloadable};
 pub use signing::load_signer;
 pub use takeover::{LastRecord, Progress, Recorded};

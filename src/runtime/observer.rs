@@ -49,6 +49,9 @@ pub trait Observer: Send + Sync {
     /// A snapshot was restored at a takeover, or was not.
     fn restored(&self, _topic: &str, _partition: i32, _outcome: RestoreOutcome) {}
 
+    /// A record of the verdict topic is no verdict.
+    fn bad_verdict(&self) {}
+
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}
 

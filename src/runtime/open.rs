@@ -4,6 +4,7 @@ use super::{
     Driver, Fits, Image, OnFlood, OnLostHistory, RuntimeError,
     cadence::Kept,
     checkpoints::Cadence,
+    control::{Bundle, Log, Position, Step, Turn, turns},
     crash_loop::CrashLoop,
     flood::Flood,
     partition::Partition,
@@ -18,7 +19,7 @@ use crate::{
     ops::kafka::Patience,
     source::kafka::{Consumer, Start, TopicPartition},
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How long a broker may take to answer a question about a partition.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
@@ -37,8 +38,10 @@ struct Opening<'a> {
     ctx: Context<'a>,
     at: &'a TopicPartition,
     place: Place,
-    setup: &'a Setup,
-    setup_hash: &'a str,
+    /// What the present settings say.
+    own: Arc<Bundle>,
+    /// The whole control log of the place.
+    turns: Vec<Turn>,
     /// Newest first; empty when the store is off or does not answer.
     entries: Vec<Entry>,
     bounds: (i64, i64),
@@ -59,10 +62,11 @@ pub fn open(
     at: &TopicPartition,
     committed: Option<(i64, String)>,
     tails: &Tails,
+    log: &Log,
 ) -> Result<Partition, RuntimeError> {
     let no_answer = |source| RuntimeError::Kafka { what: "cannot read the log's end", source };
     let unknown = || RuntimeError::Refused(format!("topic {} is no input", at.topic));
-    let input = ctx.inputs.iter().position(|i| i.topic == at.topic).ok_or_else(unknown)?;
+    let own = ctx.inputs.of(&at.topic).ok_or_else(unknown)?;
     let patience = || Patience::new(ANSWER_MAX, ctx.stop);
     let bounds = consumer.bounds(at, patience()).map_err(no_answer)?;
     let place = Place {
@@ -70,15 +74,11 @@ pub fn open(
         topic: at.topic.clone(),
         partition: at.partition,
     };
-    let opening = Opening {
-        ctx: *ctx,
-        at,
-        entries: entries(ctx, &place),
-        place,
-        setup: &ctx.inputs[input].setup,
-        setup_hash: &ctx.setup_hashes[input],
-        bounds,
-    };
+    let told = log.get(&place).cloned().unwrap_or_default();
+    let turns =
+        turns(&place, told, &[Arc::clone(&own)], ctx.store).map_err(RuntimeError::Refused)?;
+    let opening =
+        Opening { ctx: *ctx, at, entries: entries(ctx, &place), place, own, turns, bounds };
     let offset_at = |start| match start {
         Start::Earliest => Ok(bounds.0),
         Start::Latest => Ok(bounds.1),
@@ -89,7 +89,7 @@ pub fn open(
     };
     let offset = committed.as_ref().map(|(offset, _)| *offset);
     let beginning = opening.begin(committed, tails, &offset_at)?;
-    opening.partition(input, offset, beginning)
+    opening.partition(offset, beginning)
 }
 
 /// Lists the snapshots of a place, newest first. A store that does not answer costs time, not
@@ -119,6 +119,9 @@ impl Opening<'_> {
         };
         if let (None, Some(newest)) = (&seed, self.entries.first()) {
             evidence.push(Evidence::of_snapshot(newest.offset));
+        }
+        if let Some(last) = self.turns.last() {
+            evidence.push(Evidence::of_control(last.offset));
         }
         let facts = Facts {
             at,
@@ -184,13 +187,39 @@ impl Opening<'_> {
     fn restore(&self, range: (i64, i64)) -> Option<Restored> {
         let Self { ctx, at, place, .. } = self;
         let report = |outcome| ctx.observer.restored(&at.topic, at.partition, outcome);
-        let setup_of = |_: &Image| Ok(self.setup.clone());
+        let setup_of = |image: &Image| self.setup_of(image);
         restore::newest(ctx.store?, place, &self.entries, range, &setup_of, &report)
+    }
+
+    /// Returns what the engine of a snapshot was made with.
+    fn setup_of(&self, image: &Image) -> Result<Setup, String> {
+        let Progress { n_control, setup, .. } = &image.progress;
+        let before = self.turns.iter().take_while(|turn| turn.n <= *n_control);
+        let bundles = before.filter_map(|turn| match &turn.step {
+            Step::Setup { bundle, .. } => Some(bundle),
+            Step::Verdict { .. } => None,
+        });
+        match bundles.last() {
+            // A seed, or a version that wrote no entries.
+            _ if *n_control == 0 => Ok(self.own.setup.clone()),
+            Some(bundle) if bundle.hash == *setup => Ok(bundle.setup.clone()),
+            _ => Err(format!("the control log does not say that bundle {setup} was in force")),
+        }
+    }
+
+    /// Returns the point of the control log at which the state was taken, or its beginning.
+    fn control(&self, restored: Option<&Image>) -> Position {
+        let (place, turns) = (self.place.clone(), self.turns.clone());
+        let at = match restored.map(|image| image.progress.n_control) {
+            Some(0) => None,
+            Some(n) => Position::resume(place, turns, n),
+            None => Position::begin(place, turns),
+        };
+        at.unwrap_or_else(|| Position::first(self.place.clone(), Arc::clone(&self.own)))
     }
 
     fn partition(
         &self,
-        input: usize,
         committed: Option<i64>,
         beginning: Beginning,
     ) -> Result<Partition, RuntimeError> {
@@ -204,20 +233,21 @@ impl Opening<'_> {
         }
         let progress = Progress {
             start,
-            setup: self.setup_hash.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Progress::default()
         };
         let engine = |source| RuntimeError::Engine { topic: at.topic.clone(), source };
+        let control = self.control(restored.as_ref().map(|found| &found.image));
         let (driver, image) = match restored {
             Some(Restored { driver, image, .. }) => (driver, image),
             None => {
-                let driver = Driver::new(self.setup.clone(), Fits::Background).map_err(engine)?;
+                let setup = control.bundle().setup.clone();
+                let driver = Driver::new(setup, Fits::Background).map_err(engine)?;
                 let chain = Chain::new(&at.topic, at.partition);
                 (driver, Image::new(progress.clone(), chain, Flood::default()))
             }
         };
-        let is_same_setup = recorded.as_ref().is_some_and(|r| r.setup == progress.setup);
+        let is_same_setup = recorded.as_ref().is_some_and(|r| r.setup == self.own.hash);
         let was_paused = recorded.as_ref().is_some_and(|r| r.is_paused);
         let next = start.max(*low);
         let watch =
@@ -225,15 +255,12 @@ impl Opening<'_> {
                 .map_err(RuntimeError::Refused)?;
         let mut partition = Partition {
             at: (*at).clone(),
-            input,
             driver,
+            control,
+            is_settled: false,
             chain: image.chain,
             cadence: Cadence::default(),
-            progress: Progress {
-                start: image.progress.start,
-                n_control: image.progress.n_control,
-                ..progress
-            },
+            progress: Progress { start: image.progress.start, ..progress },
             last: LastRecord::default(),
             expected: image.progress.fingerprint.filter(|_| start == next && next > *low),
             rebuilt_from: start,

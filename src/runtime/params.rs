@@ -16,6 +16,7 @@ pub struct Params {
     pub snapshots: snapshot::Params,
     /// Checkpoints of the alerts' chains.
     pub audit: audit::Params,
+    pub verdicts: Verdicts,
     /// Worker threads of this process; more than there are partitions stay idle. Default 1.
     pub workers: usize,
     /// What to do with a partition in which format errors pile up. Default `pause`.
@@ -37,6 +38,7 @@ impl Default for Params {
             batch: Batching::default(),
             snapshots: snapshot::Params::default(),
             audit: audit::Params::default(),
+            verdicts: Verdicts::default(),
             workers: 1,
             on_flood: OnFlood::Pause,
             on_lost_history: OnLostHistory::Refuse,
@@ -99,6 +101,14 @@ impl Default for Outputs {
             create_topics: false,
         }
     }
+}
+
+/// Where analysts' verdicts come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Verdicts {
+    /// The topic, e.g. `tx.verdicts.v1`; without it no verdicts are read. Default none.
+    pub topic: Option<String>,
 }
 
 /// When a batch ends: at whichever limit is reached first.

@@ -4,6 +4,7 @@ use super::{
     Driver, Observer, Phase,
     cadence::Kept,
     checkpoints::Cadence,
+    control::Position,
     crash_loop::CrashLoop,
     flood::Flood,
     takeover::{LastRecord, Progress, Recorded, other_log, tree_text, verify},
@@ -13,9 +14,11 @@ use crate::{audit::Chain, model::Record, ops::failpoint, source::kafka::TopicPar
 /// One partition that this worker owns.
 pub struct Partition {
     pub at: TopicPartition,
-    /// Position of the topic among the inputs.
-    pub input: usize,
     pub driver: Driver,
+    /// What is in force, and the turns that a rebuild still has to take.
+    pub control: Position,
+    /// Whether the control log says what is in force; checked once live.
+    pub is_settled: bool,
     /// Of all alerts since the start, emitted or not.
     pub chain: Chain,
     pub cadence: Cadence,
@@ -48,6 +51,8 @@ impl Partition {
     /// Returns how far the partition has come.
     pub fn progress(&self) -> Progress {
         Progress {
+            setup: self.control.bundle().hash.clone(),
+            n_control: self.control.n(),
             seq: self.chain.seq(),
             head: self.chain.head().to_string(),
             tree: tree_text(&self.chain),
@@ -93,12 +98,34 @@ impl Partition {
         if !self.is_live && self.next >= self.live_at { self.go_live(observer) } else { Ok(()) }
     }
 
+    /// Takes the turns of the control log that apply before the record at an offset.
+    ///
+    /// # Errors
+    /// A sentence for the operator, when a bundle does not suit the engine.
+    pub fn turn(&mut self, offset: i64) -> Result<(), String> {
+        while let Some(turn) = self.control.take_due(offset) {
+            self.driver.control(turn.step.control()).map_err(|error| {
+                let (topic, n) = (&self.at.topic, turn.n);
+                format!("control entry {n} of topic {topic} cannot be applied again: {error}")
+            })?;
+        }
+        Ok(())
+    }
+
     /// Begins to emit.
     ///
     /// # Errors
     /// A sentence for the operator, when the rebuilt state is not the old one.
     pub fn go_live(&mut self, observer: &dyn Observer) -> Result<(), String> {
         failpoint::hit("restore_before_live");
+        self.turn(self.next.max(self.live_at))?;
+        if let Some(turn) = self.control.ahead() {
+            return Err(format!(
+                "control entry {} of topic {} partition {} applies at offset {}, but only {} was \
+                 committed: the group's offset went back",
+                turn.n, self.at.topic, self.at.partition, turn.offset, self.live_at
+            ));
+        }
         let TopicPartition { topic, partition } = &self.at;
         if let Some(recorded) = self.recorded.take()
             && !verify(&self.at, &self.progress(), &recorded)?
@@ -107,7 +134,7 @@ impl Partition {
                 topic,
                 partition,
                 before = recorded.setup,
-                now = self.progress.setup,
+                now = self.control.bundle().hash,
                 alerts_before = recorded.seq,
                 alerts_now = self.chain.seq(),
                 "settings or version changed since the last commit: history was judged anew, \

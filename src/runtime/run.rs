@@ -1,13 +1,13 @@
 //! Starts the workers and waits for them.
 
 use super::{
-    Observer, Params, RuntimeError,
+    InputSetup, Observer, Params, RuntimeError,
+    control::Inputs,
     signing::load_signer,
     snapshot::{Publisher, Store},
     topics,
     worker::{Context, Worker},
 };
-use crate::{audit::short_hash, decode::Settings, engine::Setup};
 use std::{
     sync::{
         Arc,
@@ -22,15 +22,6 @@ use std::{
 /// replays a little more.
 const PUBLISH_MAX: Duration = Duration::from_secs(5);
 
-/// What one input topic is read with.
-#[derive(Clone)]
-pub struct InputSetup {
-    pub topic: String,
-    pub settings: Settings,
-    /// Each partition of the topic gets an engine of its own, made from this.
-    pub setup: Setup,
-}
-
 /// Consumes the input topics and writes alerts and dead letters until `stop` is true.
 ///
 /// `inputs` has one entry for each of `params.inputs`.
@@ -44,9 +35,23 @@ pub fn run(
     stop: Arc<AtomicBool>,
     observer: Arc<dyn Observer>,
 ) -> Result<(), RuntimeError> {
+    let inputs = Inputs::new(&inputs).map_err(|why| RuntimeError::Params(vec![why]))?;
+    run_reloadable(params, &inputs, stop, observer)
+}
+
+/// As [`run`], with inputs that can be replaced meanwhile.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_reloadable(
+    params: &Params,
+    inputs: &Inputs,
+    stop: Arc<AtomicBool>,
+    observer: Arc<dyn Observer>,
+) -> Result<(), RuntimeError> {
     let mut problems = params.problems();
     for input in &params.inputs {
-        if !inputs.iter().any(|i| i.topic == input.topic) {
+        if inputs.of(&input.topic).is_none() {
             problems.push(format!("inputs: topic {} has no setup", input.topic));
         }
     }
@@ -58,7 +63,6 @@ pub fn run(
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,
     }
-    let hashes: Vec<String> = inputs.iter().map(setup_hash).collect();
     let signer = load_signer(&params.audit)?;
     match &signer {
         Some(signer) => tracing::info!(key_id = signer.key_id(), "checkpoints are signed"),
@@ -66,6 +70,7 @@ pub fn run(
     }
     let store =
         Store::open(&params.snapshots).map_err(|e| RuntimeError::Params(vec![e.to_string()]))?;
+    inputs.keep_in(store.clone());
     let publisher = match &store {
         Some(store) => {
             let started = Publisher::start(store.clone(), Arc::clone(&observer));
@@ -81,8 +86,7 @@ pub fn run(
     let first = Context {
         slot: 0,
         params,
-        inputs: &inputs,
-        setup_hashes: &hashes,
+        inputs,
         signer: signer.as_ref(),
         store: store.as_ref(),
         publisher: publisher.as_ref(),
@@ -146,13 +150,4 @@ fn excuse(done: Result<(), RuntimeError>, stop: &AtomicBool) -> Result<(), Runti
         }
         done => done,
     }
-}
-
-/// Hashes everything that can change an answer apart from the log.
-fn setup_hash(input: &InputSetup) -> String {
-    let InputSetup { settings, setup, .. } = input;
-    let decoding = (settings.format.as_str(), settings.is_batch_allowed, &settings.limits);
-    let bytes =
-        postcard::to_stdvec(&(&setup.config_hash, &setup.params, &*setup.reference, decoding));
-    short_hash(&bytes.unwrap_or_else(|_| setup.config_hash.clone().into_bytes()))
 }

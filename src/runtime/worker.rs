@@ -5,8 +5,9 @@ mod rebalance;
 mod unowned;
 
 use super::{
-    InputSetup, Observer, Params, Phase, RuntimeError, cadence,
+    Observer, Params, Phase, RuntimeError, cadence,
     checkpoints::Checkpoints,
+    control::{Feed, Inputs},
     fold::Fold,
     snapshot::{Publisher, Store},
 };
@@ -37,9 +38,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(2);
 pub struct Context<'a> {
     pub slot: usize,
     pub params: &'a Params,
-    pub inputs: &'a [InputSetup],
-    /// Of each input: hash of what can change an answer apart from the log.
-    pub setup_hashes: &'a [String],
+    pub inputs: &'a Inputs,
     /// Who signs checkpoints.
     pub signer: Option<&'a Signer>,
     /// Where snapshots are; `None` when they are turned off.
@@ -58,6 +57,8 @@ pub struct Worker<'a> {
     /// Messages are sent one by one, since a topic refused them together.
     is_single: bool,
     fold: Fold<'a>,
+    /// Where verdicts come from, if from anywhere.
+    feed: Option<Feed>,
     reported: Instant,
     unowned: Unowned,
 }
@@ -71,17 +72,25 @@ impl<'a> Worker<'a> {
         let params = ctx.params;
         let patience = Patience::new(fence_max(params), ctx.stop);
         let producer = Producer::connect(&params.kafka, ctx.slot, patience, false)?;
-        let topics: Vec<&str> = ctx.inputs.iter().map(|i| i.topic.as_str()).collect();
+        let inputs = ctx.inputs.now();
+        let topics: Vec<&str> = inputs.iter().map(|i| i.topic.as_str()).collect();
         let consumer = Consumer::subscribe(&params.kafka, ctx.slot, &topics)?;
         let checkpoints =
             Checkpoints { params: &params.audit, signer: ctx.signer, group: &params.kafka.group };
         let fold = Fold::new(ctx.inputs, &params.batch, params.on_flood, ctx.observer, checkpoints);
+        let feed = params.verdicts.topic.as_ref().map(|topic| {
+            let patience = Patience::new(fence_max(params), ctx.stop);
+            Feed::connect(&params.kafka, topic, patience)
+        });
+        let cannot = |source| RuntimeError::Kafka { what: "cannot read the verdicts", source };
+        let feed = feed.transpose().map_err(cannot)?;
         Ok(Self {
             ctx,
             consumer,
             producer: Some(producer),
             is_single: false,
             fold,
+            feed,
             reported: Instant::now(),
             unowned: Unowned::default(),
         })
@@ -98,6 +107,7 @@ impl<'a> Worker<'a> {
         // A failed worker closes as well: its partitions move at once.
         let is_left = self.consumer.close(CLOSE_MAX);
         let is_closed = self.producer.is_none_or(|producer| producer.retire(CLOSE_MAX));
+        let is_closed = self.feed.is_none_or(|feed| feed.close(CLOSE_MAX)) && is_closed;
         tracing::debug!(slot = self.ctx.slot, is_left, is_closed, "worker closed");
         done
     }
@@ -111,6 +121,9 @@ impl<'a> Worker<'a> {
                 self.poll(patience.unwrap_or(IDLE).min(IDLE))?;
                 while let Some(change) = self.consumer.next_rebalance() {
                     self.rebalance(change)?;
+                }
+                if patience.is_none() && self.has_turns() {
+                    self.end_batch()?;
                 }
             }
             self.report();
@@ -159,7 +172,17 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Returns whether an idle worker has something to write all the same.
+    fn has_turns(&mut self) -> bool {
+        let Fold { steering, partitions, observer, .. } = &mut self.fold;
+        if let Some(feed) = &self.feed {
+            steering.read(feed, partitions, *observer);
+        }
+        self.fold.has_turns()
+    }
+
     fn end_batch(&mut self) -> Result<(), RuntimeError> {
+        self.fold.steer(self.feed.as_ref()).map_err(RuntimeError::Refused)?;
         self.flush()?;
         self.keep(None);
         let flooded = self.fold.end_batch();

@@ -39,7 +39,7 @@ impl Line {
 }
 
 /// Ordinary traffic between 200 accounts, ten transactions a block, one large one in 400.
-fn traffic(n: u64) -> Vec<String> {
+pub fn traffic(n: u64) -> Vec<String> {
     (1..=n)
         .map(|i| {
             let mixed = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
@@ -54,7 +54,7 @@ fn traffic(n: u64) -> Vec<String> {
         .collect()
 }
 
-fn setup() -> Setup {
+pub fn setup() -> Setup {
     let mut params = Params { seed: 7, ..Params::default() };
     params.state.accounts_max = 10_000;
     params.state.transfers_max = 4_096;
@@ -70,7 +70,7 @@ fn setup() -> Setup {
     }
 }
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         format: Format::EthereumEtl,
         chain: Chain::parse(Chain::ETHEREUM).unwrap(),
@@ -80,7 +80,7 @@ fn settings() -> Settings {
     }
 }
 
-fn record(line: &str, offset: usize) -> Record<'_> {
+pub fn record(line: &str, offset: usize) -> Record<'_> {
     Record {
         topic: "eth",
         offset: offset as i64,
@@ -89,7 +89,7 @@ fn record(line: &str, offset: usize) -> Record<'_> {
     }
 }
 
-fn feed(driver: &mut Driver, lines: &[String], first_offset: usize) -> Vec<Action> {
+pub fn feed(driver: &mut Driver, lines: &[String], first_offset: usize) -> Vec<Action> {
     let (settings, mut actions) = (settings(), Vec::new());
     for (i, line) in lines.iter().enumerate() {
         driver.feed(&settings, record(line, first_offset + i), &mut actions);
@@ -97,14 +97,14 @@ fn feed(driver: &mut Driver, lines: &[String], first_offset: usize) -> Vec<Actio
     actions
 }
 
-fn alerts(actions: &[Action]) -> Vec<&Alert> {
+pub fn alerts(actions: &[Action]) -> Vec<&Alert> {
     actions
         .iter()
         .filter_map(|a| if let Action::Alert(a) = a { Some(&**a) } else { None })
         .collect()
 }
 
-fn json(actions: &[Action]) -> Vec<String> {
+pub fn json(actions: &[Action]) -> Vec<String> {
     alerts(actions).iter().map(|a| serde_json::to_string(a).unwrap()).collect()
 }
 

@@ -21,7 +21,7 @@ use txwarden::{
     model::{Alert, Chain, Record, Reference, Severity},
     runtime::{
         Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
-        RestoreOutcome, RuntimeError, run, snapshot,
+        RestoreOutcome, RuntimeError, control::Inputs, run_reloadable, snapshot,
     },
     sim::{Evm, Scenario},
     source::kafka::{self, Start},
@@ -84,11 +84,16 @@ impl Job {
     }
 
     pub fn start(&self) -> Running {
+        self.start_with(Inputs::new(&self.inputs).unwrap())
+    }
+
+    /// Starts with inputs that the test may replace.
+    pub fn start_with(&self, inputs: Inputs) -> Running {
         let (stop, watch) = (Arc::new(AtomicBool::new(false)), Arc::new(Watch::default()));
-        let (params, inputs) = (self.params.clone(), self.inputs.clone());
+        let params = self.params.clone();
         let (told, observer) = (Arc::clone(&stop), Arc::clone(&watch));
         let thread = std::thread::spawn(move || {
-            let done = run(&params, inputs, told, observer.clone());
+            let done = run_reloadable(&params, &inputs, told, observer.clone());
             observer.change(|seen| seen.is_done = true);
             done
         });

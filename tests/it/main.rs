@@ -10,6 +10,7 @@ mod chain;
 mod checkpoints;
 mod cli;
 mod coinjoin;
+mod control;
 #[cfg(feature = "kafka")]
 mod crash_loop;
 mod data;
@@ -30,6 +31,8 @@ mod oracle;
 mod outputs;
 mod readme;
 mod released;
+#[cfg(feature = "kafka")]
+mod reload;
 mod rules;
 mod rules_real;
 mod schema;

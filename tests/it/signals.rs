@@ -6,14 +6,19 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::mpsc::{Receiver, channel},
     time::{Duration, Instant},
+};
+use txwarden::{
+    model::Severity,
+    runtime::control::{Change, Entry, Why},
 };
 
 /// Two seconds are promised; the rest is for a machine that runs other tests beside this one.
 const STOP_MAX: Duration = Duration::from_millis(2_500);
 
 /// A `run` under way; killed when a test fails.
-struct Running(Child);
+struct Running(Child, Receiver<String>);
 
 impl Running {
     /// Starts `run` and returns when it has told that it is up.
@@ -24,7 +29,8 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut running = Self(child);
+        let (told, lines) = channel();
+        let mut running = Self(child, lines);
         let mut log = BufReader::new(running.0.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("\"message\":\"started\"") {
@@ -32,8 +38,15 @@ impl Running {
             assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it had started");
         }
         // A full pipe would stop the process.
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        std::thread::spawn(move || {
+            log.lines().map_while(Result::ok).try_for_each(|l| told.send(l))
+        });
         running
+    }
+
+    /// Waits for a line of the log.
+    fn await_log(&self, text: &str) {
+        while !self.1.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
     }
 
     fn signal(&self, name: &str) {
@@ -126,6 +139,43 @@ fn a_paused_partition_does_not_hold_up_a_stop() {
     assert_eq!(job.broker.read_committed(&job.params.outputs.dead_letters).len(), 100);
 }
 
+#[test]
+fn a_hangup_reloads_and_mistakes_change_nothing() {
+    let Some(mut job) = Job::new("a_hangup_reloads_and_mistakes_change_nothing") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    job.params.snapshots.url = dir.path().join("state").display().to_string();
+    job.broker.produce(&job.input, &lines()[..100]);
+    let config = dir.path().join("txwarden.yaml");
+    let text = configuration(&job);
+    fs::write(&config, &text).unwrap();
+    let running = Running::start(&config);
+    job.await_offset(|offset| offset == 100);
+    // A mistake first: were it not ignored, the second entry would not be the one below.
+    fs::write(&config, text.replace("severity: high", "severity: loud")).unwrap();
+    running.signal("HUP");
+    running.await_log("configuration not reloaded");
+    fs::write(&config, text.replace("severity: high", "severity: critical")).unwrap();
+    running.signal("HUP");
+    running.await_log("partition goes on with other settings");
+    let control = &job.params.outputs.control;
+    let until = Instant::now() + Duration::from_secs(60);
+    while job.broker.read_committed(control).len() < 2 {
+        assert!(Instant::now() < until, "no entry of the reload");
+    }
+    let last = job.broker.read_committed(control).pop().unwrap();
+    let last = Entry::parse(rdkafka::Message::payload(&last).unwrap()).unwrap();
+    assert_eq!((last.n, last.offset), (2, 100));
+    assert!(matches!(last.change, Change::Setup { why: Why::Reload, .. }), "{last:?}");
+    job.broker.produce(&job.input, &lines()[100..400]);
+    job.await_offset(|offset| offset == 400);
+    running.signal("TERM");
+    assert_eq!(running.end().0, Some(0));
+    let severities: Vec<_> =
+        job.alerts().iter().map(|a| (a.provenance.offset >= 100, a.severity)).collect();
+    assert!(severities.contains(&(true, Severity::Critical)), "{severities:?}");
+    assert!(!severities.contains(&(false, Severity::Critical)), "{severities:?}");
+}
+
 pub fn configuration(job: &Job) -> String {
     let Job { params, input, .. } = job;
     format!(
@@ -134,7 +184,7 @@ kafka: {{ brokers: \"{}\", group: {}, start: earliest, session_timeout_ms: 6000 
 inputs: [{{ topic: {input}, format: ethereum_etl, chain: \"eip155:1\" }}]
 outputs: {{ alerts: {}, dead_letters: {}, checkpoints: {}, control: {} }}
 batch: {{ records_max: 100 }}
-snapshots: {{ url: none }}
+snapshots: {{ url: {} }}
 detect: {{ rules: {{ large_native: {{ severity: high, params: {{ units_min: {{ ETH: 2.0 }} }} }} }} }}
 ",
         params.kafka.brokers,
@@ -143,5 +193,6 @@ detect: {{ rules: {{ large_native: {{ severity: high, params: {{ units_min: {{ E
         params.outputs.dead_letters,
         params.outputs.checkpoints,
         params.outputs.control,
+        params.snapshots.url,
     )
 }

@@ -1,6 +1,9 @@
 //! Drives one engine over records: writes what it wants written, a batch at a time.
 
-use super::super::{CliError, output::Output};
+use super::{
+    super::{CliError, output::Output},
+    control::ControlLog,
+};
 use crate::{
     audit::Chain,
     decode::Settings,
@@ -32,6 +35,8 @@ pub(super) type Chains = BTreeMap<(String, i32), Chain>;
 /// One engine and what it wants written.
 pub(super) struct Fold {
     driver: Driver,
+    /// Of the run that is repeated.
+    control: Option<ControlLog>,
     outputs: Outputs,
     batch: usize,
     n_pending: usize,
@@ -44,9 +49,15 @@ pub(super) struct Fold {
 
 impl Fold {
     /// Makes a fold that writes after every `batch` records.
-    pub(super) fn new(driver: Driver, outputs: Outputs, batch: usize) -> Self {
+    pub(super) fn new(
+        driver: Driver,
+        control: Option<ControlLog>,
+        outputs: Outputs,
+        batch: usize,
+    ) -> Self {
         Self {
             driver,
+            control,
             outputs,
             batch,
             n_pending: 0,
@@ -69,9 +80,19 @@ impl Fold {
         (topic, partition): (&str, i32),
         value: &[u8],
     ) -> Result<bool, CliError> {
-        let offset = self.n_records as i64;
-        let record = Record { topic, partition, offset, value: Some(value), ..Record::default() };
-        self.driver.feed(settings, record, &mut self.actions);
+        let Self { driver, control, actions, n_records, .. } = self;
+        match control {
+            None => {
+                let offset = *n_records as i64;
+                let record =
+                    Record { topic, partition, offset, value: Some(value), ..Record::default() };
+                driver.feed(settings, record, actions);
+            }
+            Some(control) => {
+                control.apply(*n_records, driver)?;
+                driver.feed(&control.bundle().settings, control.record(*n_records, value), actions);
+            }
+        }
         self.n_records += 1;
         self.n_pending += 1;
         let is_full = self.n_pending >= self.batch;
@@ -84,6 +105,9 @@ impl Fold {
     /// Writes what is left, and returns the driver with the chain of each topic and partition.
     pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
         self.flush()?;
+        if let Some(control) = &mut self.control {
+            control.finish(self.n_records, &mut self.driver)?;
+        }
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
             output.as_mut().map_or(Ok(()), Output::flush)?;

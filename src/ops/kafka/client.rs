@@ -4,6 +4,7 @@ use super::{Params, Security};
 use rdkafka::{
     ClientConfig, ClientContext, Message,
     config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
 };
@@ -105,6 +106,8 @@ impl ClientContext for ClientLog {
         }
     }
 }
+
+impl ConsumerContext for ClientLog {}
 
 impl ProducerContext for ClientLog {
     type DeliveryOpaque = ();

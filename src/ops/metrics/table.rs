@@ -59,6 +59,9 @@ pub enum Metric {
     Watched,
     Prices,
     ConfigInfo,
+    Reloads,
+    Verdicts,
+    BadVerdicts,
     BuildInfo,
 }
 
@@ -374,7 +377,22 @@ pub const TABLE: &[Def] = &[
         "config_info",
         Kind::Gauge,
         &["chain", "hash"],
-        "Always 1; the hash is the one in alerts.",
+        "1 for the settings in force; the hash is the one in alerts.",
+    ),
+    def(
+        Metric::Reloads,
+        "config_reloads_total",
+        Kind::Counter,
+        &["outcome"],
+        "Reloads by outcome.",
+    ),
+    def(Metric::Verdicts, "verdicts_total", Kind::Counter, &["verdict"], "Verdicts learned."),
+    def(
+        Metric::BadVerdicts,
+        "bad_verdicts_total",
+        Kind::Counter,
+        &[],
+        "Records that are no verdicts.",
     ),
     def(Metric::BuildInfo, "build_info", Kind::Gauge, &["version"], "Always 1."),
 ];

@@ -234,6 +234,11 @@ pub fn other_log(at: &TopicPartition, now: &str, then: &str) -> String {
 }
 
 impl Evidence {
+    /// Says what the last entry of the control log proves.
+    pub fn of_control(offset: i64) -> Self {
+        Self { witness: Witness::Control, next: offset, seq: None, head: None }
+    }
+
     /// Makes the evidence of a snapshot.
     pub fn of_snapshot(offset: i64) -> Self {
         Self { witness: Witness::Snapshot, next: offset, seq: None, head: None }

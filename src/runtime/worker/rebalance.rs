@@ -3,7 +3,12 @@
 use super::{IDLE, Worker, fence_max};
 use crate::{
     ops::kafka::Patience,
-    runtime::{Phase, RuntimeError, open::open, takeover::tails},
+    runtime::{
+        Phase, RuntimeError, control,
+        open::open,
+        snapshot::Place,
+        takeover::{Recorded, tails},
+    },
     source::kafka::{Rebalanced, TopicPartition},
 };
 use rdkafka::error::KafkaError;
@@ -69,9 +74,17 @@ impl Worker<'_> {
             .map_err(|source| RuntimeError::Kafka { what: "cannot read offsets", source })?;
         let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
         let tails = tails(&self.ctx.params.kafka, &self.ctx.params.outputs, patience)?;
+        let expected = places.iter().zip(&committed).map(|(at, committed)| {
+            let recorded = committed.as_ref().and_then(|(_, text)| Recorded::parse(text));
+            (self.place(at), recorded.and_then(|r| r.n_control).unwrap_or_default())
+        });
+        let expected = expected.collect();
+        let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
+        let topic = &self.ctx.params.outputs.control;
+        let log = control::read(&self.ctx.params.kafka, topic, &expected, patience)?;
         let mut offsets = Vec::with_capacity(places.len());
         for (at, committed) in places.iter().zip(committed) {
-            let partition = open(&self.ctx, &self.consumer, at, committed, &tails)?;
+            let partition = open(&self.ctx, &self.consumer, at, committed, &tails, &log)?;
             offsets.push((at.clone(), partition.position()));
             tracing::info!(
                 topic = at.topic,
@@ -92,6 +105,11 @@ impl Worker<'_> {
             self.fold.add(partition);
         }
         Ok(offsets)
+    }
+
+    fn place(&self, at: &TopicPartition) -> Place {
+        let group = self.ctx.params.kafka.group.clone();
+        Place { group, topic: at.topic.clone(), partition: at.partition }
     }
 
     /// Polls without reading until the group has told us what is ours.

@@ -10,7 +10,8 @@ impl Worker<'_> {
         if !params.kafka.is_static_member || self.ctx.slot != 0 {
             return;
         }
-        let inputs: Vec<&str> = self.ctx.inputs.iter().map(|i| i.topic.as_str()).collect();
+        let now = self.ctx.inputs.now();
+        let inputs: Vec<&str> = now.iter().map(|i| i.topic.as_str()).collect();
         let visited = &params.outputs.alerts;
         match self.unowned.look(&self.consumer, &params.kafka, &inputs, visited) {
             Ok(found) if found.is_empty() => {}

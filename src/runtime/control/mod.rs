@@ -1,0 +1,27 @@
+//! The control log: everything but the input log that can change an answer, and where it applies.
+//!
+//! An [`Entry`] of `tx.control.v1` says that before the record at an offset the fold went on with
+//! another [`Bundle`] of settings, or learned a verdict. It is written in the transaction of the
+//! batch that ends there; every replay takes the same [`Turn`] at the same place.
+
+mod bundle;
+mod entry;
+#[cfg(feature = "kafka")]
+mod inputs;
+#[cfg(feature = "kafka")]
+mod log;
+mod position;
+mod turn;
+#[cfg(feature = "kafka")]
+mod verdicts;
+
+pub use bundle::{Bundle, BundleError};
+pub use entry::{Change, ENTRIES_MAX, Entry, Origin, Why, check};
+#[cfg(feature = "kafka")]
+pub use inputs::{InputSetup, Inputs, Prepared};
+#[cfg(feature = "kafka")]
+pub use log::{Log, read};
+pub use position::Position;
+pub use turn::{Step, Turn, turns};
+#[cfg(feature = "kafka")]
+pub use verdicts::{Fed, Feed};
