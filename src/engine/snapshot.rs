@@ -59,8 +59,8 @@ impl Engine {
     /// do not change.
     ///
     /// # Cost
-    /// A few milliseconds at a million accounts; each page of 16 KiB is copied at the first write to
-    /// it afterwards.
+    /// A few milliseconds at a million accounts; each page of 16 KiB is copied at the first write
+    /// to it afterwards.
     pub fn freeze(&mut self) -> Frozen {
         let models = self.detectors.models.iter();
         Frozen {
