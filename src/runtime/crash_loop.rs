@@ -2,9 +2,10 @@
 //!
 //! The marker of a partition says at which committed offset a process went live, and how many
 //! processes before it ended there without a word. After two such ends the next process also notes
-//! each record before it folds it; if it ends too, the record that is noted is the culprit: it
-//! becomes a dead letter (`crash_loop`), now and in every replay. This is the one exception to
-//! "the same log gives the same alerts": what is set aside depends on how processes ended.
+//! each record before it folds it; if it ends too, the record that is noted is the culprit. It
+//! becomes a dead letter (`crash_loop`), and an entry of the control log in the same transaction
+//! makes every replay skip it. This is the one exception to "the same log gives the same alerts":
+//! what is set aside depends on how processes ended.
 //!
 //! | state of the marker | meaning for the next process |
 //! |---|---|
@@ -84,6 +85,11 @@ impl CrashLoop {
             watch.set_aside(offset)?;
         }
         Ok(watch)
+    }
+
+    /// Sets a record aside that an earlier process recorded elsewhere.
+    pub fn add(&mut self, offset: i64) {
+        self.skipped.insert(offset);
     }
 
     /// Returns whether a record was set aside.

@@ -7,7 +7,7 @@ use super::{
     flood::is_format,
     outbox::Outbox,
     partition::Partition,
-    steer::{Steering, settle},
+    steer::{Steering, set_aside, settle},
 };
 use crate::{
     engine::Action,
@@ -84,12 +84,16 @@ impl<'a> Fold<'a> {
             settle(partition, &mut self.outbox, self.inputs)?;
         }
         partition.turn(record.offset)?;
+        let is_skipped = partition.watch.is_skipped(record.offset);
+        if is_skipped && partition.is_live {
+            set_aside(partition, &mut self.outbox, record.offset);
+        }
         let settings = &partition.control.bundle().settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
         if partition.is_live {
             partition.watch.before(partition.committed.unwrap_or(partition.next), record.offset);
         }
-        if partition.watch.is_skipped(record.offset) {
+        if is_skipped {
             partition.driver.set_aside(settings, record, &mut self.actions);
         } else {
             failpoint::record(record.value);

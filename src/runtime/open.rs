@@ -197,7 +197,7 @@ impl Opening<'_> {
         let before = self.turns.iter().take_while(|turn| turn.n <= *n_control);
         let bundles = before.filter_map(|turn| match &turn.step {
             Step::Setup { bundle, .. } => Some(bundle),
-            Step::Verdict { .. } => None,
+            Step::Verdict { .. } | Step::SetAside => None,
         });
         match bundles.last() {
             // A seed, or a version that wrote no entries.

@@ -104,7 +104,11 @@ impl Partition {
     /// A sentence for the operator, when a bundle does not suit the engine.
     pub fn turn(&mut self, offset: i64) -> Result<(), String> {
         while let Some(turn) = self.control.take_due(offset) {
-            self.driver.control(turn.step.control()).map_err(|error| {
+            let Some(control) = turn.step.control() else {
+                self.watch.add(turn.offset);
+                continue;
+            };
+            self.driver.control(control).map_err(|error| {
                 let (topic, n) = (&self.at.topic, turn.n);
                 format!("control entry {n} of topic {topic} cannot be applied again: {error}")
             })?;

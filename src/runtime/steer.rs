@@ -12,6 +12,7 @@ use super::{
     partition::Partition,
 };
 use crate::{
+    engine::EngineError,
     runtime::clock,
     sink::message::{Message, Output},
 };
@@ -140,9 +141,9 @@ fn replace(
     own: Arc<Bundle>,
     why: Why,
 ) -> Result<(), String> {
-    let refused = |e: &dyn std::error::Error| {
-        format!("{} cannot go on with the present settings: {e}", partition.at.topic)
-    };
+    let topic = partition.at.topic.clone();
+    let refused =
+        |e: &dyn std::error::Error| format!("{topic} cannot go on with the present settings: {e}");
     partition.driver.engine().check_setup(&own.setup).map_err(|e| refused(&e))?;
     let is_other = partition.control.bundle().hash != own.hash;
     if is_other {
@@ -151,7 +152,7 @@ fn replace(
     inputs.keep(&own)?;
     let (next, step) = (partition.next, setup(own));
     if is_other {
-        partition.driver.control(step.control()).map_err(|e| refused(&e))?;
+        tell(partition, &step).map_err(|e| refused(&e))?;
         // What did not fit the old settings says nothing about the new ones.
         partition.flood = Flood::default();
     }
@@ -188,11 +189,21 @@ fn learn(partition: &mut Partition, outbox: &mut Outbox, fed: &Fed) {
     }
     let source = Origin { topic: fed.topic.clone(), partition: fed.partition, offset: fed.offset };
     let step = Step::Verdict { verdict: verdict.clone(), source };
-    let done = partition.driver.control(step.control());
+    let done = tell(partition, &step);
     // INVARIANT: only setups can be refused.
     assert!(done.is_ok(), "a verdict was refused");
     let next = partition.next;
     append(partition, outbox, next, step, Why::Reload);
+}
+
+/// Writes that a record is set aside: whoever replays it later, wherever the markers are, must not
+/// read it either.
+pub fn set_aside(partition: &mut Partition, outbox: &mut Outbox, offset: i64) {
+    append(partition, outbox, offset, Step::SetAside, Why::Restart);
+}
+
+fn tell(partition: &mut Partition, step: &Step) -> Result<(), EngineError> {
+    step.control().map_or(Ok(()), |control| partition.driver.control(control))
 }
 
 fn append(partition: &mut Partition, outbox: &mut Outbox, offset: i64, step: Step, why: Why) {

@@ -79,7 +79,7 @@ fn fold(job: &Job, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
     let (mut actions, mut bodies) = (Vec::new(), Vec::new());
     for (offset, (line, ms)) in (0..).zip(lines) {
         while let Some(turn) = position.take_due(offset) {
-            driver.control(turn.step.control()).unwrap();
+            driver.control(turn.step.control().unwrap()).unwrap();
         }
         let value = Some(line.as_bytes());
         let topic = job.input.as_str();
@@ -204,7 +204,7 @@ fn reloads_and_verdicts_are_repeated_by_every_replay() {
 fn kind(entry: &Entry) -> Option<Why> {
     match entry.change {
         Change::Setup { why, .. } => Some(why),
-        Change::Verdict { .. } => None,
+        Change::Verdict { .. } | Change::SetAside => None,
     }
 }
 

@@ -75,13 +75,17 @@ impl ControlLog {
         Record { topic, partition: *partition, offset, value: Some(value), ..Record::default() }
     }
 
-    /// Applies what applies before a record.
-    pub(super) fn apply(&mut self, idx: u64, driver: &mut Driver) -> Result<(), CliError> {
+    /// Applies what applies before a record; returns whether it must not be read.
+    pub(super) fn apply(&mut self, idx: u64, driver: &mut Driver) -> Result<bool, CliError> {
+        let mut is_set_aside = false;
         while let Some(turn) = self.position.take_due(self.first_offset + idx as i64) {
             let failed = |e| CliError::failure("cannot apply a control entry", e);
-            driver.control(turn.step.control()).map_err(failed)?;
+            match turn.step.control() {
+                Some(control) => driver.control(control).map_err(failed)?,
+                None => is_set_aside |= turn.offset == self.first_offset + idx as i64,
+            }
         }
-        Ok(())
+        Ok(is_set_aside)
     }
 
     /// Applies what is left after the last record: it changes no answer, but is counted.
@@ -102,6 +106,6 @@ impl ControlLog {
 fn is_foreign(entries: &[Entry], own: &Bundle) -> bool {
     entries.iter().any(|entry| match &entry.change {
         Change::Setup { bundle, .. } => *bundle != own.hash,
-        Change::Verdict { .. } => false,
+        Change::Verdict { .. } | Change::SetAside => false,
     })
 }

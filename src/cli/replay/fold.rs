@@ -89,8 +89,13 @@ impl Fold {
                 driver.feed(settings, record, actions);
             }
             Some(control) => {
-                control.apply(*n_records, driver)?;
-                driver.feed(&control.bundle().settings, control.record(*n_records, value), actions);
+                let is_set_aside = control.apply(*n_records, driver)?;
+                let record = control.record(*n_records, value);
+                let settings = &control.bundle().settings;
+                match is_set_aside {
+                    true => driver.set_aside(settings, record, actions),
+                    false => driver.feed(settings, record, actions),
+                }
             }
         }
         self.n_records += 1;

@@ -9,6 +9,7 @@ use crate::{
     model::{Alert, Chain, EventTime},
     runtime::{
         Image,
+        control::Bundle,
         snapshot::{Header, Snapshot, Store},
     },
     state::{DEGREE_MAX, Move, Profile},
@@ -156,9 +157,14 @@ fn engine(
     Ok((engine, family))
 }
 
-/// Returns what the snapshot's engine was made from.
+/// Returns what the snapshot's engine was made from: its bundle, or the settings at hand.
 fn setup(store: &Store, header: &Header, config: Option<&Config>) -> Result<Setup, CliError> {
-    let _ = store;
+    if !header.bundle.is_empty() {
+        let bytes = store.get_bundle(&header.bundle).map_err(failed)?;
+        let bundle = Bundle::decode(&header.bundle, &bytes)
+            .map_err(|e| CliError::failure("cannot read the snapshot's settings", e))?;
+        return Ok(bundle.setup);
+    }
     let chain = Chain::parse(&header.chain)
         .map_err(|e| CliError::failure("cannot read the snapshot's chain", e))?;
     let default = Config::default();

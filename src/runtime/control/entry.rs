@@ -40,6 +40,8 @@ pub enum Change {
     },
     /// An analyst's verdict was learned.
     Verdict { verdict: Verdict, source: Origin },
+    /// The record at the entry's offset was set aside unread, as `crash_loop`.
+    SetAside,
 }
 
 /// Why a setup came into force.
@@ -107,7 +109,9 @@ pub fn check(place: &Place, entries: &[Entry]) -> Result<(), String> {
         before = entry.offset;
     }
     match entries.first().map(|entry| &entry.change) {
-        Some(Change::Verdict { .. }) => wrong("it does not begin with a setup".to_owned()),
+        Some(Change::Verdict { .. } | Change::SetAside) => {
+            wrong("it does not begin with a setup".to_owned())
+        }
         _ => Ok(()),
     }
 }

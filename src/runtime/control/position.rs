@@ -119,6 +119,7 @@ impl Position {
             Step::Verdict { verdict, source } => {
                 Change::Verdict { verdict: verdict.clone(), source: source.clone() }
             }
+            Step::SetAside => Change::SetAside,
         };
         let n = self.n + 1;
         self.pass(&Turn { n, offset, step });
@@ -147,6 +148,7 @@ impl Position {
             Step::Verdict { source, .. } => {
                 self.is_new_verdict(source.partition, source.offset);
             }
+            Step::SetAside => {}
         }
     }
 }

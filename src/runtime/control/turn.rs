@@ -20,16 +20,25 @@ pub struct Turn {
 /// What a turn does.
 #[derive(Clone)]
 pub enum Step {
-    Setup { bundle: Arc<Bundle>, program: String },
-    Verdict { verdict: Verdict, source: Origin },
+    Setup {
+        bundle: Arc<Bundle>,
+        program: String,
+    },
+    Verdict {
+        verdict: Verdict,
+        source: Origin,
+    },
+    /// The record at the turn's offset must not be read.
+    SetAside,
 }
 
 impl Step {
-    /// Returns what the engine is told.
-    pub fn control(&self) -> Control {
+    /// Returns what the engine is told; `None` when it is told with the record.
+    pub fn control(&self) -> Option<Control> {
         match self {
-            Self::Setup { bundle, .. } => Control::Setup(Box::new(bundle.setup.clone())),
-            Self::Verdict { verdict, .. } => Control::Verdict(Box::new(verdict.clone())),
+            Self::Setup { bundle, .. } => Some(Control::Setup(Box::new(bundle.setup.clone()))),
+            Self::Verdict { verdict, .. } => Some(Control::Verdict(Box::new(verdict.clone()))),
+            Self::SetAside => None,
         }
     }
 }
@@ -50,6 +59,7 @@ pub fn turns(
     for Entry { n, offset, change, .. } in entries {
         let step = match change {
             Change::Verdict { verdict, source } => Step::Verdict { verdict, source },
+            Change::SetAside => Step::SetAside,
             Change::Setup { bundle: hash, program, .. } => {
                 let bundle = match at_hand.get(&hash) {
                     Some(bundle) => Arc::clone(bundle),
