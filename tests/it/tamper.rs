@@ -103,7 +103,7 @@ fn write() -> Written {
     for mut alert in alerts() {
         let body = chain.seal(&mut alert).unwrap();
         written.bodies.push(body);
-        if written.bodies.len() % EVERY == 0 || written.bodies.len() == N {
+        if written.bodies.len().is_multiple_of(EVERY) || written.bodies.len() == N {
             note(&chain, &mut written);
         }
     }
