@@ -1,4 +1,5 @@
-//! End to end on a real broker: the worker's records a second beside bare consumption of the topic.
+//! End to end on a real broker: the worker beside bare consumption, and beside its own twin that
+//! writes the same without transactions.
 //!
 //! `cargo bench --bench kafka` prints a table. Fixed seed; needs java and mvn.
 
@@ -17,7 +18,8 @@ mod bench {
     use crate::broker::{self, Broker};
     use rdkafka::{
         Message, Offset, TopicPartitionList,
-        consumer::{BaseConsumer, Consumer},
+        consumer::{BaseConsumer, CommitMode, Consumer},
+        producer::{BaseProducer, BaseRecord, Producer},
     };
     use std::{
         sync::{
@@ -27,9 +29,10 @@ mod bench {
         time::{Duration, Instant},
     };
     use txwarden::{
+        audit,
         decode::{Format, Limits, Settings},
         detect::{Member, models},
-        engine::{Params as EngineParams, Setup},
+        engine::{Action, Params as EngineParams, Setup},
         model::{Chain, Reference},
         runtime::{InputParams, InputSetup, Observer, Outputs, Params, run, snapshot},
         sim::{Evm, Scenario},
@@ -44,9 +47,14 @@ mod bench {
         stop: Arc<AtomicBool>,
         /// End of the first batch and its records, end of the newest.
         times: Mutex<Option<(Instant, usize, Instant)>>,
+        n_commits: AtomicUsize,
     }
 
     impl Observer for Counter {
+        fn committed(&self, _: usize, _: usize, _: f64) {
+            self.n_commits.fetch_add(1, Ordering::AcqRel);
+        }
+
         fn batch(&self, n_records: usize, _: usize) {
             let now = Instant::now();
             let mut times = self.times.lock().unwrap();
@@ -74,10 +82,98 @@ mod bench {
         let bare = consume(broker, &topic, lines.len());
         println!("{:<28} {bare:>12.0} {:>11.0}%", "bare consumption", 100.0);
         let reference = Arc::new(truth.reference);
-        for (name, has_models) in [("run, rules only", false), ("run, default", true)] {
-            let rate = work(broker, &topic, lines.len(), &reference, has_models);
+        let show = |name: &str, rate: f64| {
             println!("{name:<28} {rate:>12.0} {:>11.0}%", 100.0 * rate / bare);
+        };
+        for (name, has_models) in [("rules only", false), ("default", true)] {
+            let setup = setup(&reference, has_models);
+            let batch = Batching::default().records_max;
+            let rate = twin(broker, &topic, lines.len(), setup.clone(), batch);
+            show(&format!("no transactions, {name}"), rate);
+            show(&format!("run, {name}"), work(broker, &topic, lines.len(), setup, batch).0);
         }
+        println!("{:<28} {:>12} {:>12}", "batch, rules only", "records/s", "commits/s");
+        for batch in [100, 1_000, 10_000] {
+            let setup = setup(&reference, false);
+            let bare = twin(broker, &topic, lines.len(), setup.clone(), batch);
+            let (rate, commits) = work(broker, &topic, lines.len(), setup, batch);
+            println!("{:<28} {bare:>12.0} {:>12}", format!("no transactions, {batch}"), "-");
+            println!("{:<28} {rate:>12.0} {commits:>12.1}", format!("run, {batch}"));
+        }
+    }
+
+    fn setup(reference: &Arc<Reference>, has_models: bool) -> Setup {
+        let mut params = EngineParams::default();
+        if !has_models {
+            let off = Member { enabled: false, ..Member::default() };
+            let ids = models::TABLE.iter().map(|entry| entry.meta.id.to_owned());
+            params.detect.models = ids.map(|id| (id, off.clone())).collect();
+        }
+        Setup {
+            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
+            params,
+            reference: Arc::clone(reference),
+            config_hash: "bench".to_owned(),
+            is_reporting_findings: false,
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            format: Format::EthereumEtl,
+            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
+            is_batch_allowed: true,
+            limits: Limits::default(),
+            mapping: None,
+        }
+    }
+
+    /// The worker's twin without transactions: the same engine, the same batches, an idempotent
+    /// producer, and a plain commit of the offset once the batch is delivered. Returns records a
+    /// second between the first batch and the last.
+    fn twin(broker: &Broker, topic: &str, n: usize, setup: Setup, batch: usize) -> f64 {
+        let alerts = broker.name("alerts");
+        broker.create_topic(&alerts, 1);
+        let mut config = broker.config();
+        config.set("group.id", broker.name("twin")).set("fetch.queue.backoff.ms", "10");
+        let consumer: BaseConsumer = config
+            .set("enable.auto.commit", "false")
+            .set("queued.min.messages", "20000")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let mut config = broker.config();
+        config.set("enable.idempotence", "true").set("compression.type", "zstd");
+        let producer: BaseProducer = config.set("linger.ms", "5").create().unwrap();
+        let mut driver = Driver::new(setup, Fits::Background).unwrap();
+        let (settings, mut chain) = (settings(), audit::Chain::new(topic, 0));
+        let (mut actions, mut n_seen, mut began) = (Vec::new(), 0, None);
+        while n_seen < n {
+            let Some(message) = consumer.poll(Duration::from_secs(10)) else { continue };
+            let (message, mut headers) = (message.unwrap(), Vec::new());
+            driver.feed(&settings, kafka::record_of(&message, &mut headers), &mut actions);
+            n_seen += 1;
+            for action in actions.drain(..) {
+                if let Action::Alert(mut alert) = action {
+                    let body = chain.seal(&mut alert).unwrap();
+                    let made = message::of_alert(&alert, body, "/bench");
+                    let record = BaseRecord::<[u8], [u8]>::to(&alerts).payload(&made.body);
+                    producer.send(record.key(&made.key.unwrap())).map_err(|(e, _)| e).unwrap();
+                }
+            }
+            if n_seen % batch == 0 || n_seen == n {
+                while producer.in_flight_count() > 0 {
+                    producer.poll(Duration::from_millis(1));
+                }
+                list.set_partition_offset(topic, 0, Offset::Offset(message.offset() + 1)).unwrap();
+                consumer.commit(&list, CommitMode::Sync).unwrap();
+                began.get_or_insert((Instant::now(), n_seen));
+            }
+        }
+        let (since, n_first) = began.unwrap();
+        (n - n_first) as f64 / since.elapsed().as_secs_f64()
     }
 
     /// Returns records a second from the first record on.
@@ -102,17 +198,14 @@ mod bench {
         n as f64 / began.elapsed().as_secs_f64()
     }
 
-    /// Returns records a second between the first batch and the last.
-    fn work(
-        broker: &Broker,
-        topic: &str,
-        n: usize,
-        reference: &Arc<Reference>,
-        has_models: bool,
-    ) -> f64 {
-        let (alerts, dead_letters) = (broker.name("alerts"), broker.name("deadletters"));
-        broker.create_topic(&alerts, 1);
-        broker.create_topic(&dead_letters, 1);
+    /// Returns records and commits a second between the first batch and the last.
+    fn work(broker: &Broker, topic: &str, n: usize, setup: Setup, batch: usize) -> (f64, f64) {
+        let side = ["alerts", "deadletters", "checkpoints", "control"].map(|base| {
+            let name = broker.name(base);
+            broker.create_topic(&name, 1);
+            name
+        });
+        let [alerts, dead_letters, checkpoints, control] = side;
         let params = Params {
             kafka: kafka::Params {
                 brokers: broker.bootstrap().to_owned(),
@@ -128,36 +221,10 @@ mod bench {
                 allow_partitions: false,
                 allow_batch: true,
             }],
-            outputs: Outputs {
-                alerts,
-                dead_letters,
-                checkpoints: broker.name("checkpoints"),
-                control: broker.name("control"),
-                create_topics: true,
-            },
+            outputs: Outputs { alerts, dead_letters, checkpoints, control, create_topics: false },
             snapshots: snapshot::Params::off(),
+            batch: Batching { records_max: batch, ..Batching::default() },
             ..Params::default()
-        };
-        let mut engine = EngineParams::default();
-        if !has_models {
-            let off = Member { enabled: false, ..Member::default() };
-            let ids = models::TABLE.iter().map(|entry| entry.meta.id.to_owned());
-            engine.detect.models = ids.map(|id| (id, off.clone())).collect();
-        }
-        let chain = Chain::parse(Chain::ETHEREUM).unwrap();
-        let settings = Settings {
-            format: Format::EthereumEtl,
-            chain: chain.clone(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: None,
-        };
-        let setup = Setup {
-            chain,
-            params: engine,
-            reference: Arc::clone(reference),
-            config_hash: "bench".to_owned(),
-            is_reporting_findings: false,
         };
         let stop = Arc::new(AtomicBool::new(false));
         let observer = Arc::new(Counter {
@@ -165,12 +232,15 @@ mod bench {
             until: n,
             stop: Arc::clone(&stop),
             times: Mutex::new(None),
+            n_commits: AtomicUsize::new(0),
         });
         let counter = Arc::clone(&observer);
-        let inputs = vec![InputSetup { topic: topic.to_owned(), settings, setup }];
+        let inputs = vec![InputSetup { topic: topic.to_owned(), settings: settings(), setup }];
         run(&params, inputs, stop, observer).unwrap();
         let (began, n_first, ended) = counter.times.lock().unwrap().unwrap();
-        (n - n_first) as f64 / (ended - began).as_secs_f64()
+        let took = (ended - began).as_secs_f64();
+        let n_commits = counter.n_commits.load(Ordering::Acquire);
+        ((n - n_first) as f64 / took, n_commits as f64 / took)
     }
 }
 

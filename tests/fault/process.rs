@@ -32,7 +32,7 @@ struct Log {
 impl Process {
     /// Starts `run`, with failpoints of a debug build; `guarded` is a directory with a guard.
     pub fn start(config: &Path, failpoints: &str, guarded: &Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_txwarden"))
+        let mut child = command()
             .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
             .arg(config)
             .current_dir(config.parent().unwrap())
@@ -142,6 +142,11 @@ impl Drop for Process {
         let _ = self.child.wait();
         let _ = fs::remove_file(&self.pid);
     }
+}
+
+/// Returns the program under test.
+pub fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_txwarden"))
 }
 
 /// Asks every process to stop.

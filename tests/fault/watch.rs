@@ -3,7 +3,7 @@
 use crate::{job::Job, process::PATIENCE};
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer},
 };
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,22 @@ impl Watch {
             _ => 0,
         };
         Some(self.places.iter().map(offset).collect())
+    }
+
+    /// Commits every offset again with other metadata. The group must have no members.
+    pub fn rewrite(&self, how: &dyn Fn(&str) -> String) {
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in &self.places {
+            list.add_partition(topic, *partition);
+        }
+        let found = self.consumer.committed_offsets(list, PATIENCE).unwrap();
+        let mut list = TopicPartitionList::new();
+        for element in found.elements() {
+            let mut changed = list.add_partition(element.topic(), element.partition());
+            changed.set_offset(element.offset()).unwrap();
+            changed.set_metadata(how(element.metadata()));
+        }
+        self.consumer.commit(&list, CommitMode::Sync).unwrap();
     }
 
     /// Waits until the offsets are as wanted; says for how long, or what they are after all.

@@ -8,7 +8,9 @@ mod outputs;
 mod poison;
 mod signals;
 mod snapshots;
+mod tamper;
 mod transport;
+mod versions;
 
 use crate::case::Case;
 
@@ -105,6 +107,12 @@ pub const TABLE: &[Case] = &[
         run: snapshots::damaged,
     },
     Case {
+        name: "versions",
+        shows: "offsets of version 1, then snapshots of a newer one: identical, the latter refused",
+        counts: [0, 1, 3],
+        run: versions::older_and_newer,
+    },
+    Case {
         name: "crash_loop",
         shows: "a record that aborts the process: set aside at the third end, nothing else is",
         counts: [0, 1, 5],
@@ -139,6 +147,12 @@ pub const TABLE: &[Case] = &[
         shows: "the clock jumps a day forwards and back: identical",
         counts: [0, 2, 6],
         run: transport::clock_jumps,
+    },
+    Case {
+        name: "tamper",
+        shows: "edits, deletions, insertions, swaps, truncations: verify names each, with its kind",
+        counts: [0, 50, 500],
+        run: tamper::positions,
     },
     Case {
         name: "control_at_least_once",

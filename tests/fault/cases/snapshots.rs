@@ -15,6 +15,9 @@ use std::{
 /// A snapshot every few batches.
 pub const OFTEN: &str = "snapshots: { url: state, every_records: 400, every_ms: 1000 }";
 
+/// A snapshot now and then: some takeovers start from one, some replay most of the log.
+pub const RARELY: &str = "snapshots: { url: state, every_records: 3000, every_ms: 4000 }";
+
 fn options() -> Options {
     Options { is_static: true, more: OFTEN.to_owned(), ..Options::default() }
 }
@@ -77,7 +80,7 @@ pub fn damaged(lab: &Lab, n: usize) -> Outcome {
         job.feed((i as f64 + 1.0) / (n as f64 + 1.0));
         job.await_all(&watch);
         process.kill();
-        let found = snapshots(&job.dir.path().join("state"));
+        let found = all(&job.dir.path().join("state"));
         assert!(found.len() >= 4, "only {} snapshots", found.len());
         for path in found.iter().filter(|path| i % 2 == 1 || is_newest(path)) {
             let mut bytes = fs::read(path).unwrap();
@@ -96,7 +99,7 @@ pub fn damaged(lab: &Lab, n: usize) -> Outcome {
 }
 
 /// Returns every snapshot below a directory.
-fn snapshots(dir: &Path) -> Vec<PathBuf> {
+pub fn all(dir: &Path) -> Vec<PathBuf> {
     let (mut found, mut left) = (Vec::new(), vec![dir.to_path_buf()]);
     while let Some(dir) = left.pop() {
         for entry in fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path()) {
@@ -112,5 +115,5 @@ fn snapshots(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn is_newest(path: &Path) -> bool {
-    snapshots(path.parent().unwrap()).last().is_some_and(|newest| newest == path)
+    all(path.parent().unwrap()).last().is_some_and(|newest| newest == path)
 }
