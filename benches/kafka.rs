@@ -34,8 +34,12 @@ mod bench {
         detect::{Member, models},
         engine::{Action, Params as EngineParams, Setup},
         model::{Chain, Reference},
-        runtime::{InputParams, InputSetup, Observer, Outputs, Params, run, snapshot},
+        runtime::{
+            Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, run,
+            snapshot,
+        },
         sim::{Evm, Scenario},
+        sink::message,
         source::kafka::{self, Start},
     };
 

@@ -2,7 +2,6 @@
 
 mod commit;
 mod rebalance;
-mod unowned;
 
 use super::{
     Observer, Params, Phase, RuntimeError, cadence,
@@ -15,7 +14,7 @@ use crate::{
     audit::Signer,
     ops::kafka::Patience,
     sink::kafka::Producer,
-    source::kafka::{Consumer, TopicPartition, Unowned, record_of},
+    source::kafka::{Consumer, Lookout, TopicPartition, record_of},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
@@ -60,7 +59,7 @@ pub struct Worker<'a> {
     /// Where verdicts come from, if from anywhere.
     feed: Option<Feed>,
     reported: Instant,
-    unowned: Unowned,
+    _lookout: Option<Lookout>,
 }
 
 impl<'a> Worker<'a> {
@@ -92,7 +91,7 @@ impl<'a> Worker<'a> {
             fold,
             feed,
             reported: Instant::now(),
-            unowned: Unowned::default(),
+            _lookout: lookout(&ctx, &topics)?,
         })
     }
 
@@ -233,8 +232,15 @@ impl<'a> Worker<'a> {
                 tracing::info!(topic, partition, done, total, "rebuilding state");
             }
         }
-        self.look_for_unowned();
     }
+}
+
+/// A static member that died between two rounds of a rebalance may leave partitions that nobody
+/// owns: each instance of static members looks for them.
+fn lookout(ctx: &Context<'_>, topics: &[&str]) -> Result<Option<Lookout>, RuntimeError> {
+    let Params { kafka, outputs, .. } = ctx.params;
+    let is_due = kafka.is_static_member && ctx.slot == 0;
+    Ok(is_due.then(|| Lookout::start(kafka, topics, &outputs.alerts)).transpose()?)
 }
 
 /// How long an abandoned transaction may hold things up, and a little more.

@@ -11,7 +11,6 @@ use crate::{
     },
     source::kafka::{Rebalanced, TopicPartition},
 };
-use rdkafka::error::KafkaError;
 use std::time::Duration;
 
 /// How long to wait for the rebalance that took our partitions away.
@@ -54,10 +53,7 @@ impl Worker<'_> {
                 self.consumer.log().report(&error, "assign before leaving");
             }
         })?;
-        self.consumer.assign(&offsets).map_err(cannot)?;
-        // The client remembers across a revocation that a partition was paused: one that was
-        // revoked while a refused batch waited for the rebalance would never be read again.
-        self.consumer.resume(places).map_err(cannot)
+        self.consumer.assign(&offsets).map_err(cannot)
     }
 
     fn open_all(
@@ -124,6 +120,10 @@ impl Worker<'_> {
                 None => {}
                 // What is revoked here was already refused: there is nothing left to commit.
                 Some(Rebalanced::Revoked { partitions, .. }) => {
+                    // The client remembers across a revocation that a partition was paused: it
+                    // would never be read again by the worker that gets it back. Resuming what was
+                    // assigned a moment ago is no way out: its fetch would start out of date.
+                    self.consumer.resume(&partitions).map_err(cannot)?;
                     self.fold.release(&partitions);
                     let what = "cannot unassign";
                     let unassigned = self.consumer.unassign(&partitions);
@@ -136,11 +136,8 @@ impl Worker<'_> {
                 }
             }
         }
-        self.resume_unpaused().map_err(cannot)
-    }
-
-    fn resume_unpaused(&self) -> Result<(), KafkaError> {
-        let running = self.fold.partitions.iter().filter(|p| !p.is_paused);
-        self.consumer.resume(&running.map(|p| p.at.clone()).collect::<Vec<_>>())
+        let kept = self.fold.partitions.iter().filter(|p| !p.is_paused && owned.contains(&p.at));
+        let kept: Vec<_> = kept.map(|p| p.at.clone()).collect();
+        self.consumer.resume(&kept).map_err(cannot)
     }
 }

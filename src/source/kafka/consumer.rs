@@ -35,11 +35,11 @@ pub enum Rebalanced {
 
 /// A consumer of the group. Dropping it may hang: use [`Consumer::close`].
 pub struct Consumer {
-    pub(super) inner: BaseConsumer<Context>,
+    inner: BaseConsumer<Context>,
 }
 
 #[derive(Default)]
-pub(super) struct Context {
+struct Context {
     log: ClientLog,
     is_closing: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalanced>>,

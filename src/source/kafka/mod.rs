@@ -11,4 +11,4 @@ pub use crate::ops::kafka::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]
 pub use consumer::{Consumer, Rebalanced, committed_in, record_of};
 #[cfg(feature = "kafka")]
-pub use unowned::Unowned;
+pub use unowned::Lookout;

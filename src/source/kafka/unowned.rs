@@ -5,115 +5,122 @@
 //! its session is handed what the first round had left it, without another round: nobody owns the
 //! partition any more, and nothing makes the group look again. So static members look themselves.
 
-use super::Consumer;
-use crate::ops::kafka::{ConnectionError, Params, TopicPartition, consumer_config, drop_in_time};
+use crate::ops::kafka::{
+    ConnectionError, Params, TopicPartition, client_config, consumer_config, drop_in_time,
+};
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
     error::KafkaResult,
 };
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
     time::{Duration, Instant},
 };
 
+/// How often to look; two looks in a row decide.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// How long a broker may take to answer.
-const ANSWER_MAX: Duration = Duration::from_secs(2);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// How long the visitor stays in the group: all others have joined again long before.
 const VISIT_MAX: Duration = Duration::from_secs(10);
 
-/// How long closing the visitor may take.
+/// How long closing a client may take.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 
-/// Looks for partitions without an owner, and has the group share them out.
-#[derive(Default)]
-pub struct Unowned {
-    /// What had no owner at the last look: a rebalance under way may look the same once.
-    seen: BTreeSet<TopicPartition>,
-    is_visiting: Arc<AtomicBool>,
+/// Looks for partitions without an owner, on a thread and with a client of its own: an answer may
+/// take as long as a fetch waits. Ends when dropped.
+pub struct Lookout {
+    _alive: SyncSender<()>,
 }
 
-impl Unowned {
-    /// Looks once; a partition without an owner at two looks in a row makes the group rebalance.
-    ///
-    /// Returns the partitions because of which it does.
+impl Lookout {
+    /// Starts to look. `visited` is a topic that is no input.
     ///
     /// # Errors
-    /// When no broker answers in time, or no client can be made.
-    pub fn look(
-        &mut self,
-        consumer: &Consumer,
-        params: &Params,
-        inputs: &[&str],
-        visited: &str,
-    ) -> Result<Vec<TopicPartition>, ConnectionError> {
-        if self.is_visiting.load(Ordering::Acquire) {
-            return Ok(Vec::new());
+    /// When the client cannot be made.
+    pub fn start(params: &Params, inputs: &[&str], visited: &str) -> Result<Self, ConnectionError> {
+        let client: BaseConsumer = client_config(params)?.create()?;
+        let (alive, is_over) = sync_channel(1);
+        let inputs = inputs.iter().map(|topic| (*topic).to_owned()).collect();
+        let look = Look { client, params: params.clone(), inputs, visited: visited.to_owned() };
+        let body = move || {
+            look.until(&is_over);
+            drop_in_time(look.client, CLOSE_MAX);
+        };
+        if let Err(error) = thread::Builder::new().name("lookout".to_owned()).spawn(body) {
+            tracing::warn!(%error, "partitions without an owner go unnoticed");
         }
-        let before = std::mem::take(&mut self.seen);
-        self.seen = consumer.unowned(&params.group, inputs)?;
-        let both: Vec<_> = self.seen.intersection(&before).cloned().collect();
-        if !both.is_empty() {
-            self.seen.clear();
-            visit(params, visited, Arc::clone(&self.is_visiting))?;
-        }
-        Ok(both)
+        Ok(Self { _alive: alive })
     }
 }
 
-impl Consumer {
-    /// Returns the partitions of some topics that no member owns while the group is stable.
-    fn unowned(&self, group: &str, topics: &[&str]) -> KafkaResult<BTreeSet<TopicPartition>> {
-        let list = self.inner.fetch_group_list(Some(group), ANSWER_MAX)?;
-        let Some(found) = list.groups().iter().find(|g| g.name() == group) else {
+struct Look {
+    client: BaseConsumer,
+    params: Params,
+    inputs: Vec<String>,
+    visited: String,
+}
+
+impl Look {
+    /// Looks until the other end is gone; a partition without an owner at two looks in a row (a
+    /// rebalance under way may look the same once) makes the group share out again.
+    fn until(&self, is_over: &Receiver<()>) {
+        let mut before = BTreeSet::new();
+        while is_over.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            // Without an answer the next look asks again.
+            let seen = self.unowned().unwrap_or_default();
+            let partitions: Vec<_> = seen.intersection(&before).collect();
+            if partitions.is_empty() {
+                before = seen;
+                continue;
+            }
+            tracing::warn!(?partitions, "partitions without an owner: the group shares out again");
+            if let Err(error) = self.visit() {
+                tracing::warn!(%error, "cannot visit the group");
+            }
+            before = BTreeSet::new();
+        }
+    }
+
+    /// Returns the input partitions that no member owns while the group is stable.
+    fn unowned(&self) -> KafkaResult<BTreeSet<TopicPartition>> {
+        let group = &self.params.group;
+        let list = self.client.fetch_group_list(Some(group), ANSWER_MAX)?;
+        let is_stable =
+            |g: &&rdkafka::groups::GroupInfo| g.name() == group && g.state() == "Stable";
+        let Some(found) = list.groups().iter().find(is_stable) else {
             return Ok(BTreeSet::new());
         };
-        if found.state() != "Stable" {
-            return Ok(BTreeSet::new());
-        }
         let assignments = found.members().iter().filter_map(|m| m.assignment());
         let owned: BTreeSet<_> = assignments.flat_map(|bytes| Reader(bytes).read()).collect();
         let mut all = BTreeSet::new();
-        for topic in topics {
-            let metadata = self.inner.fetch_metadata(Some(topic), ANSWER_MAX)?;
+        for topic in &self.inputs {
+            let metadata = self.client.fetch_metadata(Some(topic), ANSWER_MAX)?;
             for partition in metadata.topics().iter().flat_map(|t| t.partitions()) {
-                let topic = (*topic).to_owned();
-                all.insert(TopicPartition { topic, partition: partition.id() });
+                all.insert(TopicPartition { topic: topic.clone(), partition: partition.id() });
             }
         }
         Ok(all.difference(&owned).cloned().collect())
     }
-}
 
-/// Joins the group for a moment, with an interest in another topic only: that makes all members
-/// join again, and takes no input partition from anybody.
-fn visit(params: &Params, topic: &str, flag: Arc<AtomicBool>) -> Result<(), ConnectionError> {
-    let dynamic = Params { is_static_member: false, ..params.clone() };
-    let config = consumer_config(&dynamic, 0)?;
-    let visitor: BaseConsumer = config.create()?;
-    visitor.subscribe(&[topic])?;
-    flag.store(true, Ordering::Release);
-    let done = Arc::clone(&flag);
-    let body = move || {
+    /// Joins the group for a moment, with an interest in another topic only: that makes all members
+    /// join again, and takes no input partition from anybody.
+    fn visit(&self) -> Result<(), ConnectionError> {
+        let dynamic = Params { is_static_member: false, ..self.params.clone() };
+        let visitor: BaseConsumer = consumer_config(&dynamic, 0)?.create()?;
+        visitor.subscribe(&[&self.visited])?;
         let until = Instant::now() + VISIT_MAX;
-        let is_assigned = || visitor.assignment().is_ok_and(|list| list.count() > 0);
-        while !is_assigned() && Instant::now() < until {
-            // Nothing is read: its records are of no interest.
+        while Instant::now() < until && visitor.assignment()?.count() == 0 {
+            // Whatever it reads is of no interest.
             let _ = visitor.poll(Duration::from_millis(50));
         }
         drop_in_time(visitor, CLOSE_MAX);
-        done.store(false, Ordering::Release);
-    };
-    if thread::Builder::new().name("visitor".to_owned()).spawn(body).is_err() {
-        // The next look tries again.
-        flag.store(false, Ordering::Release);
+        Ok(())
     }
-    Ok(())
 }
 
 /// Reads an assignment of the consumer protocol: version, then topics with their partitions.
