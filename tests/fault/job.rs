@@ -230,7 +230,7 @@ pub fn engine_yaml() -> String {
     "version: 1
 on_flood: continue
 triage: { budget_per_day: 480 }
-detect: { rules: { large_native: { severity: high, params: { units_min: { ETH: 2.0, BTC: 1.0 } } } } }
+detect: { rules: { large_native: { severity: high, params: { units_min: { ETH: 2.0, BTC: 0.02 } } } } }
 "
     .to_owned()
 }

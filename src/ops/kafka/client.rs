@@ -172,6 +172,9 @@ pub fn consumer_config(params: &Params, slot: usize) -> Result<ClientConfig, Con
         ("fetch.max.bytes", "16777216"),
         ("fetch.message.max.bytes", "4194304"),
         ("fetch.queue.backoff.ms", "10"),
+        // Every other question to a broker waits behind a fetch that waits for records: at a
+        // takeover some five in a row.
+        ("fetch.wait.max.ms", "50"),
     ] {
         if !params.options.contains_key(name) {
             config.set(name, value);

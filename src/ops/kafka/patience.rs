@@ -65,12 +65,12 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// Returns whether asking again is useless: rights and names do not change by waiting.
+/// Returns whether asking again is useless: rights and names do not change by waiting. A partition
+/// is unknown to the client also while its broker is back from a pause and has no leader yet.
 fn is_final(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{
         Authentication, ClusterAuthorizationFailed, Fatal, GroupAuthorizationFailed,
-        InvalidArgument, SaslAuthenticationFailed, TopicAuthorizationFailed, UnknownPartition,
-        UnknownTopic,
+        InvalidArgument, SaslAuthenticationFailed, TopicAuthorizationFailed, UnknownTopic,
     };
     matches!(
         error.rdkafka_error_code(),
@@ -82,7 +82,6 @@ fn is_final(error: &KafkaError) -> bool {
                 | InvalidArgument
                 | SaslAuthenticationFailed
                 | TopicAuthorizationFailed
-                | UnknownPartition
                 | UnknownTopic
         )
     )

@@ -78,7 +78,7 @@ pub fn metadata_too_long(lab: &Lab, n: usize) -> Outcome {
     for _ in 0..n {
         let mut process = job.start("a");
         job.feed(1.0);
-        let said = process.await_line("OffsetMetadataTooLarge");
+        let said = process.await_line("raise offset.metadata.max.bytes");
         assert!(said.is_some(), "{}", process.log());
         process.stop();
         assert!(job.broker.read_committed(&job.alerts).is_empty());
