@@ -1,4 +1,4 @@
-//! SIGTERM and SIGINT: the first asks for a graceful stop, the second leaves at once; SIGHUP reloads.
+//! SIGTERM, SIGINT: the first asks for a graceful stop, the second leaves; SIGHUP reloads.
 
 use super::{CliError, error};
 use std::{
