@@ -101,7 +101,7 @@ impl<'a> Fold<'a> {
         }
         partition.next = record.offset + 1;
         partition.last.note(&record);
-        let mut is_bad = false;
+        let (mut is_bad, group) = (false, self.checkpoints.group);
         for action in self.actions.drain(..) {
             match action {
                 Action::Alert(mut alert) => {
@@ -116,12 +116,7 @@ impl<'a> Fold<'a> {
                 Action::DeadLetter(letter) => {
                     is_bad |= is_format(letter.reason);
                     if is_emitting {
-                        self.outbox.dead_letter(
-                            &letter,
-                            self.checkpoints.group,
-                            &partition.at,
-                            record,
-                        );
+                        self.outbox.dead_letter(&letter, group, &partition.at, record);
                     }
                 }
                 // The driver keeps fits, and findings were not asked for.
