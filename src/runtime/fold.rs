@@ -84,16 +84,13 @@ impl<'a> Fold<'a> {
             settle(partition, &mut self.outbox, self.inputs)?;
         }
         partition.turn(record.offset)?;
-        let is_skipped = partition.watch.is_skipped(record.offset);
-        if is_skipped && partition.is_live {
-            set_aside(partition, &mut self.outbox, record.offset);
-        }
+        let is_set_aside = set_aside(partition, &mut self.outbox, record.offset);
         let settings = &partition.control.bundle().settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
         if partition.is_live {
             partition.watch.before(partition.committed.unwrap_or(partition.next), record.offset);
         }
-        if is_skipped {
+        if is_set_aside {
             partition.driver.set_aside(settings, record, &mut self.actions);
         } else {
             failpoint::record(record.value);

@@ -196,10 +196,14 @@ fn learn(partition: &mut Partition, outbox: &mut Outbox, fed: &Fed) {
     append(partition, outbox, next, step, Why::Reload);
 }
 
-/// Writes that a record is set aside: whoever replays it later, wherever the markers are, must not
-/// read it either.
-pub fn set_aside(partition: &mut Partition, outbox: &mut Outbox, offset: i64) {
-    append(partition, outbox, offset, Step::SetAside, Why::Restart);
+/// Returns whether a record is set aside, and writes so the first time: whoever replays it later,
+/// wherever the markers are, must not read it either.
+pub fn set_aside(partition: &mut Partition, outbox: &mut Outbox, offset: i64) -> bool {
+    let is_set_aside = partition.watch.is_skipped(offset);
+    if is_set_aside && partition.is_live {
+        append(partition, outbox, offset, Step::SetAside, Why::Restart);
+    }
+    is_set_aside
 }
 
 fn tell(partition: &mut Partition, step: &Step) -> Result<(), EngineError> {
