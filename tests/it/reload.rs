@@ -8,6 +8,7 @@ use rdkafka::{
 use std::{
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 use txwarden::{
@@ -150,7 +151,11 @@ fn reloads_and_verdicts_are_repeated_by_every_replay() {
     let Some((mut job, dir)) = job("reloads_and_verdicts_are_repeated_by_every_replay") else {
         return;
     };
-    let lines = lines();
+    // In a file a pending transaction has no time.
+    let mut lines = lines();
+    lines.retain(|(line, _)| {
+        !line.contains("\"block_hash\": null") || line.contains("\"block_hash\":null")
+    });
     let ends = [1, 2, 3, 4].map(|i| lines.len() * i / 4);
     job.broker.produce(&job.input, &lines[..ends[0]]);
     let inputs = Inputs::new(&job.inputs).unwrap();
@@ -197,8 +202,32 @@ fn reloads_and_verdicts_are_repeated_by_every_replay() {
         assert!(hashes.iter().any(|h| h == hash), "no alert under {hash}");
     }
     assert!(job.alerts().iter().any(|a| a.confidence.is_some()));
+    let replayed = replayed(&job, dir.path(), &lines);
+    assert_eq!(replayed.len(), expected.len());
+    for (ours, theirs) in replayed.iter().zip(&expected) {
+        assert_eq!(String::from_utf8_lossy(ours), String::from_utf8_lossy(theirs));
+    }
     // Control: a fold that ignores the log answers otherwise.
     assert_ne!(job.fold(&lines).len(), expected.len());
+}
+
+/// Repeats the run with the command line, from files; returns the lines it writes.
+fn replayed(job: &Job, dir: &Path, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let entries: String =
+        entries(job).iter().map(|e| serde_json::to_string(e).unwrap() + "\n").collect();
+    fs::write(path("control.jsonl"), entries).unwrap();
+    let text: String = lines.iter().map(|(line, _)| format!("{line}\n")).collect();
+    fs::write(path("input.jsonl"), text).unwrap();
+    let (control, bundles) = (path("control.jsonl"), job.params.snapshots.url.clone());
+    let (alerts, input) = (path("alerts.jsonl"), path("input.jsonl"));
+    let done = Command::new(env!("CARGO_BIN_EXE_txwarden"))
+        .args(["replay", "-q", "--format", "ethereum_etl", "--chain", "eip155:1"])
+        .args(["--control", &control, "--bundles", &bundles, "--alerts", &alerts, &input])
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    fs::read_to_string(alerts).unwrap().lines().map(|line| line.as_bytes().to_vec()).collect()
 }
 
 fn kind(entry: &Entry) -> Option<Why> {

@@ -7,7 +7,7 @@ use crate::{
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
-    error::{KafkaError, KafkaResult},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -31,7 +31,7 @@ impl Feed {
     /// Connects; nothing is read before [`Feed::seek`].
     ///
     /// # Errors
-    /// When no broker says which partitions the topic has.
+    /// When no broker says which partitions the topic has, or it does not exist.
     pub fn connect(params: &Params, topic: &str, patience: Patience<'_>) -> KafkaResult<Self> {
         let mut config =
             client_config(params).map_err(|e| KafkaError::ClientCreation(e.to_string()))?;
@@ -49,6 +49,9 @@ impl Feed {
         let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::default())?;
         let metadata = patience.ask(|slice| consumer.fetch_metadata(Some(topic), slice))?;
         let n_partitions = metadata.topics().first().map_or(0, |t| t.partitions().len()) as i32;
+        if n_partitions == 0 {
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition));
+        }
         Ok(Self { consumer, topic: topic.to_owned(), n_partitions })
     }
 
