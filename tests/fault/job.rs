@@ -225,11 +225,14 @@ log: {{ format: json }}
     }
 }
 
-/// The part of the configuration that can change an answer: rules that raise many alerts.
+/// The part of the configuration that can change an answer: rules that raise many alerts, and a
+/// memory that an unoptimised build restores in no time.
 pub fn engine_yaml() -> String {
     "version: 1
 on_flood: continue
 triage: { budget_per_day: 480 }
+state: { accounts_max: 50000, edges_max: 100000, transfers_max: 20000, outputs_max: 100000, \
+ conflicts_max: 20000, dedup_max: 50000 }
 detect: { rules: { large_native: { severity: high, params: { units_min: { ETH: 2.0, BTC: 0.02 } } } } }
 "
     .to_owned()
