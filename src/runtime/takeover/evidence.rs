@@ -83,6 +83,8 @@ pub fn tails(
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         .set("auto.offset.reset", "earliest")
+        // The next question waits behind a fetch that waits for records: there are some twenty.
+        .set("fetch.wait.max.ms", "10")
         .set("queued.max.messages.kbytes", "8192");
     let consumer: BaseConsumer = config.create().map_err(cannot)?;
     let mut found = Tails::new();
