@@ -10,7 +10,7 @@ mod error;
 #[cfg(feature = "kafka")]
 mod exporter;
 mod input;
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "only topics carry alerts"))]
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only topics carry alerts"))]
 mod layout;
 mod moment;
 mod output;
@@ -51,7 +51,7 @@ enum Command {
     /// Find mistakes in the configuration and its surroundings
     Check(check::Args),
     /// Feed files through the detector and write the alerts
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
     /// Show what the decoder makes of each record
     Decode(decode::Args),
     /// Show alerts as they arrive

@@ -1,5 +1,6 @@
 //! Tells a stray bad record from a topic that is not what its settings say (FORMATS §4).
 
+#[cfg(feature = "kafka")]
 use crate::decode::Reason;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,7 @@ impl Flood {
 }
 
 /// Returns whether a reason says that the format is wrong, not that one record is.
+#[cfg(feature = "kafka")]
 pub fn is_format(reason: Reason) -> bool {
     matches!(
         reason,

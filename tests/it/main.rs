@@ -9,6 +9,8 @@ mod chain;
 #[cfg(feature = "kafka")]
 mod checkpoints;
 mod cli;
+#[cfg(feature = "cloud")]
+mod cloud;
 mod coinjoin;
 mod control;
 #[cfg(feature = "kafka")]

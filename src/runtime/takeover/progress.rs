@@ -141,6 +141,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "kafka")]
     #[test]
     fn a_chain_survives_and_metadata_stays_below_the_brokers_limit() {
         let mut tree = Frontier::default();
