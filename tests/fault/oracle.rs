@@ -98,7 +98,7 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
         }
     }
     // Vacuity: a comparison of nothing proves nothing.
-    assert!(fold.alerts.len() >= 5, "{:?}: only {} alerts", feed.chain, fold.alerts.len());
+    assert!(fold.alerts.len() >= 3, "{:?}: only {} alerts", feed.chain, fold.alerts.len());
     assert!(!fold.letters.is_empty(), "{:?}: no dead letters", feed.chain);
     fold
 }
