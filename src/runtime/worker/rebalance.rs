@@ -13,8 +13,9 @@ use crate::{
 };
 use std::time::Duration;
 
-/// How long to wait for the rebalance that took our partitions away.
-const REBALANCE_MAX: Duration = Duration::from_secs(60);
+/// How long to wait for the rebalance that refused a batch before trying again: one that leaves
+/// our partitions alone is over without a word. Trying too early is refused once more.
+const REBALANCE_MAX: Duration = Duration::from_millis(500);
 
 impl Worker<'_> {
     pub(super) fn rebalance(&mut self, change: Rebalanced) -> Result<(), RuntimeError> {
