@@ -20,6 +20,9 @@ use txwarden::{
     sink::message::{self, Coordinates, Message},
 };
 
+/// Fewer alerts would prove little.
+const ALERTS_MIN: usize = 20;
+
 /// What the pure engine makes of some traffic, feed by feed. Topic names are not yet known.
 #[derive(Clone)]
 pub struct Expected {
@@ -57,7 +60,12 @@ impl Expected {
         let aside =
             |i: usize| traffic.aside.filter(|(feed, _)| *feed == i).map(|(_, offset)| offset);
         let feeds = traffic.feeds.iter().enumerate();
-        Self { feeds: feeds.map(|(i, feed)| fold(&config, feed, aside(i))).collect() }
+        let feeds: Vec<Fold> = feeds.map(|(i, feed)| fold(&config, feed, aside(i))).collect();
+        // Vacuity: a comparison of nothing proves nothing.
+        let n_alerts: usize = feeds.iter().map(|fold| fold.alerts.len()).sum();
+        assert!(n_alerts >= ALERTS_MIN, "only {n_alerts} alerts");
+        assert!(feeds.iter().all(|fold| !fold.letters.is_empty()), "no dead letters");
+        Self { feeds }
     }
 }
 
@@ -97,9 +105,6 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
             }
         }
     }
-    // Vacuity: a comparison of nothing proves nothing.
-    assert!(fold.alerts.len() >= 3, "{:?}: only {} alerts", feed.chain, fold.alerts.len());
-    assert!(!fold.letters.is_empty(), "{:?}: no dead letters", feed.chain);
     fold
 }
 
