@@ -142,9 +142,13 @@ impl Drop for StopAll<'_> {
 /// committed is read again by the next start.
 fn excuse(done: Result<(), RuntimeError>, stop: &AtomicBool) -> Result<(), RuntimeError> {
     match done {
-        Err(error @ (RuntimeError::Kafka { .. } | RuntimeError::Connection(_)))
-            if stop.load(Ordering::Acquire) =>
-        {
+        // A refusal may only mean that the stop cut a question short: the next start asks again.
+        Err(
+            error @ (RuntimeError::Kafka { .. }
+            | RuntimeError::Connection(_)
+            | RuntimeError::Deadline { .. }
+            | RuntimeError::Refused(_)),
+        ) if stop.load(Ordering::Acquire) => {
             tracing::info!(code = error.code(), %error, "given up because of the stop");
             Ok(())
         }

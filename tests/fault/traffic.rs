@@ -36,8 +36,8 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Makes about `n` records: 3 × 28 % EVM, 16 % UTXO. The data never depend on the suite's seed:
-    /// the faults do.
+    /// Makes about `n` records: 3 × 28 % EVM, 16 % UTXO. The data never depend on the suite's seed,
+    /// only the faults do.
     pub fn new(n: usize) -> Self {
         let evm = n * 28 / 100;
         let mut feeds: Vec<Feed> = (0..EVM_PARTITIONS)
