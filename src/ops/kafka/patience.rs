@@ -39,6 +39,11 @@ impl<'a> Patience<'a> {
         self.stop.load(Ordering::Acquire) || Instant::now() >= self.until
     }
 
+    /// Returns whether the wait is over because of a stop: nothing can be concluded from it.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
     /// Returns how long the next attempt may take.
     pub fn slice(&self) -> Duration {
         let left = self.until.saturating_duration_since(Instant::now());

@@ -85,6 +85,9 @@ fn read_all(
         if ended.iter().all(|has_ended| *has_ended) && is_whole(&log) {
             return Ok(log);
         }
+        if patience.is_stopped() {
+            return Err(cannot(KafkaError::Canceled));
+        }
         if patience.is_over() {
             return Err(incomplete(topic, expected, &log));
         }
