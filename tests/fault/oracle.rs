@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, path::Path};
 use txwarden::{
     audit,
     config::Config,
-    engine::{Action, DeadLetter},
+    engine::{Action, DeadLetter, Engine},
     model::{Alert, Record},
     runtime::{Driver, Fits, InputParams},
     sink::message::{self, Coordinates, Message},
@@ -36,6 +36,24 @@ struct Fold {
     letters: Vec<DeadLetter>,
 }
 
+/// Returns where an engine that is restored every so many records differs from one that is not.
+pub fn restored(traffic: &Traffic, every: usize) -> Result<usize, String> {
+    let folded = Expected::fold_restoring(traffic, Some(every));
+    let pairs = traffic.expected().feeds.iter().zip(&folded.feeds);
+    for (i, (expected, found)) in pairs.enumerate() {
+        for (n, (a, b)) in expected.alerts.iter().zip(&found.alerts).enumerate() {
+            if a != b {
+                let (a, b) = (serde_json::to_string(a).unwrap(), serde_json::to_string(b).unwrap());
+                return Err(format!("feed {i}, every {every}, alert {n} differs\n{a}\n{b}"));
+            }
+        }
+        if expected.alerts.len() != found.alerts.len() {
+            return Err(format!("feed {i}, every {every}: another number of alerts"));
+        }
+    }
+    Ok(traffic.expected().feeds.iter().map(|fold| fold.alerts.len()).sum())
+}
+
 /// How exactly alerts must agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -55,12 +73,18 @@ pub struct Compared {
 impl Expected {
     /// Folds every feed through an engine of its own.
     pub fn fold(traffic: &Traffic) -> Self {
+        Self::fold_restoring(traffic, None)
+    }
+
+    /// Folds every feed, restoring the engine from its image every so many records.
+    pub fn fold_restoring(traffic: &Traffic, restore_every: Option<usize>) -> Self {
         let config = Config::parse("oracle", Path::new(""), &crate::job::engine_yaml(), &|_| None);
         let config = config.unwrap();
         let aside =
             |i: usize| traffic.aside.filter(|(feed, _)| *feed == i).map(|(_, offset)| offset);
         let feeds = traffic.feeds.iter().enumerate();
-        let feeds: Vec<Fold> = feeds.map(|(i, feed)| fold(&config, feed, aside(i))).collect();
+        let feeds: Vec<Fold> =
+            feeds.map(|(i, feed)| fold(&config, feed, aside(i), restore_every)).collect();
         // Vacuity: a comparison of nothing proves nothing.
         let n_alerts: usize = feeds.iter().map(|fold| fold.alerts.len()).sum();
         assert!(n_alerts >= ALERTS_MIN, "only {n_alerts} alerts");
@@ -69,7 +93,7 @@ impl Expected {
     }
 }
 
-fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
+fn fold(config: &Config, feed: &Feed, aside: Option<usize>, restore_every: Option<usize>) -> Fold {
     let (format, chain) = feed.chain.input();
     let input = InputParams {
         topic: String::new(),
@@ -81,9 +105,13 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>) -> Fold {
     };
     let settings = config.settings(&input).unwrap();
     let setup = config.engine_setup(&settings.chain);
-    let mut driver = Driver::new(setup, Fits::Inline).unwrap();
+    let mut driver = Driver::new(setup.clone(), Fits::Inline).unwrap();
     let (mut actions, mut fold) = (Vec::new(), Fold { alerts: Vec::new(), letters: Vec::new() });
     for (offset, (value, ms)) in feed.lines.iter().enumerate() {
+        if restore_every.is_some_and(|every| offset % every == every - 1) {
+            let image = driver.freeze().encode().unwrap();
+            driver = Driver::over(Engine::restore(setup.clone(), &image).unwrap(), Fits::Inline);
+        }
         let record = Record {
             partition: feed.partition,
             offset: offset as i64,

@@ -58,7 +58,9 @@ pub fn freeze(lab: &Lab, job: &Job<'_>, n: usize, failpoints: &str) -> (Vec<Dura
     }
     job.feed(1.0);
     job.await_all(&watch);
-    stop_all(&mut running);
+    if failpoints.is_empty() {
+        stop_all(&mut running);
+    }
     (takeovers, n_fenced)
 }
 

@@ -101,6 +101,12 @@ pub const TABLE: &[Case] = &[
         run: snapshots::unwritable,
     },
     Case {
+        name: "restored_often",
+        shows: "an engine restored from its image every 1,000, 250, 100 records: identical",
+        counts: [0, 2, 3],
+        run: snapshots::restored_often,
+    },
+    Case {
         name: "snapshot_damaged",
         shows: "SIGKILL and damaged snapshots: the older one or the log; identical",
         counts: [0, 2, 6],

@@ -4,7 +4,7 @@ use crate::{
     case::Outcome,
     job::{Job, Options},
     lab::Lab,
-    oracle::How,
+    oracle::{self, How},
 };
 use std::{
     fs,
@@ -116,4 +116,13 @@ pub fn all(dir: &Path) -> Vec<PathBuf> {
 
 fn is_newest(path: &Path) -> bool {
     all(path.parent().unwrap()).last().is_some_and(|newest| newest == path)
+}
+
+/// The pure engine, restored from its own image again and again.
+pub fn restored_often(lab: &Lab, n: usize) -> Outcome {
+    let (traffic, mut n_alerts) = (lab.medium(), 0);
+    for every in [1_000, 250, 100].into_iter().take(n) {
+        n_alerts += oracle::restored(traffic, every).unwrap_or_else(|why| panic!("{why}"));
+    }
+    Outcome { n_records: n * traffic.n_records(), n_alerts, ..Outcome::default() }
 }

@@ -86,6 +86,10 @@ fn tamper(kind: &str, alerts: &[Alert], heads: &[Alert], rng: &mut impl Rng) -> 
         "inserted" => {
             let after = rng.gen_range(at + 1..=changed.len());
             changed.insert(after, alerts[at].clone());
+            // Named by the place in the chain where it stands.
+            let is_before = |a: &&Alert| a.place == place;
+            let n_before = alerts[..after].iter().filter(is_before).count();
+            return (changed, n_before as u64 + 1);
         }
         "swapped" => {
             let is_next = |a: &Alert| a.place == place && a.seq == seq + 1;
