@@ -142,6 +142,12 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>, restore_every: Optio
 /// What differs first.
 pub fn compare(job: &Job<'_>, how: How) -> Result<Compared, String> {
     let written = job.broker.read_committed(&job.alerts);
+    let aside = job.broker.read_committed(&job.dead_letters);
+    let aside = aside.iter().filter(|m| reason(m) == Some(b"crash_loop"));
+    let n_aside = aside.count();
+    if n_aside != usize::from(job.traffic.aside.is_some()) {
+        return Err(format!("{n_aside} records were set aside as crash_loop"));
+    }
     let by_place = sort(&written)?;
     let mut n_alerts = 0;
     for (feed, fold) in job.traffic.feeds.iter().zip(&job.traffic.expected().feeds) {
@@ -156,6 +162,10 @@ pub fn compare(job: &Job<'_>, how: How) -> Result<Compared, String> {
     }
     let n_dead_letters = dead_letters(job, how)?;
     Ok(Compared { n_alerts, n_dead_letters })
+}
+
+fn reason(letter: &OwnedMessage) -> Option<&[u8]> {
+    letter.headers()?.iter().find(|header| header.key == "dlq-reason")?.value
 }
 
 /// Sorts messages by the input partition that they came from, and checks that each partition of
