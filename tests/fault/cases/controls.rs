@@ -40,7 +40,8 @@ pub fn at_least_once(lab: &Lab, n: usize) -> Outcome {
 
 /// A restart writes what it replays.
 pub fn emit_while_rebuilding(lab: &Lab, n: usize) -> Outcome {
-    let job = Job::new(lab, lab.tiny(), "control_emit", Options::default());
+    let more = "snapshots: { url: none }".to_owned();
+    let job = Job::new(lab, lab.tiny(), "control_emit", Options { more, ..Options::default() });
     let watch = job.watch();
     for i in 0..=n {
         let mut process = job.start_with("a", "emit_while_rebuilding=on");
