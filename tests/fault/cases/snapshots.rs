@@ -22,19 +22,30 @@ fn options() -> Options {
     Options { is_static: true, more: OFTEN.to_owned(), ..Options::default() }
 }
 
-/// The directory of the snapshots turns into a file, and on Linux a full disk.
+/// The directory of the snapshots turns into a file, or on Linux its disk is full: a first start,
+/// which has to keep its settings there, is refused; later ones go on without.
 pub fn unwritable(lab: &Lab, n: usize) -> Outcome {
     let (mut outcome, mut notes) = (Outcome::default(), Vec::new());
     for i in 0..n {
         let job = Job::new(lab, lab.medium(), "snapshot_unwritable", options());
         let state = job.dir.path().join("state");
-        let full = (i % 2 == 1).then(|| FullDisk::mount(&state)).flatten();
-        if full.is_none() {
-            fs::write(&state, "not a directory").unwrap();
-        }
-        notes.push(if full.is_some() { "full disk" } else { "no directory" });
         let watch = job.watch();
-        for part in [0.5, 1.0] {
+        let broken = Broken::make(&state, i % 2 == 1);
+        notes.push(broken.name());
+        let mut process = job.start("a");
+        assert_ne!(process.await_end().code(), Some(0));
+        let said = process.count("the settings cannot be kept in state (snapshots.url)");
+        assert!(said > 0, "{}", process.log());
+        drop(broken);
+
+        let mut process = job.start("a");
+        process.await_started();
+        job.feed(0.4);
+        job.await_all(&watch);
+        process.stop();
+
+        let _broken = Broken::make(&state, i % 2 == 1);
+        for part in [0.7, 1.0] {
             let process = job.start("a");
             process.await_started();
             job.feed(part);
@@ -47,26 +58,58 @@ pub fn unwritable(lab: &Lab, n: usize) -> Outcome {
     outcome.noting(notes.join(", "))
 }
 
-/// A file system without room; needs the right to mount.
-struct FullDisk(PathBuf);
+/// A directory that cannot be written, until this is dropped. What was in it comes back then.
+enum Broken {
+    /// A file is where the directory was, which has another name.
+    File { at: PathBuf, aside: PathBuf },
+    /// A file system without room is mounted there.
+    FullDisk(PathBuf),
+}
 
-impl FullDisk {
+impl Broken {
+    /// Breaks a directory; a full disk needs the right to mount, and is a file without it.
+    fn make(at: &Path, is_full: bool) -> Self {
+        if is_full && let Some(full) = Self::mount(at) {
+            return full;
+        }
+        let aside = at.with_extension("aside");
+        if at.exists() {
+            fs::rename(at, &aside).unwrap();
+        }
+        fs::write(at, "not a directory").unwrap();
+        Self::File { at: at.to_owned(), aside }
+    }
+
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir_all(at).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(at).output();
-        if mounted.is_ok_and(|out| out.status.success()) {
-            return Some(Self(at.to_owned()));
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"]).arg(at);
+        if !mount.output().is_ok_and(|out| out.status.success()) {
+            return None;
         }
-        fs::remove_dir(at).unwrap();
-        None
+        let full = fs::write(at.join("full"), [0; 64 << 10]);
+        assert!(full.is_err(), "the disk has room");
+        Some(Self::FullDisk(at.to_owned()))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "no directory",
+            Self::FullDisk(_) => "full disk",
+        }
     }
 }
 
-impl Drop for FullDisk {
+impl Drop for Broken {
     fn drop(&mut self) {
-        // Lazily: a process may still have files open.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        match self {
+            Self::File { at, aside } => {
+                let _ = fs::remove_file(&at);
+                let _ = fs::rename(aside, at);
+            }
+            // Lazily: a process may still have files open.
+            Self::FullDisk(at) => drop(Command::new("umount").arg("-l").arg(at).status()),
+        }
     }
 }
 
