@@ -75,6 +75,7 @@ fn all(c: &mut Criterion) {
                 reference: Arc::new(reference.clone()),
                 config_hash: String::new(),
                 is_reporting_findings: false,
+                is_reporting_scores: false,
             };
             let mut warm = Driver::new(setup.clone(), Fits::Background).unwrap();
             let mut actions = Vec::new();

@@ -119,6 +119,7 @@ mod bench {
             reference: Arc::clone(reference),
             config_hash: "bench".to_owned(),
             is_reporting_findings: false,
+            is_reporting_scores: false,
         }
     }
 

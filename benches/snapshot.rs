@@ -115,6 +115,7 @@ fn setup(n_accounts: u64) -> Setup {
         reference: Arc::new(Reference::default()),
         config_hash: String::new(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     }
 }
 

@@ -188,6 +188,7 @@ fn inputs(
                 reference: Arc::clone(&reference),
                 config_hash: "demo".to_owned(),
                 is_reporting_findings: false,
+                is_reporting_scores: false,
             },
         })
     };

@@ -214,6 +214,7 @@ impl Config {
             params,
             reference,
             is_reporting_findings: false,
+            is_reporting_scores: false,
         }
     }
 

@@ -203,6 +203,15 @@ pub struct Params {
     pub rules: BTreeMap<String, Member>,
     /// By model id; likewise.
     pub models: BTreeMap<String, Member>,
+    /// Whether models must do without every feature that is computed from the value moved: what
+    /// the others achieve alone is what evaluation has to know. Default false.
+    #[serde(skip_serializing_if = "is_off")]
+    pub is_value_blind: bool,
+}
+
+/// Keeps a switch that is off out of what is hashed: configurations written before it exist.
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 /// The settings of one rule or model.

@@ -4,19 +4,19 @@ use super::{
     Action, EngineError, FindingReport, Input, Setup,
     detectors::Detectors,
     fits::Fits,
+    raise::Raiser,
     report::DeadLetter,
+    score_report,
     stats::{Stats, count},
-    summary::{self, Focus},
+    summary,
 };
 use crate::{
     decode::{self, Refusal, Settings, SkipReason},
     detect::{FitJob, Need, Opinion, Scene},
     feature::{self, Features},
-    model::{
-        Alert, Body, Chain, Event, Finding, OutcomeStatus, Quality, Record, Severity, Signal, Tx,
-    },
+    model::{Alert, Body, Chain, Event, Finding, OutcomeStatus, Quality, Record, Signal},
     state::{Disposition, State},
-    triage::{Case, Coordinates, Raised, Triage, Vote},
+    triage::{Coordinates, Triage, Vote},
 };
 
 /// One partition's detector: a pure fold over its records.
@@ -240,7 +240,10 @@ impl Engine {
             Body::Tx(tx) => Some(&**tx),
             _ => None,
         };
-        let features: Option<Features> = tx.map(|tx| feature::extract(event, tx, state));
+        let mut features: Option<Features> = tx.map(|tx| feature::extract(event, tx, state));
+        if let Some(features) = features.as_mut().filter(|_| setup.params.detect.is_value_blind) {
+            features.drop_values();
+        }
         let scene = Scene {
             chain: &setup.chain,
             event,
@@ -257,7 +260,11 @@ impl Engine {
         let mut raiser = Raiser { triage, stats, at, alerts };
         if let Some(focus) = &focus {
             detectors.votes(&scene, votes, opinions);
-            raiser.score(detectors, &scene, tx, focus, votes, opinions);
+            let report = setup.is_reporting_scores.then(|| {
+                score_report::of(&scene, focus, detectors, votes, opinions, raiser.triage)
+            });
+            let outcome = raiser.score(detectors, &scene, tx, focus, votes, opinions);
+            actions.extend(report.map(|r| Action::Scored(Box::new(r.ended(outcome)))));
         }
         if setup.is_reporting_findings {
             let mut all = findings.clone();
@@ -296,90 +303,6 @@ impl Engine {
         if let Some(lead) = alert.evidence.first() {
             count(&mut self.stats.alerts_by_detector, &lead.detector);
         }
-    }
-}
-
-/// What raising needs, borrowed together so that the scene can stay borrowed from the state.
-struct Raiser<'a> {
-    triage: &'a mut Triage,
-    stats: &'a mut Stats,
-    at: &'a Coordinates,
-    alerts: &'a mut Vec<Alert>,
-}
-
-impl Raiser<'_> {
-    fn score(
-        &mut self,
-        detectors: &Detectors,
-        scene: &Scene<'_>,
-        tx: Option<&Tx>,
-        focus: &Focus,
-        votes: &[Vote],
-        opinions: &[Opinion],
-    ) {
-        let (now, total) = (scene.event.time, detectors.weight_total);
-        match self.triage.judge(focus.stratum, focus.account, votes, total, now) {
-            None => {}
-            Some(Err(suppression)) => count(&mut self.stats.suppressed, suppression.as_str()),
-            Some(Ok(score)) => {
-                let explained = detectors.explain_shares(scene, &score.shares, votes, opinions);
-                let case = case(scene, tx, self.at);
-                let subject = focus.subject.clone();
-                let raised = self.triage.raise_score(
-                    &case,
-                    focus.account,
-                    subject,
-                    &score,
-                    explained,
-                    self.alerts,
-                );
-                self.note(raised);
-            }
-        }
-        self.triage.learn(focus.stratum, focus.account, votes, total, now);
-        for (vote, opinion) in votes.iter().zip(opinions) {
-            if opinion.surprise >= crate::detect::FINDING_SURPRISE_MIN {
-                let id = detectors.models[vote.model_idx].model.meta().id;
-                count(&mut self.stats.findings, id);
-            }
-        }
-    }
-
-    fn rule(
-        &mut self,
-        detectors: &Detectors,
-        scene: &Scene<'_>,
-        tx: Option<&Tx>,
-        finding: Finding,
-    ) {
-        count(&mut self.stats.findings, finding.detector);
-        let meta = detectors.rules.iter().map(|r| r.rule.meta()).find(|m| m.id == finding.detector);
-        let title = meta.map_or(finding.detector, |m| m.title);
-        let raised = if finding.severity == Severity::Info {
-            // Most findings are info: they never build a case.
-            Raised::Suppressed(crate::triage::Suppression::Severity)
-        } else {
-            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, self.alerts)
-        };
-        self.note(raised);
-    }
-
-    fn note(&mut self, raised: Raised) {
-        if let Raised::Suppressed(reason) = raised {
-            count(&mut self.stats.suppressed, reason.as_str());
-        }
-    }
-}
-
-fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<'a> {
-    Case {
-        chain: scene.chain,
-        event: scene.event.id(&scene.chain.id),
-        time: scene.event.time,
-        inclusion: scene.event.inclusion(),
-        tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
-        stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
-        at,
     }
 }
 

@@ -5,8 +5,10 @@ mod detectors;
 mod fits;
 mod fold;
 mod poison;
+mod raise;
 mod reconfigure;
 mod report;
+mod score_report;
 mod snapshot;
 mod stats;
 mod summary;
@@ -20,6 +22,7 @@ use crate::{
 pub use control::Control;
 pub use fold::Engine;
 pub use report::{DeadLetter, FindingReport};
+pub use score_report::{ScoreOutcome, ScoreReport};
 use serde::{Deserialize, Serialize};
 pub use snapshot::Frozen;
 pub use stats::Stats;
@@ -46,6 +49,8 @@ pub struct Setup {
     pub config_hash: String,
     /// Whether `Action::Finding` is wanted for every finding before triage.
     pub is_reporting_findings: bool,
+    /// Whether `Action::Scored` is wanted for every transaction that has a focus.
+    pub is_reporting_scores: bool,
 }
 
 /// What an engine is told.
@@ -68,6 +73,8 @@ pub enum Action {
     Fit(Box<FitJob>),
     /// Only when asked for.
     Finding(Box<FindingReport>),
+    /// Only when asked for; before the alert that follows from it.
+    Scored(Box<ScoreReport>),
 }
 
 /// Why an engine could not be made.

@@ -47,6 +47,7 @@ impl Engine {
         self.state.set_learns_unincluded(setup.params.state.learns_unincluded);
         // How to report is the caller's affair and no part of an answer.
         setup.is_reporting_findings = self.setup.is_reporting_findings;
+        setup.is_reporting_scores = self.setup.is_reporting_scores;
         self.setup = setup;
         Ok(())
     }
@@ -104,6 +105,9 @@ impl Detectors {
 
 /// Returns whether a model's own parameters are the same, defaults written out.
 fn is_same_model(old: &detect::Params, new: &detect::Params, id: &str) -> bool {
+    if old.is_value_blind != new.is_value_blind {
+        return false;
+    }
     let Some(entry) = models::TABLE.iter().find(|entry| entry.meta.id == id) else { return false };
     let full = |params: &detect::Params| -> Map<String, Value> {
         let mut all = match (entry.defaults)() {

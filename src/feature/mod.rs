@@ -106,6 +106,16 @@ impl Features {
         (idx < FEATURES_MAX && self.present >> idx & 1 == 1).then(|| self.values[idx])
     }
 
+    /// Makes every feature absent that is computed from the value moved.
+    pub fn drop_values(&mut self) {
+        for (idx, def) in self.schema.defs.iter().enumerate() {
+            if def.is_value {
+                self.values[idx] = 0.0;
+                self.present &= !(1 << idx);
+            }
+        }
+    }
+
     /// Returns all values, 0 where absent.
     pub fn values(&self) -> &[f64] {
         &self.values[..self.schema.defs.len()]

@@ -116,8 +116,8 @@ impl<'a> Fold<'a> {
                         self.outbox.dead_letter(&letter, group, &partition.at, record);
                     }
                 }
-                // The driver keeps fits, and findings were not asked for.
-                Action::Fit(_) | Action::Finding(_) => {}
+                // The driver keeps fits; findings and scores were not asked for.
+                Action::Fit(_) | Action::Finding(_) | Action::Scored(_) => {}
             }
         }
         if partition.flood.count(is_bad) && partition.is_live && self.on_flood == OnFlood::Pause {

@@ -113,6 +113,7 @@ mod tests {
             reference: std::sync::Arc::default(),
             config_hash: "c".to_owned(),
             is_reporting_findings: false,
+            is_reporting_scores: false,
         };
         let progress = Progress { start: 3, n_control: 2, ..Progress::default() };
         let image = Image::new(progress, Chain::new("t", 1), Flood::default());

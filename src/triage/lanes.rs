@@ -125,6 +125,17 @@ impl Triage {
         self.identity.model_id = model_id;
     }
 
+    /// Returns the score that ranks a transaction among all others, the higher the more suspicious;
+    /// `None` while no model has an opinion.
+    pub fn rank_score(&self, votes: &[Vote], weight_total: f64) -> Option<f64> {
+        (!votes.is_empty()).then(|| Combiner::surprise(votes, weight_total))
+    }
+
+    /// Returns the calibrated p-value of votes, `None` in warm-up.
+    pub fn p_value(&self, stratum: usize, votes: &[Vote], weight_total: f64) -> Option<f64> {
+        self.combiner.p_value(stratum, votes, Combiner::surprise(votes, weight_total))
+    }
+
     /// Combines votes and decides whether they are worth an alert. Changes nothing.
     ///
     /// `weight_total` is the sum of all enabled models' weights, silent ones included.

@@ -129,7 +129,7 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>, restore_every: Optio
             match action {
                 Action::Alert(alert) => fold.alerts.push(*alert),
                 Action::DeadLetter(letter) => fold.letters.push(*letter),
-                Action::Finding(_) | Action::Fit(_) => {}
+                Action::Finding(_) | Action::Fit(_) | Action::Scored(_) => {}
             }
         }
     }

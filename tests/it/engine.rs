@@ -67,6 +67,7 @@ pub fn setup() -> Setup {
         reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     }
 }
 
@@ -120,6 +121,31 @@ fn the_same_log_gives_the_same_bytes_with_fits_inline_or_in_the_background() {
     assert!(background.len() >= 10, "{} alerts", background.len());
     assert!(stats.n_fits >= 1, "no fit took over: the comparison would be empty");
     assert_eq!((background, stats), run(Fits::Inline));
+}
+
+#[test]
+fn scores_are_told_only_when_asked_for_and_change_no_answer() {
+    let lines = traffic(6_000);
+    let run = |is_reporting_scores, is_value_blind| {
+        let mut setup = Setup { is_reporting_scores, ..setup() };
+        setup.params.detect.is_value_blind = is_value_blind;
+        feed(&mut Driver::new(setup, Fits::Inline).unwrap(), &lines, 0)
+    };
+    let (told, untold) = (run(true, false), run(false, false));
+    assert_eq!(json(&told), json(&untold));
+    assert!(!untold.iter().any(|a| matches!(a, Action::Scored(_))));
+    let scores = |actions: &[Action]| -> Vec<Option<f64>> {
+        let scored = actions.iter().filter_map(|a| match a {
+            Action::Scored(report) => Some(report.score),
+            _ => None,
+        });
+        scored.collect()
+    };
+    let (all, blind) = (scores(&told), scores(&run(true, true)));
+    assert_eq!((all.len(), blind.len()), (lines.len(), lines.len()));
+    assert_eq!(all[0], None, "no model has an opinion on the first transaction");
+    assert!(all[5_000..].iter().all(Option::is_some));
+    assert_ne!(all, blind, "values were dropped without a trace");
 }
 
 #[test]

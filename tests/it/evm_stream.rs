@@ -23,6 +23,7 @@ fn a_feed_of_two_nodes_is_judged_part_by_part() {
         reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     };
     let (format, limits) = (Format::EvmRpc, Limits::default());
     let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping: None };

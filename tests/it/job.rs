@@ -267,6 +267,7 @@ fn setup() -> Setup {
         reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     }
 }
 

@@ -56,6 +56,7 @@ fn setup(family: Family) -> Setup {
         reference: Arc::new(Reference::default()),
         config_hash: "fixture".to_owned(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     }
 }
 

@@ -60,6 +60,7 @@ fn alerts() -> Vec<Alert> {
         reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
         is_reporting_findings: false,
+        is_reporting_scores: false,
     };
     let format = Format::EthereumEtl;
     let settings = Settings {

@@ -141,7 +141,7 @@ impl Fold {
                         to.json_line(&letter)?;
                     }
                 }
-                Action::Fit(_) => {}
+                Action::Fit(_) | Action::Scored(_) => {}
             }
         }
         Ok(())

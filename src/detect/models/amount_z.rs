@@ -10,8 +10,12 @@ use crate::{
         FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
         surprise::{of_student4, student4_at},
     },
-    feature::{Schema, evm::SD_MIN, parties},
-    model::{DetectorKind, Finding},
+    feature::{
+        Schema,
+        evm::{self, SD_MIN},
+        parties, utxo,
+    },
+    model::{DetectorKind, Family, Finding},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -57,7 +61,12 @@ struct Deviation {
 
 impl AmountZ {
     fn deviation(&self, scene: &Scene<'_>) -> Option<Deviation> {
-        let (tx, _) = tx_of(scene)?;
+        let (tx, features) = tx_of(scene)?;
+        // Absent when models must do without values.
+        features.get(match scene.chain.family {
+            Family::Evm => evm::LOG_VALUE,
+            Family::Utxo => utxo::LOG_VALUE,
+        })?;
         let parties = parties(tx, scene.state);
         let sender = scene.state.profile(parties.sender?)?;
         let (mean, sd) = sender.log_out()?;

@@ -103,6 +103,7 @@ impl Bundle {
             reference: Arc::new(file.reference),
             config_hash: file.config_hash,
             is_reporting_findings: false,
+            is_reporting_scores: false,
         };
         Ok(Self { hash: hash.to_owned(), settings: file.settings, setup })
     }
@@ -150,6 +151,7 @@ mod tests {
             reference: Arc::new(reference),
             config_hash: "c".to_owned(),
             is_reporting_findings: true,
+            is_reporting_scores: false,
         };
         let bundle = Bundle::of(&settings, &setup).unwrap();
         let bytes = bundle.encode().unwrap();

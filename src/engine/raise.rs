@@ -1,0 +1,105 @@
+//! From opinions to alerts: the engine's side of triage, for one event.
+
+use super::{
+    detectors::Detectors,
+    score_report::ScoreOutcome,
+    stats::{Stats, count},
+    summary::{self, Focus},
+};
+use crate::{
+    detect::{Opinion, Scene},
+    model::{Alert, Finding, Severity, Tx},
+    triage::{Case, Coordinates, Raised, Triage, Vote},
+};
+
+/// What raising needs, borrowed together so that the scene can stay borrowed from the state.
+pub(super) struct Raiser<'a> {
+    pub(super) triage: &'a mut Triage,
+    pub(super) stats: &'a mut Stats,
+    pub(super) at: &'a Coordinates,
+    pub(super) alerts: &'a mut Vec<Alert>,
+}
+
+impl Raiser<'_> {
+    /// Judges the votes of a transaction, raises what is worth it, and calibrates.
+    pub(super) fn score(
+        &mut self,
+        detectors: &Detectors,
+        scene: &Scene<'_>,
+        tx: Option<&Tx>,
+        focus: &Focus,
+        votes: &[Vote],
+        opinions: &[Opinion],
+    ) -> ScoreOutcome {
+        let (now, total) = (scene.event.time, detectors.weight_total);
+        let outcome = match self.triage.judge(focus.stratum, focus.account, votes, total, now) {
+            None => ScoreOutcome::Quiet,
+            Some(Err(suppression)) => self.note(Raised::Suppressed(suppression)),
+            Some(Ok(score)) => {
+                let explained = detectors.explain_shares(scene, &score.shares, votes, opinions);
+                let case = case(scene, tx, self.at);
+                let subject = focus.subject.clone();
+                let raised = self.triage.raise_score(
+                    &case,
+                    focus.account,
+                    subject,
+                    &score,
+                    explained,
+                    self.alerts,
+                );
+                self.note(raised)
+            }
+        };
+        self.triage.learn(focus.stratum, focus.account, votes, total, now);
+        for (vote, opinion) in votes.iter().zip(opinions) {
+            if opinion.surprise >= crate::detect::FINDING_SURPRISE_MIN {
+                let id = detectors.models[vote.model_idx].model.meta().id;
+                count(&mut self.stats.findings, id);
+            }
+        }
+        outcome
+    }
+
+    /// Raises what a rule found.
+    pub(super) fn rule(
+        &mut self,
+        detectors: &Detectors,
+        scene: &Scene<'_>,
+        tx: Option<&Tx>,
+        finding: Finding,
+    ) {
+        count(&mut self.stats.findings, finding.detector);
+        let meta = detectors.rules.iter().map(|r| r.rule.meta()).find(|m| m.id == finding.detector);
+        let title = meta.map_or(finding.detector, |m| m.title);
+        let raised = if finding.severity == Severity::Info {
+            // Most findings are info: they never build a case.
+            Raised::Suppressed(crate::triage::Suppression::Severity)
+        } else {
+            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, self.alerts)
+        };
+        self.note(raised);
+    }
+
+    fn note(&mut self, raised: Raised) -> ScoreOutcome {
+        match raised {
+            Raised::Alert => ScoreOutcome::Alert,
+            Raised::Revision => ScoreOutcome::Revision,
+            Raised::Suppressed(reason) => {
+                count(&mut self.stats.suppressed, reason.as_str());
+                ScoreOutcome::Suppressed(reason)
+            }
+        }
+    }
+}
+
+fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<'a> {
+    Case {
+        chain: scene.chain,
+        event: scene.event.id(&scene.chain.id),
+        time: scene.event.time,
+        inclusion: scene.event.inclusion(),
+        tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
+        stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
+        at,
+    }
+}

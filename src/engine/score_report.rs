@@ -1,0 +1,92 @@
+//! What the score lane thought of a transaction, for evaluation: with the outcome and the reasons.
+
+use super::{detectors::Detectors, summary::Focus};
+use crate::{
+    detect::{Opinion, Scene},
+    feature::{self, Features, Parties},
+    model::{AccountKey, Address, Body, EventId, EventTime, Subject, TxId},
+    triage::{Suppression, Triage, Vote},
+};
+
+/// What became of a scored transaction in the score lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScoreOutcome {
+    /// Not suspicious enough for an alert, or in warm-up.
+    Quiet,
+    Alert,
+    Revision,
+    Suppressed(Suppression),
+}
+
+/// The score of one transaction, made before anything was learned from it.
+#[derive(Clone, Debug)]
+pub struct ScoreReport {
+    pub event: EventId,
+    pub tx: Option<TxId>,
+    pub time: EventTime,
+    /// What an alert would be about.
+    pub subject: Subject,
+    /// The account whose cool-down applies.
+    pub account: AccountKey,
+    pub sender: Option<Address>,
+    pub receiver: Option<Address>,
+    /// What the receiver gets.
+    ///
+    /// # Units
+    /// Whole native units.
+    pub value: f64,
+    /// Calibration stratum.
+    pub stratum: usize,
+    /// Ranks transactions: the higher the more suspicious. `None` while no model has an opinion.
+    pub score: Option<f64>,
+    /// The calibrated p-value; `None` in warm-up.
+    pub p_value: Option<f64>,
+    /// The opinions by model id, in the order of the table; models in warm-up are left out.
+    pub opinions: Vec<(&'static str, Opinion)>,
+    pub features: Features,
+    pub outcome: ScoreOutcome,
+}
+
+impl ScoreReport {
+    /// Completes the report with what triage decided.
+    pub(super) fn ended(mut self, outcome: ScoreOutcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+}
+
+/// Reports the opinions on a transaction; the outcome is not known yet.
+pub(super) fn of(
+    scene: &Scene<'_>,
+    focus: &Focus,
+    detectors: &Detectors,
+    votes: &[Vote],
+    opinions: &[Opinion],
+    triage: &Triage,
+) -> ScoreReport {
+    let total = detectors.weight_total;
+    let parties = match &scene.event.body {
+        Body::Tx(tx) => feature::parties(tx, scene.state),
+        _ => Parties::default(),
+    };
+    let named = votes.iter().zip(opinions);
+    ScoreReport {
+        event: scene.event.id(&scene.chain.id),
+        tx: scene.event.tx_id(),
+        time: scene.event.time,
+        subject: focus.subject.clone(),
+        account: focus.account,
+        sender: parties.sender_address.cloned(),
+        receiver: parties.receiver_address.cloned(),
+        value: parties.value,
+        stratum: focus.stratum,
+        score: triage.rank_score(votes, total),
+        p_value: triage.p_value(focus.stratum, votes, total),
+        opinions: named.map(|(v, o)| (detectors.models[v.model_idx].id(), *o)).collect(),
+        features: scene
+            .features
+            .cloned()
+            .unwrap_or_else(|| Features::new(feature::schema(scene.chain.family))),
+        outcome: ScoreOutcome::Quiet,
+    }
+}
