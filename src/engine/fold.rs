@@ -210,7 +210,7 @@ impl Engine {
             }
         }
         self.detect(event, &admission.signals, at, actions, &mut alerts);
-        self.state.apply(event);
+        self.state.apply_labelled(event, &self.setup.reference);
         self.stats.n_gaps = self.state.n_gaps();
         self.stats.n_evicted_accounts = self.state.n_evicted_accounts();
         if let Some(tip) = self.state.tip_height() {

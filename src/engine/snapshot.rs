@@ -9,8 +9,8 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// Counts the layouts of an image; a reader refuses those it does not know by name. Layout 1 was
-/// never released.
-const VERSION: u16 = 2;
+/// never released; layout 2 knew no entities and no taint.
+const VERSION: u16 = 3;
 
 /// What stands at the head of an image, in this and every later layout.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

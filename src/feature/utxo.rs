@@ -3,7 +3,7 @@
 use super::{FeatureDef, Features, Parties, evm::VALUE_EPSILON, log_age, log_count};
 use crate::{
     model::{Event, EventTime, ScriptType, UtxoTx},
-    state::{Profile, State},
+    state::{Entity, Profile, State},
 };
 
 features! {
@@ -26,6 +26,12 @@ features! {
     HAS_LOCK_TIME "has_lock_time" "flag" PLAIN "Whether a lock time is set.";
     OP_RETURN_BYTES "op_return_bytes" "ln bytes" PLAIN "Script bytes of data-carrying outputs.";
     N_PEELS "n_peels" "ln n" PLAIN "Hops of the peel chain that it continues.";
+    TAINT "taint" "share" PLAIN "Share of the coins spent that comes from labelled accounts.";
+    LABEL_NEARNESS "label_nearness" "1/n" PLAIN "1 over payments since the nearest label plus 1.";
+    WAY_RARITY "way_rarity" "nats" PLAIN "How rare its version, lock time and RBF are together.";
+    SENDER_CLUSTER "sender_cluster" "ln n" PLAIN "Accounts that have spent together with it.";
+    RECEIVER_CLUSTER "receiver_cluster" "ln n" PLAIN "The same of the main receiver.";
+    CLUSTER_NEW_SHARE "cluster_new_share" "share" PLAIN "Of the payer's 24 h, new counterparties.";
     SENDER_AGE "sender_age" "ln s" PLAIN "Time since the main input account was first seen.";
     SENDER_OUT "sender_out" "ln n" PLAIN "Payments that account has made.";
     SENDER_OUT_24H "sender_out_24h" "n" PLAIN "Decayed payments of it, half-life 24 h.";
@@ -60,6 +66,7 @@ pub(super) fn extract(
     of_outputs(body, out);
     of_coins(event.time, body, state, out);
     of_accounts(event.time, parties, state, out);
+    of_entities(event.time, parties, state, out);
 }
 
 fn of_shape(body: &UtxoTx, parties: &Parties<'_>, state: &State, out: &mut Features) {
@@ -146,6 +153,12 @@ fn of_coins(now: EventTime, body: &UtxoTx, state: &State, out: &mut Features) {
     if let Some(n_peels) = n_peels {
         out.set(N_PEELS, log_count(u32::from(n_peels)));
     }
+    let taint = state.taint(body);
+    out.set(TAINT, taint.map_or(0.0, |taint| taint.share));
+    out.set(LABEL_NEARNESS, taint.map_or(0.0, |t| 1.0 / (f64::from(t.n_hops) + 1.0)));
+    if let Some(rarity) = state.way_rarity(body) {
+        out.set(WAY_RARITY, rarity);
+    }
 }
 
 /// Returns the Shannon entropy of the shares of a total, in nats; 0 for nothing.
@@ -187,3 +200,21 @@ fn of_accounts(now: EventTime, parties: &Parties<'_>, state: &State, out: &mut F
         out.set(N_PAIR, log_count(n_pair));
     }
 }
+
+/// Looks at the accounts that spend together; an account that never did is an entity of its own.
+fn of_entities(now: EventTime, parties: &Parties<'_>, state: &State, out: &mut Features) {
+    let n_members = |entity: Option<Entity>| log_count(entity.map_or(1, |e| e.n_members));
+    if let Some(key) = parties.sender {
+        let entity = state.entity(key, now);
+        out.set(SENDER_CLUSTER, n_members(entity));
+        if let Some(entity) = entity.filter(|e| e.paid_24h >= PAID_MIN) {
+            out.set(CLUSTER_NEW_SHARE, entity.paid_new_24h / entity.paid_24h);
+        }
+    }
+    if let Some(key) = parties.receiver {
+        out.set(RECEIVER_CLUSTER, n_members(state.entity(key, now)));
+    }
+}
+
+/// Decayed payments of an entity before the share of new ones is told: one payment is no habit.
+const PAID_MIN: f64 = 2.0;

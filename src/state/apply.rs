@@ -13,7 +13,7 @@ use super::{
 };
 use crate::model::{
     AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,
-    OutcomeStatus, TokenAmount, Transfer, TransferSource, Tx, TxBody, TxId, TxOutcome,
+    OutcomeStatus, Reference, TokenAmount, Transfer, TransferSource, Tx, TxBody, TxId, TxOutcome,
 };
 
 impl State {
@@ -23,6 +23,11 @@ impl State {
     /// which no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a
     /// block.
     pub fn apply(&mut self, event: &Event) {
+        self.apply_labelled(event, &Reference::default());
+    }
+
+    /// Learns an admitted event where some accounts are labelled: what they own is tainted.
+    pub fn apply_labelled(&mut self, event: &Event, reference: &Reference) {
         if let Body::Tx(tx) = &event.body {
             self.conflicts.claim(event, tx, &self.hasher);
             if tx.inclusion.is_none() {
@@ -45,7 +50,7 @@ impl State {
         match &event.body {
             Body::Tx(tx) => match &tx.body {
                 TxBody::Evm(evm) => self.apply_evm(event, tx, evm),
-                TxBody::Utxo(utxo) => self.apply_utxo(event, tx, utxo),
+                TxBody::Utxo(utxo) => self.apply_utxo(event, tx, utxo, reference),
             },
             Body::Transfer(transfer) => self.apply_transfer(event, transfer),
             Body::Approval(approval) => self.apply_approval(event, approval),

@@ -6,9 +6,10 @@ use super::{
     graph::{End, NewTransfer},
     outputs::{Peel, StoredOutput, output_key},
     profile::{Payment, Profile, Receipt, seconds},
+    taint::{Labels, Taint},
     windows::WindowKind,
 };
-use crate::model::{AccountKey, Amount, Event, OutPoint, Tx, UtxoTx};
+use crate::model::{AccountKey, Amount, Event, OutPoint, Reference, Tx, UtxoTx};
 
 /// Distinct accounts on either side that a transaction teaches anything.
 pub const ACCOUNTS_PER_SIDE_MAX: usize = 256;
@@ -30,14 +31,22 @@ struct Party {
 }
 
 impl State {
-    pub(super) fn apply_utxo(&mut self, event: &Event, tx: &Tx, utxo: &UtxoTx) {
+    pub(super) fn apply_utxo(
+        &mut self,
+        event: &Event,
+        tx: &Tx,
+        utxo: &UtxoTx,
+        reference: &Reference,
+    ) {
         let time = seconds(event.time);
         let spent = self.spend(utxo);
         let mut payers = self.payers(utxo, &spent);
         let payees = payees(self, utxo, &mut payers);
         self.learn_fee_rate(utxo, &spent);
-        let known: Vec<StoredOutput> = spent.iter().flatten().copied().collect();
-        self.remember_outputs(event, tx, utxo, &known);
+        self.memory.habits.learn(utxo);
+        self.remember_outputs(event, tx, utxo, &spent, reference);
+        let keys = |parties: &[Party]| parties.iter().map(|p| p.end.key).collect::<Vec<_>>();
+        self.learn_entity(utxo, &keys(&payers), &keys(&payees), time);
         let payer = payers.first().map(|payer| payer.end);
         let mut n_new_recipients = 0;
         let mut moves = Vec::with_capacity(payees.len().min(GRAPH_MOVES_MAX));
@@ -137,16 +146,27 @@ impl State {
         }
     }
 
-    fn remember_outputs(&mut self, event: &Event, tx: &Tx, utxo: &UtxoTx, spent: &[StoredOutput]) {
+    fn remember_outputs(
+        &mut self,
+        event: &Event,
+        tx: &Tx,
+        utxo: &UtxoTx,
+        spent: &[Option<StoredOutput>],
+        reference: &Reference,
+    ) {
         let time = seconds(event.time);
+        let labels = Labels { reference, time: event.time };
+        let passed_on = labels.of_spent(utxo, spent).and_then(Taint::passed_on);
+        let known: Vec<StoredOutput> = spent.iter().flatten().copied().collect();
         let height = tx.inclusion.map_or(0, |i| u32::try_from(i.height).unwrap_or(u32::MAX));
         let values: Vec<u64> = utxo.outputs.iter().map(|output| output.value).collect();
-        let peel = Peel::of(spent, utxo.inputs.len(), &values, time);
+        let peel = Peel::of(&known, utxo.inputs.len(), &values, time);
         for (at, output) in utxo.outputs.iter().enumerate() {
             if output.value == 0 && output.address.is_none() {
                 continue; // A data carrier: nobody will spend it.
             }
             let peel = peel.filter(|peel| peel.change == at);
+            let taint = labels.of_owner(output.address.as_ref()).or(passed_on);
             let stored = StoredOutput {
                 value: output.value,
                 account: output.address.as_ref().map_or(0, |address| self.key(address).0),
@@ -154,6 +174,8 @@ impl State {
                 height,
                 peel_start: peel.map_or(0, |peel| peel.start),
                 n_peels: peel.map_or(0, |peel| peel.n_peels),
+                taint: taint.map_or(0, Taint::stored_share),
+                n_taint_hops: taint.map_or(0, |taint| taint.n_hops),
                 is_coinbase: utxo.is_coinbase,
             };
             let key = output_key(&OutPoint { tx: tx.id, index: output.index }, &self.hasher);

@@ -2,10 +2,12 @@
 
 use super::{
     Params,
+    clusters::Clusters,
     dedup::Seen,
     edges::{Edges, EdgesMark},
     fees::{Fees, FeesMark},
     graph::{GraphMark, RecentTransfers},
+    habits::Habits,
     outputs::Outputs,
     profile::Profile,
     table::{Table, TableMark},
@@ -27,6 +29,8 @@ pub(super) struct Memory {
     pub tokens: Tokens,
     pub facts: Table<Seen>,
     pub fees: Fees,
+    pub clusters: Clusters,
+    pub habits: Habits,
     pub observed_since: Option<EventTime>,
 }
 
@@ -42,6 +46,8 @@ pub(super) struct MemoryMark {
     tokens: TableMark,
     facts: TableMark,
     fees: FeesMark,
+    clusters: TableMark,
+    habits: Habits,
     observed_since: Option<EventTime>,
 }
 
@@ -58,6 +64,9 @@ impl Memory {
             tokens: Table::new(TOKENS_MAX),
             facts: Table::new(params.dedup_max),
             fees: Fees::new(),
+            // As many as there are profiles: whoever spends together has one.
+            clusters: Table::new(params.accounts_max),
+            habits: Habits::default(),
             observed_since: None,
         }
     }
@@ -79,6 +88,8 @@ impl Memory {
             tokens: self.tokens.mark(),
             facts: self.facts.mark(),
             fees: self.fees.mark(),
+            clusters: self.clusters.mark(),
+            habits: self.habits,
             observed_since: self.observed_since,
         }
     }
@@ -94,6 +105,8 @@ impl Memory {
         self.tokens.revert(&mark.tokens);
         self.facts.revert(&mark.facts);
         self.fees.revert(&mark.fees);
+        self.clusters.revert(&mark.clusters);
+        self.habits = mark.habits;
         self.observed_since = mark.observed_since;
     }
 
@@ -108,6 +121,7 @@ impl Memory {
         self.tokens.forget(&mark.tokens);
         self.facts.forget(&mark.facts);
         self.fees.forget(&mark.fees);
+        self.clusters.forget(&mark.clusters);
     }
 
     /// Returns the same memory to be written, sharing its pages with this one.
@@ -122,6 +136,8 @@ impl Memory {
             tokens: self.tokens.share(),
             facts: self.facts.share(),
             fees: self.fees.share(),
+            clusters: self.clusters.share(),
+            habits: self.habits,
             observed_since: self.observed_since,
         }
     }
@@ -137,5 +153,6 @@ impl Memory {
             + self.tokens.n_undo_bytes()
             + self.facts.n_undo_bytes()
             + self.fees.n_undo_bytes()
+            + self.clusters.n_undo_bytes()
     }
 }

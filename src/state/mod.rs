@@ -9,12 +9,14 @@ mod apply;
 mod apply_utxo;
 mod blocks;
 mod cells;
+mod clusters;
 mod conflicts;
 mod dedup;
 mod edges;
 mod fees;
 mod fixed;
 mod graph;
+mod habits;
 mod image;
 mod index;
 mod memory;
@@ -26,20 +28,23 @@ mod planes;
 mod profile;
 mod seen_txs;
 mod table;
+mod taint;
 mod tx_logs;
 mod windows;
 
 pub use apply_utxo::ACCOUNTS_PER_SIDE_MAX;
+pub use clusters::Entity;
 pub use fees::ChainStats;
 pub use graph::{DEGREE_MAX, Move};
 pub use outputs::Output;
 pub use params::Params;
 pub use profile::Profile;
+pub use taint::{TAINT_HOPS_MAX, Taint};
 pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
 pub use windows::WindowKind;
 
 use crate::model::{
-    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, TxId, TxIn,
+    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, TxId, TxIn, UtxoTx,
 };
 use serde::{Deserialize, Serialize};
 
@@ -210,6 +215,12 @@ impl State {
     /// Returns the running statistics of the chain as a whole.
     pub fn chain_stats(&self) -> &ChainStats {
         self.memory.fees.stats()
+    }
+
+    /// Returns −ln of the share of recent transactions with this one's version, kind of lock time
+    /// and replaceability; `None` before enough were seen or when the format does not say.
+    pub fn way_rarity(&self, utxo: &UtxoTx) -> Option<f64> {
+        self.memory.habits.rarity(utxo)
     }
 
     /// Returns the event time of the first event ever applied: nobody's age is known to be

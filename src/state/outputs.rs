@@ -36,6 +36,10 @@ pub(super) struct StoredOutput {
     pub height: u32,
     pub peel_start: u32,
     pub n_peels: u16,
+    /// Share of the value that comes from labelled accounts, of 65,535.
+    pub taint: u16,
+    /// Payments since the nearest of them.
+    pub n_taint_hops: u16,
     pub is_coinbase: bool,
 }
 
@@ -46,6 +50,8 @@ plain!(StoredOutput {
     height: u32,
     peel_start: u32,
     n_peels: u16,
+    taint: u16,
+    n_taint_hops: u16,
     is_coinbase: bool,
 });
 

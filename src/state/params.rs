@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Accounts kept; the ones longest unseen leave first, newcomers seen once before them. 110
-    /// bytes each.
+    /// bytes each, and 32 for those of a UTXO chain that spend together.
     pub accounts_max: usize,
     /// Distinct (sender, receiver) pairs remembered. 8 bytes each.
     pub edges_max: usize,

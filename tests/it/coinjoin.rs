@@ -12,7 +12,7 @@ use std::{
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
     detect::{Rule, Scene, rules::TABLE},
-    model::{Body, Chain, Event, Record, Reference},
+    model::{Body, Chain, Event, Record, Reference, TxBody},
     state::State,
 };
 
@@ -169,4 +169,43 @@ fn ordinary_blocks_hold_few_mixes() {
     // The blocks have no labels. Seven of the ten have five inputs and five outputs of exactly a
     // pool size, one has 60 equal outputs of 0.109 BTC, in the year of the labelled ones.
     assert!((1..=10).contains(&fired), "{fired} of {n}");
+}
+
+#[test]
+fn mixes_unite_no_entities() {
+    let name = "coinjoin::mixes_unite_no_entities";
+    let Some(path) = data::shared(name, "btc-coinjoin/transactions_dev.jsonl.gz") else { return };
+    let labels = std::fs::read_to_string(path.with_file_name("labels_dev.csv")).unwrap();
+    let labels: BTreeMap<&str, &str> = labels.lines().filter_map(|l| l.split_once(',')).collect();
+    // By class: transactions with several inputs, and those that may be signed by several owners.
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let chain = Chain::parse(Chain::BITCOIN).unwrap();
+    let mut state = State::new(chain, &Default::default(), 1);
+    let mut n_largest = 0;
+    each_transaction(&path, |event| {
+        let Body::Tx(tx) = &event.body else { return };
+        let TxBody::Utxo(body) = &tx.body else { return };
+        let Some(class) = labels.get(tx.id.hex().as_str()) else { return };
+        let (n, n_joint) = counts.entry(class).or_default();
+        *n += usize::from(body.inputs.len() > 1);
+        *n_joint += usize::from(body.may_be_joint());
+        state.admit(event);
+        state.apply(event);
+        for input in &body.inputs {
+            let key = input.address.as_ref().map(|address| state.key(address));
+            let entity = key.and_then(|key| state.entity(key, event.time));
+            n_largest = n_largest.max(entity.map_or(1, |entity| entity.n_members));
+        }
+    });
+    let n_united = state.n_united_accounts();
+    let mut err = std::io::stderr().lock();
+    let _ = writeln!(err, "of several inputs, joint: {counts:?}");
+    let _ = writeln!(err, "united accounts: {n_united}, largest entity: {n_largest}");
+    for class in ["whirlpool", "ww1", "ww2", "joinmarket"] {
+        let (n, n_joint) = counts[class];
+        assert!(n > 0 && n == n_joint, "{class}: {n_joint} of {n}");
+    }
+    // Spends after a mix join their own coins: the gate must leave something to learn.
+    let (n, n_joint) = counts["postmix"];
+    assert!(n_united > 100 && n_joint * 2 < n, "{n_united} united, {n_joint} of {n} gated");
 }

@@ -87,8 +87,8 @@ pub fn utxo(n: u64, inputs: &[(u64, u32, u8, u64)], outputs: &[(u8, u64)]) -> Ev
         inputs: inputs.iter().map(input).collect(),
         outputs: outputs.iter().enumerate().map(output).collect(),
         is_coinbase: inputs.is_empty(),
-        version: None,
-        lock_time: None,
+        version: Some(1 + (n % 2) as i32),
+        lock_time: Some((n % 3) as u32),
         size: None,
         virtual_size: Some(200),
     });
@@ -161,7 +161,9 @@ fn random_tx(n: u64, is_evm: bool) -> Vec<Event> {
     }
     let spent = n.saturating_sub(rng.gen_range(1..64));
     let owner = if rng.gen_bool(0.5) { a } else { 0 };
-    let inputs = [(spent, 0, owner, value), (spent, 1, owner, value / 2)];
+    // Two owners at times, so that entities are made and undone.
+    let other = if owner > 0 { c } else { 0 };
+    let inputs = [(spent, 0, owner, value), (spent, 1, other, value / 2)];
     let n_inputs = rng.gen_range(0..=2);
     vec![utxo(n, &inputs[..n_inputs], &[(b, value), (c, value / 3)])]
 }

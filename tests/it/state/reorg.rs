@@ -98,6 +98,7 @@ fn check(chain: &str, is_evm: bool, seed: u64, params: &Params) {
         run.n_reorgs
     );
     assert!(run.n_reorgs >= 5 && canonical.n_reorgs == 0 && canonical.state.n_accounts() > 20);
+    assert_eq!(run.state.n_united_accounts() > 2, !is_evm, "entities are undone, too");
     assert!(run.n_duplicates > 0, "a block holds some transaction twice");
     // The control: the same length of chain with one other block at the end is not equal.
     let mut other = Run::new(chain, params);
