@@ -1,7 +1,7 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
 use super::{Params, RuntimeError, retention};
-use crate::ops::kafka::{ClientLog, Patience, client_config, drop_in_time};
+use crate::ops::kafka::{ClientLog, Closing, Patience, client_config};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::{KafkaError, RDKafkaErrorCode},
@@ -10,9 +10,6 @@ use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Duration};
 
 /// How long the cluster may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
-
-/// How long closing the client may hold up the start, or the end.
-const CLOSE_MAX: Duration = Duration::from_millis(200);
 
 /// Partitions of a created alert topic: enough for a few consumers side by side.
 const ALERT_PARTITIONS: i32 = 3;
@@ -33,7 +30,7 @@ pub fn prepare(params: &Params, stop: &AtomicBool) -> Result<(), RuntimeError> {
         .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })?;
     let done = check(params, &admin, stop);
     // Without a broker a client may take its time to end.
-    drop_in_time(admin, CLOSE_MAX);
+    Closing::begin(admin);
     done
 }
 

@@ -25,9 +25,12 @@ use std::{
 /// How long an idle poll waits: bounds the time to notice a stop.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How long the last commit and closing each client may take: with [`IDLE`] less than the two
-/// seconds of a stop.
-const CLOSE_MAX: Duration = Duration::from_millis(550);
+/// How long the last commit may take.
+const LAST_MAX: Duration = Duration::from_millis(600);
+
+/// How long closing all clients may take: with [`IDLE`] and [`LAST_MAX`] less than the two seconds
+/// of a stop.
+const CLOSE_MAX: Duration = Duration::from_millis(1_100);
 
 /// How often a rebuild's progress is logged, and the lag observed.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
@@ -104,10 +107,16 @@ impl<'a> Worker<'a> {
         let owned = self.places();
         self.fold.leave(&owned);
         // A failed worker closes as well: its partitions move at once.
-        let is_left = self.consumer.close(CLOSE_MAX);
-        let is_closed = self.producer.is_none_or(|producer| producer.retire(CLOSE_MAX));
-        let is_closed = self.feed.is_none_or(|feed| feed.close(CLOSE_MAX)) && is_closed;
+        let until = Instant::now() + CLOSE_MAX;
+        let leaving = self.consumer.close();
+        let closing = self.producer.map(|producer| producer.close(CLOSE_MAX / 2));
+        let feed = self.feed.map(Feed::close);
+        let is_closed = closing.into_iter().chain(feed).all(|closing| closing.is_done_by(until));
+        let is_left = leaving.is_done_by(until);
         tracing::debug!(slot = self.ctx.slot, is_left, is_closed, "worker closed");
+        if !is_left {
+            tracing::warn!(slot = self.ctx.slot, "no answer to leaving: the session runs out");
+        }
         done
     }
 

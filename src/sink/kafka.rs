@@ -4,7 +4,7 @@ use super::message::{Message, Output};
 use crate::ops::{
     failpoint,
     kafka::{
-        ClientLog, ConnectionError, Params, Patience, TopicPartition, drop_in_time, offset_list,
+        ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, offset_list,
         producer_config,
     },
 };
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 /// A transactional producer. Dropping it may hang: use [`Producer::retire`].
 pub struct Producer {
     inner: BaseProducer<ClientLog>,
+    /// Whether a transaction failed, and was not ended.
+    is_open: bool,
 }
 
 /// Where the messages of each output go.
@@ -137,12 +139,12 @@ impl Producer {
         loop {
             // A call that timed out is resumed by the next one.
             match inner.init_transactions(patience.slice()) {
-                Ok(()) => return Ok(Self { inner }),
+                Ok(()) => return Ok(Self { inner, is_open: false }),
                 Err(KafkaError::Transaction(e)) if e.is_retriable() && !patience.is_over() => {
                     inner.poll(Duration::from_millis(50));
                 }
                 Err(error) => {
-                    drop_in_time(inner, Duration::from_secs(1));
+                    Closing::begin(inner);
                     return Err(error.into());
                 }
             }
@@ -155,6 +157,16 @@ impl Producer {
     /// After any error this producer must be retired: an abort on a producer that lives on can
     /// hit its next transaction.
     pub fn transact(
+        &mut self,
+        transaction: &Transaction<'_>,
+        member: &ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let done = self.attempt(transaction, member);
+        self.is_open = done.is_err();
+        done
+    }
+
+    fn attempt(
         &self,
         transaction: &Transaction<'_>,
         member: &ConsumerGroupMetadata,
@@ -193,9 +205,20 @@ impl Producer {
         Ok(())
     }
 
-    /// Gives the producer up; returns whether it could be closed in time.
-    pub fn retire(self, deadline: Duration) -> bool {
-        drop_in_time(self.inner, deadline)
+    /// Gives the producer up for a successor of the same slot, which ends what it leaves open.
+    pub fn retire(self) -> Closing {
+        Closing::begin(self.inner)
+    }
+
+    /// Gives the producer up for good, and with it a transaction that failed: until that timed out,
+    /// all who read the outputs, takeovers too, would wait.
+    pub fn close(self, abort_max: Duration) -> Closing {
+        if self.is_open
+            && let Err(error) = self.inner.abort_transaction(abort_max)
+        {
+            tracing::debug!(%error, "a transaction is left to time out");
+        }
+        self.retire()
     }
 
     /// Returns whether the cluster says that a topic does not exist.

@@ -124,18 +124,29 @@ impl ProducerContext for ClientLog {
     }
 }
 
-/// Drops a client on a thread of its own, since librdkafka may hang in it; returns whether that
-/// was done in time.
-pub fn drop_in_time<T: Send + 'static>(client: T, deadline: Duration) -> bool {
-    let (done, wait) = mpsc::sync_channel(1);
-    let body = move || {
-        drop(client);
-        // Nobody may be waiting any more.
-        let _ = done.send(());
-    };
-    match thread::Builder::new().name("close".to_owned()).spawn(body) {
-        Ok(_) => wait.recv_timeout(deadline).is_ok(),
-        Err(_) => false,
+/// A client that is being dropped on a thread of its own, since librdkafka may hang in it.
+pub struct Closing {
+    done: mpsc::Receiver<()>,
+}
+
+impl Closing {
+    /// Begins to drop a client.
+    pub fn begin<T: Send + 'static>(client: T) -> Self {
+        let (tell, done) = mpsc::sync_channel(1);
+        let body = move || {
+            drop(client);
+            // Nobody may be waiting any more.
+            let _ = tell.send(());
+        };
+        // Without a thread the sender is gone, which reads as not done.
+        drop(thread::Builder::new().name("close".to_owned()).spawn(body));
+        Self { done }
+    }
+
+    /// Waits for the end; returns whether it came in time.
+    pub fn is_done_by(self, deadline: Instant) -> bool {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.done.recv_timeout(left).is_ok()
     }
 }
 
@@ -183,7 +194,7 @@ pub fn consumer_config(params: &Params, slot: usize) -> Result<ClientConfig, Con
     config
         .set("group.id", &params.group)
         .set("session.timeout.ms", params.session_timeout_ms.to_string())
-        .set("heartbeat.interval.ms", (params.session_timeout_ms / 4).min(3_000).to_string())
+        .set("heartbeat.interval.ms", heartbeat_ms(params.session_timeout_ms).to_string())
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
@@ -221,6 +232,13 @@ pub fn producer_config(params: &Params, slot: usize) -> Result<ClientConfig, Con
         .set("transaction.timeout.ms", params.transaction_timeout_ms.to_string())
         .set("enable.idempotence", "true");
     Ok(config)
+}
+
+/// How often a member asks the group for news. Only there it learns of a rebalance, each of whose
+/// two rounds waits for the slowest: with a quarter of the session, a group whose members come and
+/// go every second was never whole.
+fn heartbeat_ms(session_ms: u32) -> u32 {
+    (session_ms / 12).clamp(100, 1_000)
 }
 
 fn secure(config: &mut ClientConfig, security: &Security) -> Result<(), ConnectionError> {

@@ -10,8 +10,7 @@ mod patience;
 
 #[cfg(feature = "kafka")]
 pub use client::{
-    ClientLog, ConnectionError, Refused, client_config, consumer_config, drop_in_time,
-    producer_config,
+    ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config, producer_config,
 };
 pub use params::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]

@@ -2,7 +2,7 @@
 
 use super::{ENTRIES_MAX, Entry, check};
 use crate::{
-    ops::kafka::{ClientLog, Params, Patience, client_config, drop_in_time},
+    ops::kafka::{ClientLog, Closing, Params, Patience, client_config},
     runtime::{RuntimeError, snapshot::Place},
 };
 use rdkafka::{
@@ -14,9 +14,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// How long one poll waits.
 const POLL: Duration = Duration::from_millis(100);
-
-/// How long closing the reader may hold up the takeover.
-const CLOSE_MAX: Duration = Duration::from_millis(200);
 
 /// The entries of places, in their order.
 pub type Log = BTreeMap<Place, Vec<Entry>>;
@@ -48,7 +45,7 @@ pub fn read(
     let consumer: BaseConsumer<ClientLog> =
         config.create_with_context(ClientLog::default()).map_err(cannot)?;
     let done = read_all(&consumer, topic, expected, patience);
-    drop_in_time(consumer, CLOSE_MAX);
+    Closing::begin(consumer);
     let mut log = done?;
     for (place, entries) in &mut log {
         // One key, one partition, one order; unless partitions were added to the topic.

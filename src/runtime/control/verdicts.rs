@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Verdict, VerdictError},
-    ops::kafka::{ClientLog, Params, Patience, client_config, drop_in_time},
+    ops::kafka::{ClientLog, Closing, Params, Patience, client_config},
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
@@ -85,8 +85,8 @@ impl Feed {
         }
     }
 
-    /// Gives the consumer up; returns whether it could be closed in time.
-    pub fn close(self, deadline: Duration) -> bool {
-        drop_in_time(self.consumer, deadline)
+    /// Gives the consumer up.
+    pub fn close(self) -> Closing {
+        Closing::begin(self.consumer)
     }
 }

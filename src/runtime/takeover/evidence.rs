@@ -1,7 +1,7 @@
 //! What outlives a lost offset: the ends of our own output topics, and the newest snapshot.
 
 use crate::{
-    ops::kafka::{Patience, TopicPartition, client_config, drop_in_time, offset_list},
+    ops::kafka::{Closing, Patience, TopicPartition, client_config, offset_list},
     runtime::{Outputs, RuntimeError},
     source::kafka::{Params, record_of},
 };
@@ -14,15 +14,11 @@ use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
-    time::Duration,
 };
 
 /// How far back the end of an output partition is read: enough to hold the last batch of each of a
 /// few inputs, little enough to hold up a takeover by some tenths of a second.
 const TAIL_RECORDS_MAX: i64 = 500;
-
-/// How long closing the reader may hold up a takeover.
-const CLOSE_MAX: Duration = Duration::from_millis(200);
 
 /// Who says that a partition had come so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +100,7 @@ pub fn tails(
             other => done = done.and(other),
         }
     }
-    drop_in_time(consumer, CLOSE_MAX);
+    Closing::begin(consumer);
     done.map_err(cannot)?;
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! One transaction for each batch: messages and offsets, all or nothing, however often it fails.
 
-use super::{CLOSE_MAX, Worker, fence_max};
+use super::{LAST_MAX, Worker, fence_max};
 use crate::{
     ops::{failpoint, kafka::Patience},
     runtime::{RuntimeError, clock},
@@ -71,7 +71,7 @@ impl Worker<'_> {
             return Ok(());
         }
         let gone = |stage| TransactionError { stage, source: KafkaError::Canceled, refused: None };
-        let producer = self.producer.as_ref().ok_or_else(|| gone(Stage::Begin))?;
+        let producer = self.producer.as_mut().ok_or_else(|| gone(Stage::Begin))?;
         let member = if failpoint::is_on("no_generation") {
             Consumer::outsider(&self.ctx.params.kafka)
         } else {
@@ -93,7 +93,7 @@ impl Worker<'_> {
             },
             offsets: &offsets,
             now_ms,
-            deadline: if is_stopping { CLOSE_MAX } else { fence_max(self.ctx.params) },
+            deadline: if is_stopping { LAST_MAX } else { fence_max(self.ctx.params) },
         };
         producer.transact(&transaction, &member)?;
         self.fold.committed(&offsets, now_ms, began.elapsed().as_secs_f64());
@@ -126,7 +126,7 @@ impl Worker<'_> {
     pub(super) fn replace_producer(&mut self) -> Result<(), RuntimeError> {
         self.ctx.observer.producer_restarted();
         if let Some(old) = self.producer.take() {
-            old.retire(CLOSE_MAX);
+            old.retire();
         }
         let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
         let kafka = &self.ctx.params.kafka;

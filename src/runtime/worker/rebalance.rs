@@ -26,7 +26,7 @@ impl Worker<'_> {
                 self.end_batch()
             }
             Rebalanced::Revoked { partitions, is_lost } => {
-                tracing::info!(slot = self.ctx.slot, ?partitions, is_lost, "partitions revoked");
+                self.note_revoked(&partitions, is_lost);
                 // A failure loses nothing: the next owner starts at what was committed.
                 if !is_lost && let Err(error) = self.transact() {
                     tracing::warn!(%error, "last batch before a revocation not committed");
@@ -64,6 +64,7 @@ impl Worker<'_> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
+        tracing::info!(slot = self.ctx.slot, partitions = %list(places), "taking over");
         let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
         let committed = self
             .consumer
@@ -104,6 +105,11 @@ impl Worker<'_> {
         Ok(offsets)
     }
 
+    fn note_revoked(&self, places: &[TopicPartition], is_lost: bool) {
+        let partitions = list(places);
+        tracing::info!(slot = self.ctx.slot, %partitions, is_lost, "partitions revoked");
+    }
+
     fn place(&self, at: &TopicPartition) -> Place {
         let group = self.ctx.params.kafka.group.clone();
         Place { group, topic: at.topic.clone(), partition: at.partition }
@@ -120,7 +126,8 @@ impl Worker<'_> {
             match self.consumer.next_rebalance() {
                 None => {}
                 // What is revoked here was already refused: there is nothing left to commit.
-                Some(Rebalanced::Revoked { partitions, .. }) => {
+                Some(Rebalanced::Revoked { partitions, is_lost }) => {
+                    self.note_revoked(&partitions, is_lost);
                     // The client remembers across a revocation that a partition was paused: it
                     // would never be read again by the worker that gets it back. Resuming what was
                     // assigned a moment ago is no way out: its fetch would start out of date.
@@ -141,4 +148,9 @@ impl Worker<'_> {
         let kept: Vec<_> = kept.map(|p| p.at.clone()).collect();
         self.consumer.resume(&kept).map_err(cannot)
     }
+}
+
+/// Names partitions on one line.
+fn list(places: &[TopicPartition]) -> String {
+    places.iter().map(|at| format!("{}/{}", at.topic, at.partition)).collect::<Vec<_>>().join(", ")
 }

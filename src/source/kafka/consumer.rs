@@ -1,7 +1,7 @@
 //! A worker's consumer: rebalances are handed to the caller, who assigns with explicit offsets.
 
 use crate::ops::kafka::{
-    ClientLog, ConnectionError, Params, Patience, TopicPartition, consumer_config, drop_in_time,
+    ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, consumer_config,
     offset_list, plain_list,
 };
 use rdkafka::{
@@ -159,7 +159,7 @@ impl Consumer {
         let config = consumer_config(params, 0).ok()?;
         let inner: BaseConsumer<Context> = config.create_with_context(Context::default()).ok()?;
         let metadata = inner.group_metadata();
-        drop_in_time(inner, Duration::from_secs(1));
+        Closing::begin(inner);
         metadata
     }
 
@@ -173,10 +173,23 @@ impl Consumer {
         &self.inner.context().log
     }
 
-    /// Leaves the group; returns whether that was done in time.
-    pub fn close(self, deadline: Duration) -> bool {
+    /// Leaves the group. That waits for a rebalance that is under way: its round has to be answered
+    /// first, or the group waits for the session to run out.
+    pub fn close(self) -> Closing {
         self.inner.context().is_closing.store(true, Ordering::Release);
-        drop_in_time(self.inner, deadline)
+        while let Some(change) = self.next_rebalance() {
+            let answered = match change {
+                Rebalanced::Assigned(partitions) => {
+                    let anywhere: Vec<_> = partitions.into_iter().map(|at| (at, 0)).collect();
+                    self.assign(&anywhere)
+                }
+                Rebalanced::Revoked { partitions, .. } => self.unassign(&partitions),
+            };
+            if let Err(error) = answered {
+                self.log().report(&error, "answer while closing");
+            }
+        }
+        Closing::begin(self.inner)
     }
 }
 
@@ -261,8 +274,12 @@ impl ConsumerContext for Context {
     ) {
         let is_assigned = kind == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         if self.is_closing.load(Ordering::Acquire) {
-            if !is_assigned && let Err(error) = consumer.incremental_unassign(list) {
-                self.log.report(&error, "unassign while closing");
+            let answered = match is_assigned {
+                true => consumer.incremental_assign(list),
+                false => consumer.incremental_unassign(list),
+            };
+            if let Err(error) = answered {
+                self.log.report(&error, "answer while closing");
             }
             return;
         }

@@ -6,7 +6,7 @@
 //! partition any more, and nothing makes the group look again. So static members look themselves.
 
 use crate::ops::kafka::{
-    ConnectionError, Params, TopicPartition, client_config, consumer_config, drop_in_time,
+    Closing, ConnectionError, Params, TopicPartition, client_config, consumer_config,
 };
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},
@@ -28,9 +28,6 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How long the visitor stays in the group: all others have joined again long before.
 const VISIT_MAX: Duration = Duration::from_secs(10);
 
-/// How long closing a client may take.
-const CLOSE_MAX: Duration = Duration::from_secs(5);
-
 /// Looks for partitions without an owner, on a thread and with a client of its own: an answer may
 /// take as long as a fetch waits. Ends when dropped.
 pub struct Lookout {
@@ -49,7 +46,7 @@ impl Lookout {
         let look = Look { client, params: params.clone(), inputs, visited: visited.to_owned() };
         let body = move || {
             look.until(&is_over);
-            drop_in_time(look.client, CLOSE_MAX);
+            Closing::begin(look.client);
         };
         if let Err(error) = thread::Builder::new().name("lookout".to_owned()).spawn(body) {
             tracing::warn!(%error, "partitions without an owner go unnoticed");
@@ -118,7 +115,7 @@ impl Look {
             // Whatever it reads is of no interest.
             let _ = visitor.poll(Duration::from_millis(50));
         }
-        drop_in_time(visitor, CLOSE_MAX);
+        Closing::begin(visitor);
         Ok(())
     }
 }
