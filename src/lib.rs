@@ -15,6 +15,7 @@ pub mod detect;
 pub mod triage;
 
 pub mod engine;
+pub mod eval;
 pub mod sim;
 
 pub mod audit;

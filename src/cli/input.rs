@@ -83,7 +83,7 @@ pub(super) fn read_error(path: &Path, source: std::io::Error) -> CliError {
     CliError::Read { path: path.display().to_string(), source }
 }
 
-fn parse_format(text: &str) -> Result<Format, String> {
+pub(super) fn parse_format(text: &str) -> Result<Format, String> {
     Format::parse(text).ok_or_else(|| {
         let known: Vec<_> = Format::ALL.iter().map(|f| f.as_str()).collect();
         format!("known formats are {}", known.join(", "))

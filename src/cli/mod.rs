@@ -7,6 +7,7 @@ mod decode;
 #[cfg(feature = "kafka")]
 mod demo;
 mod error;
+mod eval;
 #[cfg(feature = "kafka")]
 mod exporter;
 mod input;
@@ -52,6 +53,8 @@ enum Command {
     Check(check::Args),
     /// Feed files through the detector and write the alerts
     Replay(Box<replay::Args>),
+    /// Measure how well labelled traffic is ranked, and what alert budgets are worth
+    Eval(Box<eval::Args>),
     /// Show what the decoder makes of each record
     Decode(decode::Args),
     /// Show alerts as they arrive
@@ -100,6 +103,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         #[cfg(feature = "kafka")]
         Command::Tail(args) => tail::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),

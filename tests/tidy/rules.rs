@@ -17,7 +17,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("triage", &["model", "stat"]),
     ("engine", &["model", "decode", "state", "feature", "detect", "triage"]),
     ("sim", &["model"]),
-    ("eval", &["model", "engine", "sim"]),
+    ("eval", &["model", "stat", "decode", "feature", "engine", "sim"]),
     ("audit", &["model"]),
     ("ops", &["model"]),
     ("sink", &["model", "audit", "ops"]),

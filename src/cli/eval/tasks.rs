@@ -1,0 +1,258 @@
+//! The runs of an evaluation, side by side: each seed with its budgets, blind run and control.
+
+use super::args::{Args, Budget};
+use crate::{
+    cli::{CliError, output},
+    engine::Setup,
+    eval::{
+        self, BudgetReport, Control, Figures, Plan, Range, Sample, Scored, SeedReport, Stream,
+        Truth, Verdicts, at_budget, baseline, rank, relabel,
+    },
+    model::EventTime,
+};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// An evaluation that is ready to run.
+pub(super) struct Evaluation<'a> {
+    stream: &'a Stream,
+    truth: &'a Truth,
+    pub(super) setup: Setup,
+    verdicts: Verdicts,
+    delay: i64,
+    budgets: Vec<Budget>,
+    pub(super) warm_up_until: EventTime,
+    pub(super) range: Range,
+    keep_positives: f64,
+    seeds: Vec<u64>,
+    n_relabellings: u32,
+    has_blind_run: bool,
+}
+
+/// The report of one seed, and what its curves are drawn from.
+pub(super) struct Seed {
+    pub(super) report: SeedReport,
+}
+
+/// One run of an engine.
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    /// Scores, baselines, and the budget that it runs with.
+    Main,
+    /// Another budget, by position.
+    Budget(usize),
+    /// Without value features.
+    Blind,
+    /// Moved labels; only verdicts make another run of it.
+    Control(u32),
+}
+
+/// What a run adds to the report of its seed.
+enum Part {
+    Main(Box<SeedReport>),
+    Budget(String, Box<BudgetReport>),
+    Blind { ap: Option<f64>, ap_cold: Option<f64> },
+    Control(Vec<(f64, f64)>),
+}
+
+impl<'a> Evaluation<'a> {
+    /// Prepares an evaluation of the engine that `setup` makes.
+    pub(super) fn new(
+        args: &Args,
+        stream: &'a Stream,
+        truth: &'a Truth,
+        setup: Setup,
+    ) -> Result<Self, CliError> {
+        let Some(last) = stream.len().checked_sub(1) else {
+            return Err(CliError::Usage("the events are empty".to_owned()));
+        };
+        let from = args.test_from.unwrap_or(stream.time(0));
+        // The range is half open: the last event belongs to it.
+        let until = args.test_until.unwrap_or(stream.time(last).plus(1));
+        if until <= from || from > stream.time(last) {
+            return Err(CliError::Usage("no events between --test-from and its end".to_owned()));
+        }
+        Ok(Self {
+            stream,
+            truth,
+            setup,
+            verdicts: args.verdicts,
+            delay: args.verdict_delay,
+            budgets: args.budget.clone(),
+            warm_up_until: args.warm_up_until.unwrap_or(stream.time(0)),
+            range: Range { from, until },
+            keep_positives: args.keep_positives,
+            seeds: args.seed.clone(),
+            n_relabellings: args.control,
+            has_blind_run: !args.skip_no_value && !args.is_value_dropped(),
+        })
+    }
+
+    /// Runs everything and returns the seeds in their order.
+    pub(super) fn run(&self, n_threads: usize) -> Result<Vec<Seed>, CliError> {
+        let tasks: Vec<(usize, Task)> = (0..self.seeds.len())
+            .flat_map(|s| self.tasks().into_iter().map(move |t| (s, t)))
+            .collect();
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            while let Some(&(seed, task)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let part = self.part(self.seeds[seed], task);
+                if let Ok(mut done) = done.lock() {
+                    done.push((seed, part));
+                    output::say(&format!("eval: run {} of {}", done.len(), tasks.len()));
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..n_threads.min(tasks.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let mut reports = vec![SeedReport::default(); self.seeds.len()];
+        let mut controls = vec![Vec::new(); self.seeds.len()];
+        for (seed, part) in done.into_inner().unwrap_or_default() {
+            merge(&mut reports[seed], &mut controls[seed], part?);
+        }
+        let seeds = reports.into_iter().zip(controls).map(|(mut report, mut control)| {
+            // Runs end in any order, and floating-point sums depend on theirs.
+            control.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+            if !control.is_empty() {
+                report.control = Control::of(&control);
+            }
+            Seed { report }
+        });
+        Ok(seeds.collect())
+    }
+
+    fn tasks(&self) -> Vec<Task> {
+        let main = self.main_budget();
+        let others = (0..self.budgets.len()).filter(|i| self.budgets[*i].per_day != main);
+        let mut tasks = vec![Task::Main];
+        tasks.extend(others.map(Task::Budget));
+        tasks.extend(self.has_blind_run.then_some(Task::Blind));
+        if self.verdicts != Verdicts::None {
+            tasks.extend((0..self.n_relabellings).map(Task::Control));
+        }
+        tasks
+    }
+
+    /// Returns the budget of the run whose scores are reported.
+    fn main_budget(&self) -> f64 {
+        match (self.verdicts, self.budgets.first()) {
+            (Verdicts::Budget(per_day), _) => per_day,
+            (_, Some(budget)) => budget.per_day,
+            _ => self.setup.params.triage.budget_per_day,
+        }
+    }
+
+    fn part(&self, seed: u64, task: Task) -> Result<Part, CliError> {
+        let sample = eval::sample(self.stream, self.truth, self.keep_positives, seed);
+        let truth = match task {
+            Task::Control(n) => self.relabelled(&sample, seed, n),
+            _ => sample.truth.clone(),
+        };
+        let mut setup = self.setup.clone();
+        setup.params.seed = seed;
+        setup.params.triage.budget_per_day = match task {
+            Task::Budget(idx) => self.budgets[idx].per_day,
+            _ => self.main_budget(),
+        };
+        setup.params.detect.is_value_blind |= matches!(task, Task::Blind);
+        let plan = Plan {
+            stream: self.stream,
+            sample: &sample,
+            truth: &truth,
+            setup,
+            verdicts: self.verdicts,
+            delay: self.delay,
+            warm_up_until: self.warm_up_until,
+            until: self.range.until,
+            has_baselines: matches!(task, Task::Main),
+        };
+        let scored =
+            eval::run(&plan).map_err(|e| CliError::failure("cannot make the engine", e))?;
+        Ok(match task {
+            Task::Main => Part::Main(Box::new(self.main(&scored, &sample, seed))),
+            Task::Budget(idx) => {
+                let Budget { name, per_day } = self.budgets[idx].clone();
+                let report = at_budget(&scored, &truth, per_day, self.range);
+                Part::Budget(name, Box::new(report))
+            }
+            Task::Blind => {
+                let all = self.figures(&scored, &truth, |s| s.score, |_| true);
+                let cold = self.figures(&scored, &truth, |s| s.score, Scored::is_cold);
+                Part::Blind { ap: all.ap, ap_cold: cold.ap }
+            }
+            Task::Control(_) => Part::Control(self.cold(&scored, &truth).into_iter().collect()),
+        })
+    }
+
+    /// Reports on the run whose scores count.
+    fn main(&self, scored: &[Scored], sample: &Sample, seed: u64) -> SeedReport {
+        let truth = &sample.truth;
+        let mut report = eval::figures(scored, truth, self.range, seed);
+        for budget in self.budgets.iter().filter(|b| b.per_day == self.main_budget()) {
+            let at = at_budget(scored, truth, budget.per_day, self.range);
+            report.budgets.insert(budget.name.clone(), at);
+        }
+        for (idx, name) in baseline::NAMES.into_iter().enumerate() {
+            let score = |s: &Scored| s.baselines.get(idx).map_or(f64::NAN, |v| f64::from(*v));
+            report.baselines.insert(name, self.figures(scored, truth, score, |_| true));
+        }
+        report.models = eval::models(scored, truth, self.range);
+        if self.verdicts == Verdicts::None {
+            // Without verdicts labels change no score: the same scores, ranked by other labels.
+            let truths = (0..self.n_relabellings).map(|n| self.relabelled(sample, seed, n));
+            let moved: Vec<_> = truths.filter_map(|truth| self.cold(scored, &truth)).collect();
+            report.control = Control::of(&moved);
+        }
+        if self.setup.params.detect.is_value_blind {
+            (report.ap_no_value, report.ap_no_value_cold) = (report.figures.ap, report.ap_cold);
+        }
+        report
+    }
+
+    fn relabelled(&self, sample: &Sample, seed: u64, n: u32) -> Truth {
+        relabel(self.stream, sample, seed.wrapping_mul(1_000_003).wrapping_add(u64::from(n)))
+    }
+
+    fn cold(&self, scored: &[Scored], truth: &Truth) -> Option<(f64, f64)> {
+        let cold = self.figures(scored, truth, |s| s.score, Scored::is_cold);
+        cold.ap.zip(cold.prevalence)
+    }
+
+    fn figures(
+        &self,
+        scored: &[Scored],
+        truth: &Truth,
+        score: impl Fn(&Scored) -> f64,
+        filter: impl Fn(&Scored) -> bool,
+    ) -> Figures {
+        let is_in = |s: &Scored| self.range.contains(s.time) && filter(s);
+        Figures::of(&rank(scored, truth, score, is_in))
+    }
+}
+
+fn merge(report: &mut SeedReport, control: &mut Vec<(f64, f64)>, part: Part) {
+    match part {
+        Part::Main(main) => {
+            let budgets = std::mem::take(&mut report.budgets);
+            let blind = (report.ap_no_value, report.ap_no_value_cold);
+            *report = *main;
+            report.budgets.extend(budgets);
+            report.ap_no_value = report.ap_no_value.or(blind.0);
+            report.ap_no_value_cold = report.ap_no_value_cold.or(blind.1);
+        }
+        Part::Budget(name, at) => {
+            report.budgets.insert(name, *at);
+        }
+        Part::Blind { ap, ap_cold } => {
+            (report.ap_no_value, report.ap_no_value_cold) = (ap, ap_cold);
+        }
+        Part::Control(moved) => control.extend(moved),
+    }
+}

@@ -1,0 +1,26 @@
+//! Prequential evaluation of the real engine: every score is made before anything is learned.
+//!
+//! A [`Stream`] holds the records, [`Truth`] says which subjects are positive, [`sample`] thins
+//! them, [`prequential`] folds the rows through an engine and keeps what it thought of each, and
+//! [`SeedReport`] turns that into figures.
+
+pub mod baseline;
+mod budget;
+mod control;
+mod draw;
+mod prequential;
+mod ranking;
+mod report;
+mod sample;
+mod stream;
+mod truth;
+
+pub use budget::{BudgetReport, at_budget};
+pub use control::relabel;
+pub use draw::Draw;
+pub use prequential::{Plan, Scored, Verdicts, run};
+pub use ranking::{Ranked, Ranking};
+pub use report::{Control, Figures, Range, SeedReport, figures, mean, models, ranking as rank};
+pub use sample::{Sample, sample};
+pub use stream::{NOBODY, Role, Stream};
+pub use truth::{Truth, TruthError};
