@@ -3,7 +3,8 @@
 use crate::job::{Job, lines};
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -18,7 +19,12 @@ use txwarden::{
 const STOP_MAX: Duration = Duration::from_millis(2_500);
 
 /// A `run` under way; killed when a test fails.
-struct Running(Child, Receiver<String>);
+struct Running {
+    child: Child,
+    log: Receiver<String>,
+    /// Where it answers HTTP.
+    http: String,
+}
 
 impl Running {
     /// Starts `run` and returns when it has told that it is up.
@@ -30,13 +36,15 @@ impl Running {
             .spawn()
             .unwrap();
         let (told, lines) = channel();
-        let mut running = Self(child, lines);
-        let mut log = BufReader::new(running.0.stderr.take().unwrap());
+        let mut running = Self { child, log: lines, http: String::new() };
+        let mut log = BufReader::new(running.child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("\"message\":\"started\"") {
             line.clear();
             assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it had started");
         }
+        let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+        running.http = started["listen"].as_str().unwrap().to_owned();
         // A full pipe would stop the process.
         std::thread::spawn(move || {
             log.lines().map_while(Result::ok).try_for_each(|l| told.send(l))
@@ -46,18 +54,29 @@ impl Running {
 
     /// Waits for a line of the log.
     fn await_log(&self, text: &str) {
-        while !self.1.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
+        while !self.log.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
     }
 
     fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status();
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Asks for a reload over HTTP; returns the whole answer.
+    fn post_reload(&self) -> String {
+        let mut stream = TcpStream::connect(&self.http).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let request = "POST /-/reload HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// Waits for the end and returns the exit code with the time it took.
     fn end(mut self) -> (Option<i32>, Duration) {
         let since = Instant::now();
-        let status = self.0.wait().unwrap();
+        let status = self.child.wait().unwrap();
         (status.code(), since.elapsed())
     }
 }
@@ -65,7 +84,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // It has ended already, unless the test failed.
-        let _ = self.0.kill();
+        let _ = self.child.kill();
     }
 }
 
@@ -157,23 +176,37 @@ fn a_hangup_reloads_and_mistakes_change_nothing() {
     fs::write(&config, text.replace("severity: high", "severity: critical")).unwrap();
     running.signal("HUP");
     running.await_log("partition goes on with other settings");
-    let control = &job.params.outputs.control;
-    let until = Instant::now() + Duration::from_secs(60);
-    while job.broker.read_committed(control).len() < 2 {
-        assert!(Instant::now() < until, "no entry of the reload");
-    }
-    let last = job.broker.read_committed(control).pop().unwrap();
-    let last = Entry::parse(rdkafka::Message::payload(&last).unwrap()).unwrap();
-    assert_eq!((last.n, last.offset), (2, 100));
-    assert!(matches!(last.change, Change::Setup { why: Why::Reload, .. }), "{last:?}");
+    assert_reload_noted(&job, 2, 100);
     job.broker.produce(&job.input, &lines()[100..400]);
     job.await_offset(|offset| offset == 400);
+
+    // The same over HTTP.
+    fs::write(&config, text.replace("severity: high", "severity: loud")).unwrap();
+    let answer = running.post_reload();
+    assert!(answer.starts_with("HTTP/1.1 422 ") && answer.contains("loud"), "{answer}");
+    fs::write(&config, text.replace("severity: high", "severity: medium")).unwrap();
+    let answer = running.post_reload();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_reload_noted(&job, 3, 400);
     running.signal("TERM");
     assert_eq!(running.end().0, Some(0));
     let severities: Vec<_> =
         job.alerts().iter().map(|a| (a.provenance.offset >= 100, a.severity)).collect();
     assert!(severities.contains(&(true, Severity::Critical)), "{severities:?}");
     assert!(!severities.contains(&(false, Severity::Critical)), "{severities:?}");
+}
+
+/// Waits for the control entry of a reload, which must be the last one, with its place.
+fn assert_reload_noted(job: &Job, n: u64, offset: i64) {
+    let entries = || job.broker.read_committed(&job.params.outputs.control);
+    let until = Instant::now() + Duration::from_secs(60);
+    while entries().len() < n as usize {
+        assert!(Instant::now() < until, "no entry of the reload");
+    }
+    let last = entries().pop().unwrap();
+    let last = Entry::parse(rdkafka::Message::payload(&last).unwrap()).unwrap();
+    assert_eq!((last.n, last.offset), (n, offset));
+    assert!(matches!(last.change, Change::Setup { why: Why::Reload, .. }), "{last:?}");
 }
 
 pub fn configuration(job: &Job) -> String {
