@@ -4,6 +4,7 @@ mod control;
 mod fold;
 mod seed;
 mod summary;
+mod verdicts;
 
 use super::{
     CliError,
@@ -26,6 +27,7 @@ use std::{
     time::Instant,
 };
 use summary::Summary;
+use verdicts::Verdicts;
 
 /// Command line of `replay`.
 #[derive(Debug, clap::Args)]
@@ -52,6 +54,10 @@ pub(super) struct Args {
     /// files have to hold its input from the first start on. Gives the alerts that the run wrote
     #[arg(long, value_name = "FILE")]
     control: Option<PathBuf>,
+    /// Verdicts as JSON lines, as on the verdict topic: each is taken in once event time reaches
+    /// its time_ms
+    #[arg(long, value_name = "FILE", conflicts_with = "control")]
+    verdicts: Option<PathBuf>,
     /// Whose entries of the control log
     #[arg(long, value_name = "GROUP/TOPIC/PARTITION", requires = "control")]
     place: Option<String>,
@@ -94,7 +100,12 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         dead_letters: create(&args.dead_letters)?,
     };
     let mut summary_to = create(&args.summary)?;
-    let mut fold = Fold::new(driver, control, outputs, args.batch.get());
+    let verdicts = args
+        .verdicts
+        .as_deref()
+        .map(|path| Verdicts::load(path, &settings.chain.id))
+        .transpose()?;
+    let mut fold = Fold::new(driver, control, outputs, args.batch.get()).with_verdicts(verdicts);
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {

@@ -95,6 +95,11 @@ impl Cells {
         self.shares[cell]
     }
 
+    /// Returns the share of the sample in each cell.
+    pub fn shares(&self) -> &[f64] {
+        &self.shares
+    }
+
     /// Returns the negative log density of a mixture of equally wide round cells, up to a
     /// constant: both distance and rarity of the cell make a point novel.
     pub fn novelty(&self, nearest: Nearest) -> f64 {

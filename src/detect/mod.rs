@@ -1,15 +1,21 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
 pub mod cells;
+pub mod ensemble;
+mod grower;
 pub mod lanes;
 pub mod models;
 pub mod pockets;
+pub mod reputation;
 pub mod reservoir;
 pub mod rules;
+pub mod rulings;
 pub mod scaler;
 mod snapshot;
+pub mod spread;
 pub mod suggest;
 pub mod surprise;
+pub mod trees;
 
 use crate::{
     feature::Features,
@@ -20,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use crate::stat::SURPRISE_MAX;
+pub use rulings::Ruling;
 pub use suggest::nearest;
 pub use surprise::FINDING_SURPRISE_MIN;
 
@@ -122,6 +129,18 @@ pub trait Model: Send {
 
     /// Learns the scene.
     fn learn(&mut self, scene: &Scene<'_>);
+
+    /// Returns the share of the combined score that it claims beyond its weight, 0–1: what verdicts
+    /// have earned it. The others share the rest.
+    fn share(&self, _scene: &Scene<'_>) -> f64 {
+        0.0
+    }
+
+    /// Learns that the score lane raised an alert on the scene. Called before `learn`.
+    fn on_alert(&mut self, _scene: &Scene<'_>) {}
+
+    /// Learns what an analyst concluded.
+    fn judge(&mut self, _ruling: &Ruling) {}
 
     /// Asks for a background fit after this record, if one is due. `n_records` counts the records
     /// of the partition, so that a replay asks at the same place.

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        self, FINDING_SURPRISE_MIN, FitJob, Fitted, Model, Need, Opinion, ParamsError, Rule, Scene,
-        models, rules,
+        self, FINDING_SURPRISE_MIN, FitJob, Fitted, Model, Need, Opinion, ParamsError, Rule,
+        Ruling, Scene, models, rules,
     },
     feature::Schema,
     model::{Family, Finding, Reference, Severity},
@@ -98,6 +98,24 @@ impl Detectors {
             votes.push(Vote { model_idx, weight: active.weight, surprise: opinion.surprise });
             opinions.push(opinion);
         }
+        self.grant_shares(scene, votes);
+    }
+
+    /// Gives models the share that they claim, the others keeping the rest in proportion: the total
+    /// weight stays what it is.
+    fn grant_shares(&self, scene: &Scene<'_>, votes: &mut [Vote]) {
+        for claimant in 0..votes.len() {
+            let share = self.models[votes[claimant].model_idx].model.share(scene);
+            if share <= 0.0 {
+                continue;
+            }
+            for (at, vote) in votes.iter_mut().enumerate() {
+                vote.weight *= 1.0 - share;
+                if at == claimant {
+                    vote.weight += share * self.weight_total;
+                }
+            }
+        }
     }
 
     /// Puts the opinions that are findings on their own into words.
@@ -135,6 +153,26 @@ impl Detectors {
         for active in &mut self.models {
             active.model.learn(scene);
         }
+    }
+
+    /// Tells every model of an alert of the score lane.
+    pub(super) fn on_alert(&mut self, scene: &Scene<'_>) {
+        for active in &mut self.models {
+            active.model.on_alert(scene);
+        }
+    }
+
+    /// Tells every model what an analyst concluded.
+    pub(super) fn judge(&mut self, ruling: &Ruling) {
+        for active in &mut self.models {
+            active.model.judge(ruling);
+        }
+    }
+
+    /// Returns which fits are in force, as one number that changes with any of them.
+    pub(super) fn in_force(&self) -> u64 {
+        let ids = self.models.iter().map(|m| m.model.fitted_id().map_or(0, |id| id + 1));
+        ids.fold(0, |sum: u64, id| sum.wrapping_mul(1_000_003).wrapping_add(id))
     }
 
     /// Collects the fits that are due after a record.

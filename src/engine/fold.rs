@@ -6,7 +6,7 @@ use super::{
     fits::Fits,
     raise::Raiser,
     report::DeadLetter,
-    score_report,
+    score_report::{self, ScoreOutcome},
     stats::{Stats, count},
     summary,
 };
@@ -28,6 +28,8 @@ pub struct Engine {
     pub(super) fits: Fits,
     pub(super) stats: Stats,
     pub(super) seen: Seen,
+    /// Which fits the alerts name; not written, because it follows from the models.
+    in_force: u64,
     scratch: Scratch,
 }
 
@@ -67,6 +69,7 @@ impl Engine {
             fits: Fits::default(),
             stats: Stats::default(),
             seen: Seen::default(),
+            in_force: 0,
             scratch: Scratch::default(),
         })
     }
@@ -168,6 +171,11 @@ impl Engine {
             self.stats.n_fits += 1;
             self.stats.fitted_at = n_record;
             self.detectors.install(fitted);
+        }
+        // A fit may also come into force after its time in shadow, or make way for the one before.
+        let in_force = self.detectors.in_force();
+        if in_force != self.in_force {
+            self.in_force = in_force;
             self.triage.set_model_id(self.detectors.model_id());
         }
         n_record
@@ -264,6 +272,9 @@ impl Engine {
                 score_report::of(&scene, focus, detectors, votes, opinions, raiser.triage)
             });
             let outcome = raiser.score(detectors, &scene, tx, focus, votes, opinions);
+            if outcome == ScoreOutcome::Alert {
+                detectors.on_alert(&scene);
+            }
             actions.extend(report.map(|r| Action::Scored(Box::new(r.ended(outcome)))));
         }
         if setup.is_reporting_findings {

@@ -18,6 +18,18 @@ impl Address {
     /// The EVM zero address: mint and burn side of token transfers.
     pub const EVM_ZERO: Self = Self::Evm([0; 20]);
 
+    /// Reads an address as it is shown; `None` for `0x` and 40 characters that are no hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
+        let Some(digits) = digits else { return Some(Self::Text(text.into())) };
+        let mut bytes = [0; 20];
+        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+            let nibble = |c: u8| Some(char::from(c).to_digit(16)? as u8);
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self::Evm(bytes))
+    }
+
     /// Returns the bytes that identify the address.
     pub fn bytes(&self) -> &[u8] {
         match self {
@@ -74,17 +86,7 @@ impl<'de> Deserialize<'de> for Address {
             });
         }
         let text = String::deserialize(d)?;
-        let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 40);
-        let Some(digits) = digits else { return Ok(Self::Text(text.into())) };
-        let mut bytes = [0; 20];
-        for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-            let nibble = |c: u8| char::from(c).to_digit(16).map(|v| v as u8);
-            *byte = match (nibble(pair[0]), nibble(pair[1])) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Err(serde::de::Error::custom("expected 0x and 40 hex digits")),
-            };
-        }
-        Ok(Self::Evm(bytes))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected 0x and 40 hex digits"))
     }
 }
 

@@ -13,6 +13,20 @@ pub type TxId = Hash32;
 pub type BlockHash = Hash32;
 
 impl Hash32 {
+    /// Reads 64 hex digits, with or without `0x`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("0x").unwrap_or(text).as_bytes();
+        if digits.len() != 64 {
+            return None;
+        }
+        let nibble = |c: u8| Some(char::from(c).to_digit(16)? as u8);
+        let mut out = [0; 32];
+        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Some(Self(out))
+    }
+
     /// Writes 64 hex digits without a prefix.
     pub fn hex(&self) -> String {
         to_hex(&self.0)
@@ -115,18 +129,6 @@ impl<'de> Deserialize<'de> for Hash32 {
             return Ok(Self(<[u8; 32]>::deserialize(d)?));
         }
         let text = String::deserialize(d)?;
-        let digits = text.strip_prefix("0x").unwrap_or(&text).as_bytes();
-        let nibble = |c: u8| char::from(c).to_digit(16).map(|v| v as u8);
-        if digits.len() != 64 {
-            return Err(serde::de::Error::custom("expected 64 hex digits"));
-        }
-        let mut out = [0; 32];
-        for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = match (nibble(pair[0]), nibble(pair[1])) {
-                (Some(high), Some(low)) => high << 4 | low,
-                _ => return Err(serde::de::Error::custom("expected 64 hex digits")),
-            };
-        }
-        Ok(Self(out))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected 64 hex digits"))
     }
 }

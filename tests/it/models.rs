@@ -6,9 +6,9 @@ mod traffic;
 use broken::{Broken, Fault};
 use traffic::{Scenario, Traffic, WARM_UP_EVENTS};
 use txwarden::{
-    detect::{FitJob, Model, Opinion, SURPRISE_MAX, Scene, models},
+    detect::{FitJob, Model, Opinion, Ruling, SURPRISE_MAX, Scene, models},
     feature,
-    model::{Body, Family, Reference},
+    model::{Body, Family, Judgement, Reference},
     state::{Params, State},
 };
 
@@ -17,6 +17,9 @@ const SILENT_EVENTS: usize = 20;
 
 /// From here on snapshots are compared and restored.
 const HALF: usize = WARM_UP_EVENTS;
+
+/// Before this event an analyst judges the receivers of some planted events and some others.
+const JUDGED_AT: usize = WARM_UP_EVENTS + 400;
 
 type Build<'a> = &'a dyn Fn() -> Box<dyn Model>;
 
@@ -30,6 +33,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("seasonal", Scenario::Flood),
     ("kmeans", Scenario::Strange),
     ("dbscan", Scenario::Pocket),
+    ("verdicts", Scenario::Collector),
 ];
 
 #[test]
@@ -143,6 +147,9 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
             model = build();
             model.restore(&bytes).map_err(|e| format!("refuses its own snapshot: {e}"))?;
         }
+        if n == JUDGED_AT {
+            judge(&mut *model, &state, &traffic.events[WARM_UP_EVENTS..n]);
+        }
         if let Some(job) = job.take_if(|job| job.takeover_at <= n as u64) {
             model.install(models::run_fit(&job));
         }
@@ -164,6 +171,27 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
         state.apply(event);
     }
     Ok(Outcome { opinions, snapshot: model.snapshot() })
+}
+
+/// Confirms what was planted, and refutes one ordinary event in sixteen.
+fn judge(model: &mut dyn Model, state: &State, events: &[traffic::Planted]) {
+    for (n, planted) in events.iter().enumerate() {
+        let Body::Tx(tx) = &planted.event.body else { continue };
+        let Some(account) = feature::parties(tx, state).receiver else { continue };
+        let judgement = match planted.is_planted {
+            true => Judgement::TruePositive,
+            false if n % 16 == 0 => Judgement::FalsePositive,
+            false => continue,
+        };
+        model.judge(&Ruling {
+            account: account.0,
+            is_of_tx: false,
+            judgement,
+            weight: 1.0,
+            analyst: 1,
+            time: planted.event.time,
+        });
+    }
 }
 
 /// Scores one event and checks what every opinion promises.

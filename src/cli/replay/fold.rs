@@ -3,6 +3,7 @@
 use super::{
     super::{CliError, output::Output},
     control::ControlLog,
+    verdicts::Verdicts,
 };
 use crate::{
     audit::Chain,
@@ -37,6 +38,7 @@ pub(super) struct Fold {
     driver: Driver,
     /// Of the run that is repeated.
     control: Option<ControlLog>,
+    verdicts: Option<Verdicts>,
     outputs: Outputs,
     batch: usize,
     n_pending: usize,
@@ -58,6 +60,7 @@ impl Fold {
         Self {
             driver,
             control,
+            verdicts: None,
             outputs,
             batch,
             n_pending: 0,
@@ -66,6 +69,11 @@ impl Fold {
             actions: Vec::new(),
             chains: BTreeMap::new(),
         }
+    }
+
+    /// Takes in verdicts as event time reaches them.
+    pub(super) fn with_verdicts(self, verdicts: Option<Verdicts>) -> Self {
+        Self { verdicts, ..self }
     }
 
     /// Returns the number of records folded.
@@ -80,7 +88,10 @@ impl Fold {
         (topic, partition): (&str, i32),
         value: &[u8],
     ) -> Result<bool, CliError> {
-        let Self { driver, control, actions, n_records, .. } = self;
+        let Self { driver, control, verdicts, actions, n_records, .. } = self;
+        if let Some(verdicts) = verdicts {
+            verdicts.apply(driver)?;
+        }
         match control {
             None => {
                 let offset = *n_records as i64;

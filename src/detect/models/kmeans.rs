@@ -9,12 +9,13 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Scene,
-        SnapshotError,
+        FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling,
+        Scene, SnapshotError,
         cells::{Cells, Nearest},
+        reputation::Reputation,
         snapshot,
     },
-    feature::Schema,
+    feature::{Schema, parties},
     model::{DetectorKind, Finding},
     stat::{rank::Horizon, tail::Calibration},
 };
@@ -39,7 +40,8 @@ impl Default for Params {
 /// Scores the negative log density of a mixture of cells, calibrated by its trailing rank.
 ///
 /// Distance alone hardly beats chance on labelled fraud; what earns a quantiser its place is the
-/// reputation of its cells, a slot for which is kept and handed on from fit to fit.
+/// reputation of its cells: the share of confirmed verdicts on their alerts, which is handed on
+/// from fit to fit. The greater of the two surprises counts.
 pub struct Kmeans {
     params: Params,
     schema: &'static Schema,
@@ -52,15 +54,8 @@ pub struct Kmeans {
 struct Quantiser {
     cells: Cells,
     novelties: Calibration,
-    reputation: Vec<Reputation>,
+    reputation: Reputation,
     n_learned: u64,
-}
-
-/// Verdicts on the events of a cell: the parameters of a Beta law over its share of fraud.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reputation {
-    pub confirmed: f64,
-    pub refuted: f64,
 }
 
 /// What a fit hands over.
@@ -92,20 +87,18 @@ impl Kmeans {
         columns::of(self.schema.family)
     }
 
-    /// Returns each old cell's reputation to the new cell nearest to its centroid.
-    fn migrate(&self, cells: &Cells) -> Vec<Reputation> {
-        let mut reputation = vec![Reputation::default(); cells.n_cells()];
-        let Some(old) = &self.fitted else { return reputation };
-        for (cell, earned) in old.reputation.iter().enumerate() {
+    /// Hands each old cell's reputation to the new cell nearest to its centroid.
+    fn migrate(&self, cells: &Cells) -> Reputation {
+        let Some(old) = &self.fitted else { return Reputation::new(cells.n_cells()) };
+        let heir = |cell: usize| {
             let centroid = old.cells.centroid(cell);
             let raw = centroid.iter().enumerate().map(|(c, &v)| old.cells.scaler.raw(c, v) as f32);
             let mut row: Vec<f32> = raw.collect();
             cells.scaler.scale(&mut row);
-            let heir = &mut reputation[cells.nearest(&row).cell];
-            heir.confirmed += earned.confirmed;
-            heir.refuted += earned.refuted;
-        }
-        reputation
+            cells.nearest(&row).cell
+        };
+        let heirs: Vec<usize> = (0..old.cells.n_cells()).map(heir).collect();
+        old.reputation.migrate(&heirs, cells.shares())
     }
 }
 
@@ -125,7 +118,8 @@ impl Definition for Kmeans {
         kind: DetectorKind::Cluster,
         title: "Unlike any usual kind of transaction",
         description: "Sorts transactions into up to 256 cells (k-means, refitted in the \
-                      background) and scores distance from, and rarity of, the nearest cell.",
+                      background) and scores distance from, and rarity of, the nearest cell, \
+                      or its share of alerts that analysts confirmed.",
         unit: "nats",
         references: &["Arthur & Vassilvitskii 2007, k-means++"],
     };
@@ -158,12 +152,28 @@ impl Model for Kmeans {
         }
         let value = fitted.cells.novelty(nearest);
         let expected = fitted.novelties.score_at(FINDING_SURPRISE_MIN)?;
-        Some(Opinion { surprise: fitted.novelties.surprise(value), value, expected })
+        let novelty = fitted.novelties.surprise(value);
+        let surprise = novelty.max(fitted.reputation.surprise(nearest.cell));
+        Some(Opinion { surprise, value, expected })
     }
 
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
         let mut finding = finding(Self::META, scene, opinion);
         let Some((fitted, nearest, row)) = self.place(scene) else { return finding };
+        let notoriety = fitted.reputation.surprise(nearest.cell);
+        if notoriety > fitted.novelties.surprise(opinion.value) {
+            let (confirmed, refuted) = fitted.reputation.verdicts(nearest.cell);
+            finding.explanation = format!(
+                "{} is a kind of transaction that makes up {} % of all, and of which analysts \
+                 confirmed {} of {} alerts.",
+                name(&subject(scene)),
+                number(100.0 * fitted.cells.share(nearest.cell)),
+                number(confirmed),
+                number(confirmed + refuted),
+            );
+            finding.quiet_if = "a kind of transaction without confirmed alerts".to_owned();
+            return finding;
+        }
         let symbol = &*scene.chain.native.symbol;
         let centroid = fitted.cells.centroid(nearest.cell);
         let gap = |column: usize| (row[column] - centroid[column]).abs();
@@ -195,6 +205,21 @@ impl Model for Kmeans {
             fitted.cells.scaler.scale(&mut row);
             let novelty = fitted.cells.novelty(fitted.cells.nearest(&row));
             fitted.novelties.push(novelty);
+        }
+    }
+
+    fn on_alert(&mut self, scene: &Scene<'_>) {
+        let Some((tx, _)) = tx_of(scene) else { return };
+        let Some(account) = parties(tx, scene.state).receiver else { return };
+        let Some(cell) = self.place(scene).map(|(_, nearest, _)| nearest.cell) else { return };
+        if let Some(fitted) = &mut self.fitted {
+            fitted.reputation.note(account.0, Ruling::key_of_tx(&tx.id), cell);
+        }
+    }
+
+    fn judge(&mut self, ruling: &Ruling) {
+        if let Some(fitted) = &mut self.fitted {
+            fitted.reputation.judge(ruling, fitted.cells.shares());
         }
     }
 
@@ -235,7 +260,7 @@ impl Model for Kmeans {
                 && fitted.as_ref().is_none_or(|f| {
                     f.cells.is_shaped(n_columns)
                         && f.novelties.is_shaped()
-                        && f.reputation.len() == f.cells.n_cells()
+                        && f.reputation.is_shaped(f.cells.n_cells())
                 })
         };
         let (refit, fitted) = snapshot::decode(Self::META.id, VERSION, bytes, is_sound)?;

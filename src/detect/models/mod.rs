@@ -8,12 +8,14 @@ mod definition;
 mod evidence;
 mod groups;
 mod kmeans;
+mod lesson;
 mod peer_z;
 mod refit;
 mod seasonal;
 mod sentence;
 mod soft_and;
 mod spot;
+mod verdicts;
 
 pub use amount_z::AmountZ;
 pub use burst::Burst;
@@ -26,6 +28,7 @@ pub use refit::Schedule;
 pub use seasonal::Seasonal;
 pub use soft_and::SoftAnd;
 pub use spot::Spot;
+pub use verdicts::Verdicts;
 
 /// Every model, by id, with the default weight of its surprise in the combined score.
 ///
@@ -41,4 +44,6 @@ pub const TABLE: &[Entry] = &[
     entry::<Seasonal>(0.1),
     entry::<Kmeans>(0.15),
     entry::<Dbscan>(0.15),
+    // It claims a share that grows with the accounts judged fraud, and nothing before.
+    entry::<Verdicts>(0.0),
 ];
