@@ -33,7 +33,7 @@ impl Process {
     /// Starts `run`, with failpoints of a debug build; `guarded` is a directory with a guard.
     pub fn start(config: &Path, failpoints: &str, guarded: &Path) -> Self {
         let mut child = command()
-            .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
+            .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", &log_level(), "-c"])
             .arg(config)
             .current_dir(config.parent().unwrap())
             .env("TXWARDEN_FAILPOINTS", failpoints)
@@ -147,6 +147,11 @@ impl Drop for Process {
 /// Returns the program under test.
 pub fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_txwarden"))
+}
+
+/// How much processes say: `debug` shows what the Kafka clients do.
+fn log_level() -> String {
+    std::env::var("TXWARDEN_FAULT_LOG").unwrap_or_else(|_| "info".to_owned())
 }
 
 /// Asks every process to stop.

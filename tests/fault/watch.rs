@@ -62,19 +62,24 @@ impl Watch {
         self.wait_while(is_wanted, || {})
     }
 
-    /// As [`Watch::wait`], doing something between two looks.
+    /// As [`Watch::wait`], doing something between two looks. Gives up when nothing has moved for a
+    /// while: how long a batch of one record takes is the machine's business.
     pub fn wait_while(
         &self,
         is_wanted: impl Fn(&[i64]) -> bool,
         mut meanwhile: impl FnMut(),
     ) -> Result<Duration, String> {
         let since = Instant::now();
+        let (mut last, mut moved) = (None, since);
         loop {
             let found = self.committed();
+            if found.is_some() && found != last {
+                (last, moved) = (found.clone(), Instant::now());
+            }
             if found.as_deref().is_some_and(&is_wanted) {
                 return Ok(since.elapsed());
             }
-            if since.elapsed() >= PATIENCE {
+            if moved.elapsed() >= PATIENCE {
                 return Err(format!("the group stands at {found:?}"));
             }
             meanwhile();
