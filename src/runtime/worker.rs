@@ -111,8 +111,8 @@ impl<'a> Worker<'a> {
         let leaving = self.consumer.close();
         let closing = self.producer.map(|producer| producer.close(CLOSE_MAX / 2));
         let feed = self.feed.map(Feed::close);
-        let is_closed = closing.into_iter().chain(feed).all(|closing| closing.is_done_by(until));
-        let is_left = leaving.is_done_by(until);
+        let is_closed = closing.into_iter().chain(feed).all(|closing| closing.by(until).is_some());
+        let is_left = leaving.by(until).is_some();
         tracing::debug!(slot = self.ctx.slot, is_left, is_closed, "worker closed");
         if !is_left {
             tracing::warn!(slot = self.ctx.slot, "no answer to leaving: the session runs out");

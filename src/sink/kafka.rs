@@ -4,21 +4,31 @@ use super::message::{Message, Output};
 use crate::ops::{
     failpoint,
     kafka::{
-        ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, offset_list,
+        Aside, ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, offset_list,
         producer_config,
     },
 };
 use rdkafka::{
+    TopicPartitionList,
     consumer::ConsumerGroupMetadata,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
     producer::{BaseProducer, BaseRecord, Producer as _},
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How much longer than its time a call may take before it is given up for lost.
+const OVERTIME_MAX: Duration = Duration::from_millis(200);
 
 /// A transactional producer. Dropping it may hang: use [`Producer::retire`].
 pub struct Producer {
-    inner: BaseProducer<ClientLog>,
+    /// Shared with a call that may never return.
+    inner: Arc<BaseProducer<ClientLog>>,
+    /// The broker ends a transaction that takes longer: then nothing is worth waiting for.
+    timeout: Duration,
     /// Whether a transaction failed, and was not ended.
     is_open: bool,
 }
@@ -132,6 +142,7 @@ impl Producer {
         is_single: bool,
     ) -> Result<Self, ConnectionError> {
         let mut config = producer_config(params, slot)?;
+        let timeout = Duration::from_millis(params.transaction_timeout_ms.into());
         if is_single {
             config.set("batch.num.messages", "1");
         }
@@ -139,7 +150,7 @@ impl Producer {
         loop {
             // A call that timed out is resumed by the next one.
             match inner.init_transactions(patience.slice()) {
-                Ok(()) => return Ok(Self { inner, is_open: false }),
+                Ok(()) => return Ok(Self { inner: Arc::new(inner), timeout, is_open: false }),
                 Err(KafkaError::Transaction(e)) if e.is_retriable() && !patience.is_over() => {
                     inner.poll(Duration::from_millis(50));
                 }
@@ -159,7 +170,7 @@ impl Producer {
     pub fn transact(
         &mut self,
         transaction: &Transaction<'_>,
-        member: &ConsumerGroupMetadata,
+        member: ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
         let done = self.attempt(transaction, member);
         self.is_open = done.is_err();
@@ -169,7 +180,7 @@ impl Producer {
     fn attempt(
         &self,
         transaction: &Transaction<'_>,
-        member: &ConsumerGroupMetadata,
+        member: ConsumerGroupMetadata,
     ) -> Result<(), TransactionError> {
         let until = Instant::now() + transaction.deadline;
         let left = || until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
@@ -195,14 +206,25 @@ impl Producer {
             self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
             self.inner.begin_transaction().map_err(at(Stage::Begin))?;
         }
-        self.inner
-            .send_offsets_to_transaction(&offsets, member, left())
-            .map_err(at(Stage::Offsets))?;
+        self.send_offsets(offsets, member, left()).map_err(at(Stage::Offsets))?;
         failpoint::hit("batch_after_offsets");
         failpoint::hit("batch_before_commit");
         self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
         failpoint::hit("batch_after_commit");
         Ok(())
+    }
+
+    /// Adds offsets to the transaction, aside: librdkafka 2.12 waits for the answer without an end
+    /// when the coordinator restarts at the wrong moment, whatever time is given.
+    fn send_offsets(
+        &self,
+        offsets: TopicPartitionList,
+        member: ConsumerGroupMetadata,
+        max: Duration,
+    ) -> KafkaResult<()> {
+        let (inner, max) = (Arc::clone(&self.inner), max.min(self.timeout));
+        let sent = Aside::call(move || inner.send_offsets_to_transaction(&offsets, &member, max));
+        sent.by(Instant::now() + max + OVERTIME_MAX).unwrap_or(Err(KafkaError::Canceled))
     }
 
     /// Gives the producer up for a successor of the same slot, which ends what it leaves open.

@@ -124,29 +124,37 @@ impl ProducerContext for ClientLog {
     }
 }
 
-/// A client that is being dropped on a thread of its own, since librdkafka may hang in it.
-pub struct Closing {
-    done: mpsc::Receiver<()>,
+/// A call into librdkafka on a thread of its own, since some never return.
+pub struct Aside<T> {
+    answer: mpsc::Receiver<T>,
+}
+
+/// A client that is being dropped.
+pub type Closing = Aside<()>;
+
+impl<T: Send + 'static> Aside<T> {
+    /// Begins a call.
+    pub fn call(call: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (tell, answer) = mpsc::sync_channel(1);
+        let body = move || {
+            // Nobody may be waiting any more.
+            let _ = tell.send(call());
+        };
+        // Without a thread the sender is gone, which reads as no answer.
+        drop(thread::Builder::new().name("aside".to_owned()).spawn(body));
+        Self { answer }
+    }
+
+    /// Waits for the answer; `None` when it does not come in time.
+    pub fn by(self, deadline: Instant) -> Option<T> {
+        self.answer.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
 }
 
 impl Closing {
     /// Begins to drop a client.
-    pub fn begin<T: Send + 'static>(client: T) -> Self {
-        let (tell, done) = mpsc::sync_channel(1);
-        let body = move || {
-            drop(client);
-            // Nobody may be waiting any more.
-            let _ = tell.send(());
-        };
-        // Without a thread the sender is gone, which reads as not done.
-        drop(thread::Builder::new().name("close".to_owned()).spawn(body));
-        Self { done }
-    }
-
-    /// Waits for the end; returns whether it came in time.
-    pub fn is_done_by(self, deadline: Instant) -> bool {
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.done.recv_timeout(left).is_ok()
+    pub fn begin<C: Send + 'static>(client: C) -> Self {
+        Self::call(move || drop(client))
     }
 }
 

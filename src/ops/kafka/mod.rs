@@ -10,7 +10,8 @@ mod patience;
 
 #[cfg(feature = "kafka")]
 pub use client::{
-    ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config, producer_config,
+    Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config,
+    producer_config,
 };
 pub use params::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]

@@ -95,7 +95,7 @@ impl Worker<'_> {
             now_ms,
             deadline: if is_stopping { LAST_MAX } else { fence_max(self.ctx.params) },
         };
-        producer.transact(&transaction, &member)?;
+        producer.transact(&transaction, member)?;
         self.fold.committed(&offsets, now_ms, began.elapsed().as_secs_f64());
         Ok(())
     }
