@@ -43,6 +43,7 @@ mod signals;
 mod sim;
 mod snapshot;
 mod state;
+mod streams;
 #[cfg(feature = "kafka")]
 mod takeover;
 mod tamper;
