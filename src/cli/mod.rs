@@ -8,6 +8,7 @@ mod decode;
 mod demo;
 mod error;
 mod eval;
+mod explain;
 #[cfg(feature = "kafka")]
 mod exporter;
 mod input;
@@ -55,6 +56,8 @@ enum Command {
     Replay(Box<replay::Args>),
     /// Measure how well labelled traffic is ranked, and what alert budgets are worth
     Eval(Box<eval::Args>),
+    /// Show what would have kept an alert quiet, each change scored again
+    Explain(explain::Args),
     /// Show what the decoder makes of each record
     Decode(decode::Args),
     /// Show alerts as they arrive
@@ -105,6 +108,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::State(args) => state::run(&args),

@@ -194,7 +194,12 @@ impl Engine {
     }
 
     /// Scores and learns one event; returns whether it was a duplicate instead.
-    fn on_event(&mut self, event: &mut Event, at: &Coordinates, actions: &mut Vec<Action>) -> bool {
+    pub(super) fn on_event(
+        &mut self,
+        event: &mut Event,
+        at: &Coordinates,
+        actions: &mut Vec<Action>,
+    ) -> bool {
         self.stats.n_events += 1;
         let admission = self.state.admit(event);
         match admission.disposition {

@@ -12,12 +12,16 @@ mod score_report;
 mod snapshot;
 mod stats;
 mod summary;
+mod trial;
 
-pub use crate::detect::{FitJob, Fitted, models::run_fit};
 use crate::{
     decode,
     detect::ParamsError,
     model::{Alert, Chain, Record, Reference},
+};
+pub use crate::{
+    detect::{FitJob, Fitted, models::run_fit},
+    feature::Features,
 };
 pub use control::Control;
 pub use fold::Engine;
@@ -27,6 +31,7 @@ use serde::{Deserialize, Serialize};
 pub use snapshot::Frozen;
 pub use stats::Stats;
 use std::sync::Arc;
+pub use trial::{Change, Examination, Judgement};
 
 /// Everything that can change an answer, apart from the input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

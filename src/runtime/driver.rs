@@ -3,9 +3,10 @@
 use crate::{
     decode::Settings,
     engine::{
-        Action, Control, Engine, EngineError, FitJob, Fitted, Frozen, Input, Setup, Stats, run_fit,
+        Action, Control, Engine, EngineError, Examination, Features, FitJob, Fitted, Frozen, Input,
+        Setup, Stats, run_fit,
     },
-    model::Record,
+    model::{Record, TxId},
 };
 use std::{
     collections::BTreeMap,
@@ -83,6 +84,19 @@ impl Driver {
         let first_new = actions.len();
         self.engine.step(Input::Poison(settings, record), actions);
         self.start_fits(actions, first_new);
+    }
+
+    /// Examines a transaction of the next record instead of folding that; see
+    /// [`Engine::examine`]. The engine is good for nothing else afterwards.
+    pub fn examine(
+        mut self,
+        settings: &Settings,
+        record: &Record<'_>,
+        tx: &TxId,
+        typical: &[Features],
+    ) -> Option<Examination> {
+        self.deliver_due(&mut Vec::new());
+        self.engine.examine(settings, record, tx, typical)
     }
 
     /// Applies a control entry before the next record.

@@ -95,7 +95,7 @@ impl Combiner {
 }
 
 /// Splits a combined surprise into the votes' shares, greatest first.
-pub(super) fn shares(votes: &[Vote]) -> Vec<(usize, f64)> {
+pub fn shares(votes: &[Vote]) -> Vec<(usize, f64)> {
     let parts: Vec<(usize, f64)> =
         votes.iter().map(|v| (v.model_idx, v.weight * v.surprise.min(VOTE_CAP))).collect();
     let total: f64 = parts.iter().map(|(_, part)| part).sum();

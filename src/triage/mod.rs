@@ -10,7 +10,7 @@ mod open;
 mod priority;
 mod reconfigure;
 
-pub use combine::{ScoreCase, Vote};
+pub use combine::{ScoreCase, Vote, shares};
 pub use compose::{Case, Coordinates, Identity};
 pub use lanes::{Raised, Suppression, Triage};
 pub use priority::Stakes;

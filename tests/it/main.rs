@@ -20,6 +20,7 @@ mod decode;
 mod demo;
 mod engine;
 mod evm_stream;
+mod explain;
 mod fixture;
 #[cfg(feature = "kafka")]
 mod job;

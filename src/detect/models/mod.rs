@@ -26,6 +26,7 @@ pub use kmeans::Kmeans;
 pub use peer_z::PeerZ;
 pub use refit::Schedule;
 pub use seasonal::Seasonal;
+pub use sentence::feature as write_feature;
 pub use soft_and::SoftAnd;
 pub use spot::Spot;
 pub use verdicts::Verdicts;

@@ -1,0 +1,259 @@
+//! `explain`: what would have kept an alert quiet, shown by scoring each change again.
+
+use super::{
+    CliError,
+    input::{self, InputArgs},
+    output,
+};
+use crate::{
+    config::Config,
+    decode::{Format, Settings},
+    engine::{Action, Change, Examination, Features, Setup},
+    model::{Chain, Record, Severity, TxId},
+    runtime::{Driver, Fits},
+};
+use std::{
+    collections::VecDeque,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
+
+/// Recent transactions among whose features single ones are moved.
+const TYPICAL_MAX: usize = 8_192;
+
+/// Command line of `explain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Id of the alert
+    #[arg(value_name = "ALERT_ID", required_unless_present = "tx", conflicts_with = "tx")]
+    alert: Option<String>,
+    /// Hash of a transaction, alerted or not
+    #[arg(long, value_name = "HASH")]
+    tx: Option<String>,
+    /// Configuration file; without it the defaults
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Files of the input from its start on, up to the transaction at least; as for replay
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    input: Vec<PathBuf>,
+    /// Format of the records, as for replay
+    #[arg(long, value_parser = input::parse_format)]
+    format: Option<Format>,
+    /// Chain by CAIP-2 id, e.g. eip155:1
+    #[arg(long, value_parser = Chain::parse)]
+    chain: Option<Chain>,
+    /// What the records are, for the format mapped
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Print one JSON object instead of sentences
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why there is nothing to explain.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum ExplainError {
+    #[error(
+        "{what} is in none of the {n_records} records: name the files that `replay` raised it from, \
+         from the first on, and the same configuration"
+    )]
+    NotFound { what: String, n_records: u64 },
+    #[error("alert {id} is about no transaction but {subject}: {quiet_if}")]
+    NoTransaction { id: String, subject: String, quiet_if: String },
+}
+
+/// Where a transaction was judged.
+struct Place {
+    /// Counts the records from 0.
+    n_record: u64,
+    tx: TxId,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
+    let mut config = match &args.config {
+        Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
+        None => Config::default(),
+    };
+    let inputs = InputArgs {
+        format: args.format,
+        chain: args.chain.clone(),
+        mapping: args.mapping.clone(),
+        files: args.input.clone(),
+    };
+    let settings = inputs.settings(&config)?;
+    let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
+    let mut setup = config.engine_setup(&settings.chain);
+    setup.is_reporting_scores = true;
+    let place = find(args, &settings, &setup)?;
+    let examination = examine(args, &settings, &setup, &place)?;
+    let text = match args.json {
+        true => serde_json::to_string(&examination)
+            .map_err(|e| CliError::failure("cannot write the explanation", e))?,
+        false => for_people(&examination),
+    };
+    output::stdout(format!("{text}\n").as_bytes())
+}
+
+fn driver(setup: &Setup) -> Result<Driver, CliError> {
+    Driver::new(setup.clone(), Fits::Background)
+        .map_err(|e| CliError::failure("cannot make the detector", e))
+}
+
+/// Hands out every record with its number and topic, until told to stop; returns how many there
+/// were.
+fn each_record(
+    files: &[PathBuf],
+    mut visit: impl FnMut(Record<'_>) -> Result<bool, CliError>,
+) -> Result<u64, CliError> {
+    let mut n_records = 0u64;
+    for path in files {
+        let (topic, mut records) = input::open(path)?;
+        while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+            let offset = n_records as i64;
+            n_records += 1;
+            let record = Record { topic: &topic, offset, value: Some(value), ..Record::default() };
+            if !visit(record)? {
+                return Ok(n_records);
+            }
+        }
+    }
+    Ok(n_records)
+}
+
+/// Finds the record in which the alert was raised, or the transaction was first scored.
+fn find(args: &Args, settings: &Settings, setup: &Setup) -> Result<Place, CliError> {
+    let failed = |error| CliError::failure("cannot explain", error);
+    let wanted = args.tx.as_deref().or(args.alert.as_deref()).unwrap_or_default();
+    let wanted = wanted.to_ascii_lowercase();
+    let (mut driver, mut actions) = (driver(setup)?, Vec::new());
+    let mut place = None;
+    let n_records = each_record(&args.input, |record| {
+        let n_record = record.offset as u64;
+        driver.feed(settings, record, &mut actions);
+        let mut hash = args.tx.is_some().then(|| wanted.clone());
+        for action in &actions {
+            let Action::Alert(alert) = action else { continue };
+            if args.alert.is_none() || alert.alert_id != wanted {
+                continue;
+            }
+            let Some(tx) = &alert.tx else {
+                let (id, subject) = (alert.alert_id.clone(), alert.subject.clone());
+                let quiet_if = alert.evidence.first().map(|e| e.quiet_if.clone());
+                let quiet_if = quiet_if.unwrap_or_default();
+                return Err(failed(ExplainError::NoTransaction { id, subject, quiet_if }));
+            };
+            hash = Some(tx.id.to_ascii_lowercase());
+        }
+        for action in actions.drain(..) {
+            let Action::Scored(report) = action else { continue };
+            let Some((tx, hash)) = report.tx.zip(hash.as_deref()) else { continue };
+            if setup.chain.hash_text(&tx).trim_start_matches("0x") == hash.trim_start_matches("0x")
+            {
+                place = Some(Place { n_record, tx });
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    })?;
+    let what = if args.tx.is_some() { "transaction" } else { "alert" };
+    let what = format!("{what} {wanted}");
+    place.ok_or_else(|| failed(ExplainError::NotFound { what, n_records }))
+}
+
+/// Brings an engine to where the transaction was judged, and examines it there.
+fn examine(
+    args: &Args,
+    settings: &Settings,
+    setup: &Setup,
+    place: &Place,
+) -> Result<Examination, CliError> {
+    let (mut driver, mut actions) = (Some(driver(setup)?), Vec::new());
+    let mut typical: VecDeque<Features> = VecDeque::new();
+    let mut examination = None;
+    let n_records = each_record(&args.input, |record| {
+        if record.offset as u64 == place.n_record {
+            let typical = typical.make_contiguous();
+            let last = driver.take();
+            examination = last.and_then(|d| d.examine(settings, &record, &place.tx, typical));
+            return Ok(false);
+        }
+        if let Some(driver) = &mut driver {
+            driver.feed(settings, record, &mut actions);
+        }
+        for action in actions.drain(..) {
+            let Action::Scored(report) = action else { continue };
+            if typical.len() == TYPICAL_MAX {
+                typical.pop_front();
+            }
+            typical.push_back(report.features);
+        }
+        Ok(true)
+    })?;
+    let what = format!("transaction {}", setup.chain.hash_text(&place.tx));
+    let not_found = ExplainError::NotFound { what, n_records };
+    examination.ok_or_else(|| CliError::failure("cannot explain", not_found))
+}
+
+/// Writes an examination in sentences.
+fn for_people(e: &Examination) -> String {
+    let judged = &e.judgement;
+    let mut text = format!("transaction {}\nabout {}\n", e.tx, e.subject);
+    let mut line = |parts: std::fmt::Arguments<'_>| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{parts}");
+    };
+    match judged.p_value {
+        None => line(format_args!("\nscore: the models are warming up")),
+        Some(p) => {
+            let side = if judged.lanes.contains(&"score") { "beyond" } else { "not beyond" };
+            let threshold = e.p_threshold;
+            line(format_args!("\nscore: p = {p:.2e}, {side} the threshold {threshold:.2e}"));
+        }
+    }
+    for (finding, share) in e.evidence.iter().filter(|(_, share)| *share >= 0.01) {
+        let (percent, id) = (100.0 * share, finding.detector);
+        line(format_args!("  {percent:>3.0} % {id} (additive): {}", finding.explanation));
+        line(format_args!("        alone it would be quiet with {}", finding.quiet_if));
+    }
+    for finding in judged.findings.iter() {
+        let (id, severity) = (finding.detector, finding.severity.as_str());
+        line(format_args!("\nrule {id} ({severity}): {}", finding.explanation));
+        line(format_args!("  quiet if {}", finding.quiet_if));
+    }
+    if judged.lanes.is_empty() {
+        line(format_args!("\nnothing was found: there is nothing to keep quiet"));
+        return text;
+    }
+    line(format_args!("\nsingle changes, each scored again by the engine as it was then"));
+    for lane in &judged.lanes {
+        let of_lane = |c: &&Change| c.quiets.contains(lane);
+        let changes: Vec<&Change> = e.features.iter().chain(&e.inputs).filter(of_lane).collect();
+        let is_info = |id: &str| {
+            judged.findings.iter().any(|f| f.detector == id && f.severity == Severity::Info)
+        };
+        let note = if is_info(lane) { " (raises no alert by default)" } else { "" };
+        match changes.is_empty() {
+            true => line(format_args!("  {lane}{note}: none of those tried keeps it quiet")),
+            false => line(format_args!("  {lane}{note} is quiet with")),
+        }
+        for change in changes {
+            line(format_args!("    {}", sentence(change)));
+        }
+    }
+    text
+}
+
+fn sentence(change: &Change) -> String {
+    let Change { input, from, to, rank_distance, p_value, .. } = change;
+    let mut text = format!("{input}: {to} instead of {from}");
+    // Writing to a string cannot fail.
+    let _ = match (rank_distance, p_value) {
+        (Some(d), Some(p)) => write!(text, " ({:.0} % of ranks): p = {p:.2e}", 100.0 * d),
+        (None, Some(p)) => write!(text, ": p = {p:.2e}"),
+        _ => Ok(()),
+    };
+    text
+}

@@ -1,0 +1,131 @@
+//! `explain`: what it says would have kept an alert quiet does so, when the input is changed and
+//! replayed by other means.
+
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+use txwarden::{
+    model::Family,
+    sim::{Evm, Scenario},
+};
+
+/// An address that the simulator never uses.
+const STRANGER: &str = "0x00000000000000000000000000000000deadbeef";
+
+fn txwarden(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_txwarden"));
+    command.args(args).env_remove("TXWARDEN_CONFIG").output().unwrap()
+}
+
+const FORMAT: [&str; 2] = ["--format=ethereum_etl", "--chain=eip155:1"];
+
+/// Replays records and returns the first revisions of their alerts.
+fn replay(dir: &Path, records: &[String]) -> Vec<Value> {
+    let input = dir.join("replayed.jsonl");
+    fs::write(&input, records.join("\n")).unwrap();
+    let args = ["replay", "-q", FORMAT[0], FORMAT[1], input.to_str().unwrap()];
+    let output = txwarden(&args);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let alerts = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    alerts.filter(|alert| alert["revision"] == 1).collect()
+}
+
+fn explain(args: &[&str], input: &Path) -> Output {
+    let mut all = vec!["explain", FORMAT[0], FORMAT[1], "--input", input.to_str().unwrap()];
+    all.extend(args);
+    txwarden(&all)
+}
+
+/// Returns the lane of an alert: a rule's id, or `score` where models speak.
+fn lane(alert: &Value) -> &str {
+    match alert["evidence"][0]["kind"].as_str().unwrap() {
+        "rule" => alert["evidence"][0]["detector"].as_str().unwrap(),
+        _ => "score",
+    }
+}
+
+#[test]
+fn what_would_have_kept_it_quiet_does() {
+    let evm = Evm { n_blocks: 2_160, block_secs: 60, txs_per_block: 4.0, ..Evm::default() };
+    let (lines, _) = Scenario::new(7).evm(evm).generate();
+    let records: Vec<String> =
+        lines.into_iter().filter(|l| l.family == Family::Evm).map(|l| l.json).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    fs::write(&input, records.join("\n")).unwrap();
+    let alerts = replay(dir.path(), &records);
+    let mut by_lane: BTreeMap<&str, &Value> = BTreeMap::new();
+    for alert in alerts.iter().filter(|alert| alert["tx"]["id"].is_string()) {
+        by_lane.entry(lane(alert)).or_insert(alert);
+    }
+    assert!(by_lane.contains_key("score") && by_lane.len() >= 4, "{:?}", by_lane.keys());
+    let (mut n_quiet, mut n_replayed) = (0, 0);
+    for (lane, alert) in &by_lane {
+        let id = alert["alert_id"].as_str().unwrap();
+        let output = explain(&[id, "--json"], &input);
+        assert_eq!(output.status.code(), Some(0), "{lane}: {output:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(said["tx"], alert["tx"]["id"]);
+        let lanes = said["judgement"]["lanes"].as_array().unwrap();
+        assert!(lanes.iter().any(|l| l == lane), "{lane} is not in {lanes:?}");
+        let of_lane =
+            |change: &&Value| change["quiets"].as_array().unwrap().contains(&(*lane).into());
+        let features = said["features"].as_array().unwrap().iter().filter(of_lane);
+        let inputs = said["inputs"].as_array().unwrap().iter().filter(of_lane);
+        n_quiet += usize::from(features.clone().chain(inputs.clone()).next().is_some());
+        if *lane == "score" {
+            let shares = said["evidence"].as_array().unwrap().iter();
+            let total: f64 = shares.map(|e| e[1].as_f64().unwrap()).sum();
+            assert!((total - 1.0).abs() < 1e-9, "{total}");
+            let threshold = said["p_threshold"].as_f64().unwrap();
+            let is_below = |c: &Value| c["p_value"].as_f64().is_none_or(|p| p > threshold);
+            assert!(features.clone().count() > 0 && features.clone().all(is_below), "{said}");
+            let distances = features.map(|c| c["rank_distance"].as_f64().unwrap());
+            assert!(distances.is_sorted());
+        }
+        // By other means: the receiver is changed in the record itself, and all is replayed.
+        let hash = said["tx"].as_str().unwrap();
+        let is_it =
+            |record: &&String| record.contains(r#""type":"transaction""#) && record.contains(hash);
+        let at = records.iter().position(|record| is_it(&record)).unwrap();
+        if inputs.clone().any(|change| change["input"] == "receiver") {
+            let mut record: Value = serde_json::from_str(&records[at]).unwrap();
+            record["to_address"] = STRANGER.into();
+            let mut edited = records[..=at].to_vec();
+            edited[at] = record.to_string();
+            let raised = replay(dir.path(), &edited);
+            let same = |a: &&Value| a["tx"]["id"] == hash && self::lane(a) == *lane;
+            assert!(raised.iter().find(same).is_none(), "{lane} still fires: {said}");
+            assert!(replay(dir.path(), &records[..=at]).iter().any(|a| same(&a)), "{lane}");
+            n_replayed += 1;
+        }
+    }
+    assert!(n_quiet >= 4 && n_replayed >= 2, "{n_quiet} quiet, {n_replayed} replayed");
+}
+
+#[test]
+fn sentences_name_the_change_and_what_is_missing_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    let evm = Evm { n_blocks: 300, ..Evm::default() };
+    let (lines, _) = Scenario::new(3).evm(evm).generate();
+    let records: Vec<&str> =
+        lines.iter().filter(|l| l.family == Family::Evm).map(|l| l.json.as_str()).collect();
+    fs::write(&input, records.join("\n")).unwrap();
+    let missing = explain(&["0123456789abcdef0123456789abcdef"], &input);
+    assert_eq!(missing.status.code(), Some(1));
+    let said = String::from_utf8(missing.stderr).unwrap();
+    assert!(said.contains("is in none of the") && said.contains("replay"), "{said}");
+    assert_eq!(explain(&[], &input).status.code(), Some(2));
+    let tx = records.iter().rev().find(|r| r.contains(r#""type":"transaction""#)).unwrap();
+    let tx: Value = serde_json::from_str(tx).unwrap();
+    let output = explain(&["--tx", tx["hash"].as_str().unwrap()], &input);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.starts_with("transaction 0x") && said.contains("score:"), "{said}");
+}
