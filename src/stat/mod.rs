@@ -2,6 +2,7 @@
 
 pub mod floats;
 pub mod midas;
+pub mod monitor;
 pub mod negative_binomial;
 pub mod rank;
 pub mod tail;

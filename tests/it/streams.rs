@@ -4,12 +4,16 @@
 //! floors are the least of three shuffles, less a hundredth.
 
 mod files;
+mod nab;
 mod vectors;
 
 use crate::data;
 use files::Points;
 use std::{fmt::Write as _, io::Write as _};
-use txwarden::stat::midas::{MidasF, Params};
+use txwarden::stat::{
+    midas::{MidasF, Params},
+    monitor::Monitor,
+};
 use vectors::Algorithm;
 
 const ALGORITHMS: [(&str, Algorithm); 4] = [
@@ -76,6 +80,39 @@ fn outliers_among_vectors_are_found() {
     }
     print(&(table + "\n"));
     assert!(misses.is_empty(), "{misses:?}");
+}
+
+#[test]
+fn changes_of_a_rate_are_found() {
+    let name = "streams::changes_of_a_rate_are_found";
+    let Some(path) = data::shared(name, "streams/nab_data_labels.tar.xz") else { return };
+    let all = nab::read(&path);
+    let news = |monitor: &mut Monitor, value: f64| {
+        let reading = monitor.push(value);
+        if reading.is_news { reading.surprise } else { 0.0 }
+    };
+    let surprises: Vec<Vec<f64>> = all
+        .iter()
+        .map(|series| {
+            let mut monitor = Monitor::default();
+            series.values.iter().map(|value| news(&mut monitor, *value)).collect()
+        })
+        .collect();
+    let (score, threshold, n_windows) = nab::standard_score(&all, &surprises);
+    // The controls: nothing detected, and a detection at random places.
+    let nothing: Vec<Vec<f64>> = surprises.iter().map(|s| vec![0.0; s.len()]).collect();
+    let by_chance =
+        |s: &Vec<f64>| vectors::shuffled(s.len(), 5).iter().map(|n| *n as f64).collect();
+    let chance: Vec<Vec<f64>> = surprises.iter().map(by_chance).collect();
+    let (none, ..) = nab::standard_score(&all, &nothing);
+    let (chance, ..) = nab::standard_score(&all, &chance);
+    print(&format!(
+        "NAB: {} files, {n_windows} windows; standard score {score:.1} at a surprise of \
+         {threshold:.2}; by chance {chance:.1}\n",
+        all.len()
+    ));
+    assert_eq!((all.len(), n_windows, none), (58, 116, 0.0));
+    assert!(score >= 58.0 && chance < 20.0, "{score} {chance}");
 }
 
 #[test]
