@@ -74,10 +74,10 @@ pub fn standard_score(all: &[Series], surprises: &[Vec<f64>]) -> (f64, f64, usiz
     for (series, surprises) in all.iter().zip(surprises) {
         let n = series.values.len();
         let probation = (PROBATION * n.min(5_000) as f64) as usize;
-        for at in probation..n {
-            if surprises[at] > 0.0 {
+        for (at, surprise) in surprises.iter().enumerate().skip(probation) {
+            if *surprise > 0.0 {
                 let (window, weight) = series.worth(at);
-                worth.push((surprises[at], window.map(|w| n_before + w), weight));
+                worth.push((*surprise, window.map(|w| n_before + w), weight));
             }
         }
         n_before += series.windows.len();
