@@ -21,6 +21,7 @@ mod demo;
 mod engine;
 mod evm_stream;
 mod explain;
+mod feedback;
 mod fixture;
 #[cfg(feature = "kafka")]
 mod job;
