@@ -43,7 +43,7 @@ fn means(actions: &[Action]) -> (f64, f64) {
     (mean(&own), mean(&others))
 }
 
-/// Folds everything; `is_restored` goes on from bytes before the verdicts, after them, while the fit
+/// Folds everything; `is_restored` goes on from bytes before and after the verdicts, while the fit
 /// is pending, in its shadow, and afterwards.
 fn run(is_restored: bool) -> (Vec<Action>, String) {
     let setup = || Setup { is_reporting_scores: true, ..setup() };
