@@ -16,10 +16,11 @@ pub(super) struct ActiveRule {
     severity: Option<Severity>,
 }
 
-/// A model with its weight in the combined score.
+/// A model with how it counts in the combined score.
 pub(super) struct ActiveModel {
     pub(super) model: Box<dyn Model>,
     pub(super) weight: f64,
+    counts_from: f64,
 }
 
 impl ActiveModel {
@@ -61,10 +62,14 @@ impl Detectors {
                 .into_iter()
                 .map(|(rule, severity)| ActiveRule { rule, severity })
                 .collect(),
-            weight_total: models.iter().map(|(_, weight)| weight).sum(),
+            weight_total: models.iter().map(|m| m.weight).sum(),
             models: models
                 .into_iter()
-                .map(|(model, weight)| ActiveModel { model, weight })
+                .map(|models::Enabled { model, weight, counts_from }| ActiveModel {
+                    model,
+                    weight,
+                    counts_from,
+                })
                 .collect(),
         })
     }
@@ -95,7 +100,8 @@ impl Detectors {
             let Some(opinion) = active.model.score(scene) else { continue };
             // INVARIANT: the conformance suite holds every model to it; a NaN would poison the sum.
             assert!(opinion.surprise.is_finite() && opinion.surprise >= 0.0);
-            votes.push(Vote { model_idx, weight: active.weight, surprise: opinion.surprise });
+            let surprise = (opinion.surprise - active.counts_from).max(0.0);
+            votes.push(Vote { model_idx, weight: active.weight, surprise });
             opinions.push(opinion);
         }
         self.grant_shares(scene, votes);

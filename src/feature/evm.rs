@@ -2,8 +2,8 @@
 
 use super::{FeatureDef, Features, Parties, log_age, log_count};
 use crate::{
-    model::{Event, EventTime, EvmTx, Tx},
-    state::{Profile, State},
+    model::{AccountKey, Event, EventTime, EvmTx, Tx},
+    state::{Move, Profile, State},
 };
 
 features! {
@@ -50,6 +50,14 @@ features! {
     SENDER_OUT_IN "sender_out_in" "ratio" VALUE "What the sender has sent over what it received.";
     OVER_BALANCE "over_balance" "ratio" VALUE "Value over what the sender is known to have left.";
     OVER_MAX_IN "over_max_in" "log10 ratio" VALUE "Value over the receiver's largest receipt.";
+    PAYERS_HUB_SHARE "payers_hub_share" "share" PLAIN "Share of receipts from services.";
+    RECEIVER_RECIPIENTS "receiver_recipients" "ln n" PLAIN "Distinct recipients of the receiver.";
+    RECEIVER_SENT_GAP "receiver_sent_gap" "ln s" PLAIN "Time since the receiver last sent.";
+    HAS_SENT_FIRST "has_sent_first" "flag" PLAIN "Whether the receiver sent before it was paid.";
+    SINK_SHARE "sink_share" "share" PLAIN "Share of the receiver's payments that go to its sink.";
+    SINK_SENDERS "sink_senders" "ln n" PLAIN "Distinct senders to the receiver's sink.";
+    SINK_AGE "sink_age" "ln s" PLAIN "Time since the receiver's sink was first seen.";
+    SENDER_SENDERS "sender_senders" "ln n" PLAIN "Distinct senders to the sender.";
     IS_NEW_EDGE "is_new_edge" "flag" PLAIN "Whether the pair has never moved anything before.";
     N_PAIR "n_pair" "ln n" PLAIN "Earlier payments of the pair.";
     IS_RECIPROCAL "is_reciprocal" "flag" PLAIN "Whether the receiver has paid the sender before.";
@@ -87,6 +95,7 @@ pub(super) fn extract(
     // A contract creation has no receiver: everything about one stays absent.
     if let (Some(from), Some(to)) = (parties.sender, parties.receiver) {
         of_receiver(now, receiver, out);
+        of_sink(now, to, receiver, state, out);
         let n_pair = state.n_payments(from, to);
         out.set(IS_NEW_EDGE, f64::from(u8::from(n_pair == 0)));
         out.set(N_PAIR, log_count(n_pair));
@@ -154,7 +163,7 @@ const RATIO_MAX: f64 = 1_000.0;
 /// An account that was never seen has age 0 and counts 0: that is what it is to the stream.
 fn of_sender(now: EventTime, sender: Option<&Profile>, out: &mut Features) {
     let Some(p) = sender else {
-        let zero = [SENDER_AGE, SENDER_IN, SENDER_OUT, SENDER_RECIPIENTS];
+        let zero = [SENDER_AGE, SENDER_IN, SENDER_OUT, SENDER_RECIPIENTS, SENDER_SENDERS];
         let rates = [SENDER_FAN_OUT, SENDER_OUT_1H, SENDER_OUT_24H, SENDER_OUT_7D];
         zero.into_iter().chain(rates).for_each(|position| out.set(position, 0.0));
         return;
@@ -163,6 +172,7 @@ fn of_sender(now: EventTime, sender: Option<&Profile>, out: &mut Features) {
     out.set(SENDER_IN, log_count(p.n_in()));
     out.set(SENDER_OUT, log_count(p.n_out()));
     out.set(SENDER_RECIPIENTS, log_count(p.n_recipients()));
+    out.set(SENDER_SENDERS, log_count(p.n_senders()));
     out.set(SENDER_FAN_OUT, f64::from(p.n_recipients()) / (f64::from(p.n_out()) + 1.0));
     out.set(SENDER_OUT_1H, p.out_1h(now));
     out.set(SENDER_OUT_24H, p.out_24h(now));
@@ -185,11 +195,16 @@ fn of_receiver(now: EventTime, receiver: Option<&Profile>, out: &mut Features) {
     out.set(RECEIVER_IN, log_count(p.n_in()));
     out.set(RECEIVER_OUT, log_count(p.n_out()));
     out.set(RECEIVER_SENDERS, log_count(p.n_senders()));
+    out.set(RECEIVER_RECIPIENTS, log_count(p.n_recipients()));
+    out.set(HAS_SENT_FIRST, f64::from(u8::from(p.has_sent_first())));
     out.set(RECEIVER_IN_1H, p.in_1h(now));
     out.set(RECEIVER_IN_24H, p.in_24h(now));
     out.set(RECEIVER_IN_7D, p.in_7d(now));
     if let Some(last) = p.last_in() {
         out.set(RECEIVER_GAP, log_age(now, last));
+    }
+    if let Some(last) = p.last_out() {
+        out.set(RECEIVER_SENT_GAP, log_age(now, last));
     }
     out.set(NEW_SENDERS_24H, p.new_senders_24h(now));
     out.set(NEW_SENDERS_7D, p.new_senders_7d(now));
@@ -204,6 +219,7 @@ fn of_receiver(now: EventTime, receiver: Option<&Profile>, out: &mut Features) {
     out.set(PAYERS_AGE, age);
     out.set(PAYERS_OUT, n_out);
     out.set(PAYERS_RECIPIENTS, n_recipients);
+    out.set(PAYERS_HUB_SHARE, p.share_hub_in());
     out.set(MEAN_LOG_IN, p.mean_log_in());
     out.set(MID_SHARE, p.share_mid_in());
     out.set(ROUND_SHARE, p.share_round_in());
@@ -214,3 +230,36 @@ fn of_receiver(now: EventTime, receiver: Option<&Profile>, out: &mut Features) {
         out.set(RETENTION, (1.0 - total_out / total_in).clamp(-1.0, 1.0));
     }
 }
+
+/// Where the receiver passes on to: the account that it paid last, its sink. A deposit address has
+/// one for life, which everybody's deposits reach; a collector empties itself here and there. What
+/// has not sent anything yet (lately) has no sink, which says nothing about it.
+///
+/// # Cost
+/// One step into the graph, one pair and one profile.
+fn of_sink(
+    now: EventTime,
+    receiver: AccountKey,
+    profile: Option<&Profile>,
+    state: &State,
+    out: &mut Features,
+) {
+    let n_out = profile.map_or(0, Profile::n_out);
+    if n_out == 0 {
+        return;
+    }
+    let is_payment = |m: &Move| m.token.is_none() && !m.is_failed && m.other != receiver;
+    let Some(last) = state.sent(receiver).take(SINK_STEPS_MAX).find(is_payment) else { return };
+    let n_paid = f64::from(state.n_payments(receiver, last.other));
+    out.set(SINK_SHARE, (n_paid / f64::from(n_out.min(PAIR_COUNT_MAX))).min(1.0));
+    if let Some(sink) = state.profile(last.other) {
+        out.set(SINK_SENDERS, log_count(sink.n_senders()));
+        out.set(SINK_AGE, log_age(now, sink.first_seen()));
+    }
+}
+
+/// Moves of the receiver among which its last payment is looked for.
+const SINK_STEPS_MAX: usize = 8;
+
+/// Payments of a pair are not counted beyond this.
+const PAIR_COUNT_MAX: u32 = 255;

@@ -4,10 +4,11 @@ use super::{
     State,
     admit::place,
     blocks::TRIM_PERIOD,
+    dealings::{Payment, Receipt},
     dedup::{Seen, body_key, fact_key},
     edges::Pair,
     graph::{End, NewTransfer},
-    profile::{Payment, Profile, Receipt, seconds},
+    profile::{Profile, seconds},
     tx_logs::{TokenStats, TxLogs, token_key, tx_key},
     windows::{Window, WindowKind},
 };
@@ -134,12 +135,12 @@ impl State {
         amount: Amount,
     ) -> Receipt {
         let payer = self.memory.profiles.get(from);
-        let (is_payer_fresh, payer) =
-            (payer.is_none(), payer.map_or([0.0; 3], |payer| payer.as_payer(time)));
+        let (is_payer_fresh, is_payer_hub) = (payer.is_none(), payer.is_some_and(Profile::is_hub));
+        let payer = payer.map_or([0.0; 3], |payer| payer.as_payer(time));
         let pair = Pair::new(AccountKey(from), AccountKey(to), None);
         let n_payments_before = self.memory.edges.pay(pair, time);
         let is_round = is_round(amount);
-        Receipt { time, value, is_round, n_payments_before, is_payer_fresh, payer }
+        Receipt { time, value, is_round, n_payments_before, is_payer_fresh, payer, is_payer_hub }
     }
 
     /// Makes sure that an account has a profile.

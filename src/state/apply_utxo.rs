@@ -3,9 +3,10 @@
 use super::{
     State,
     apply::{end, tx_prefix},
+    dealings::{Payment, Receipt},
     graph::{End, NewTransfer},
     outputs::{Peel, StoredOutput, output_key},
-    profile::{Payment, Profile, Receipt, seconds},
+    profile::{Profile, seconds},
     taint::{Labels, Taint},
     windows::WindowKind,
 };
@@ -122,6 +123,7 @@ impl State {
                 n_payments_before: u32::MAX,
                 is_payer_fresh: false,
                 payer: [0.0; 3],
+                is_payer_hub: false,
             },
         }
     }

@@ -11,6 +11,7 @@ mod blocks;
 mod cells;
 mod clusters;
 mod conflicts;
+mod dealings;
 mod dedup;
 mod edges;
 mod fees;

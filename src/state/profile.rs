@@ -1,6 +1,7 @@
-//! One account's row: 96 bytes of decayed counts, totals and running means, native asset only.
+//! One account's row: 100 bytes of decayed counts, totals and running means, native asset only.
 
 use super::{
+    dealings::{Payment, Receipt},
     fixed::{Dither, Scale, from_short_float, short_float_up},
     plain::plain,
     table::Aged,
@@ -26,6 +27,8 @@ const LOG_OUT_COUNT_MIN: u16 = 5;
 const MEAN_MEMORY: u32 = 1_024;
 /// The same for the means over payers, which are kept in fewer bits.
 const PAYER_MEMORY: u32 = 64;
+/// Distinct recipients of an account that is taken for a service: an exchange, a pool, a dispenser.
+const HUB_RECIPIENTS_MIN: u32 = 50;
 
 /// One account's profile; decayed counts are evaluated at the time asked for.
 ///
@@ -58,31 +61,9 @@ pub struct Profile {
     mean_log_in: u16,
     share_mid_in: u16,
     share_round_in: u16,
-}
-
-/// What a receipt teaches its receiver.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Receipt {
-    pub time: u32,
-    /// In whole native units.
-    pub value: f64,
-    pub is_round: bool,
-    /// How often the payer has paid this account before.
-    pub n_payments_before: u32,
-    /// The payer had never been seen.
-    pub is_payer_fresh: bool,
-    /// [`Profile::as_payer`] of the payer, before this payment.
-    pub payer: [f64; 3],
-}
-
-/// What a payment teaches its sender.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Payment {
-    pub time: u32,
-    /// In whole native units; `None` when the transaction failed.
-    pub value: Option<f64>,
-    /// Recipients that had never been paid by this account.
-    pub n_new_recipients: u32,
+    share_hub_in: u16,
+    /// Whether it had sent before it was ever paid.
+    has_sent_first: bool,
 }
 
 /// Returns event time as whole seconds, as all tables keep it.
@@ -119,6 +100,8 @@ plain!(Profile, Profile::against_its_own, {
     mean_log_in: u16,
     share_mid_in: u16,
     share_round_in: u16,
+    share_hub_in: u16,
+    has_sent_first: bool,
 });
 
 impl Aged for Profile {
@@ -182,6 +165,7 @@ impl Profile {
             *count += weight;
         }
         self.last_out = self.last_out.max(payment.time);
+        self.has_sent_first |= self.n_in == 0 && self.n_out == 0;
         self.n_out = self.n_out.saturating_add(1);
         self.n_recipients = self.n_recipients.saturating_add(payment.n_new_recipients);
         let Some(value) = payment.value else { return };
@@ -201,6 +185,11 @@ impl Profile {
         ]
     }
 
+    /// Returns whether the account pays as many others as only a service does.
+    pub(super) fn is_hub(&self) -> bool {
+        self.n_recipients >= HUB_RECIPIENTS_MIN
+    }
+
     fn learn_means(&mut self, receipt: &Receipt) {
         // Distinct salts: the means of one row must not round in step.
         let dither = |salt| Dither::of(self.n_in, salt);
@@ -216,6 +205,8 @@ impl Profile {
         let share_mid_in = learn(self.share_mid_in, SHARE, f64::from(u8::from(is_mid)), 2);
         let is_round = f64::from(u8::from(receipt.is_round));
         let share_round_in = learn(self.share_round_in, SHARE, is_round, 3);
+        let is_hub = f64::from(u8::from(receipt.is_payer_hub));
+        let share_hub_in = learn(self.share_hub_in, SHARE, is_hub, 9);
         let rate = 1.0 / f64::from(self.n_in.min(PAYER_MEMORY));
         let means = self.payers();
         let mut payers = 0;
@@ -226,6 +217,7 @@ impl Profile {
         self.mean_log_in = mean_log_in;
         self.share_mid_in = share_mid_in;
         self.share_round_in = share_round_in;
+        self.share_hub_in = share_hub_in;
         self.payers = payers;
     }
 
@@ -379,6 +371,15 @@ impl Profile {
     /// Returns the share of payments received with at most two significant digits.
     pub fn share_round_in(&self) -> f64 {
         SHARE.decode(self.share_round_in)
+    }
+    /// Returns the share of payments received that came from services: accounts that had paid at
+    /// least 50 others.
+    pub fn share_hub_in(&self) -> f64 {
+        SHARE.decode(self.share_hub_in)
+    }
+    /// Returns whether the account had sent before it was ever paid.
+    pub fn has_sent_first(&self) -> bool {
+        self.has_sent_first
     }
     /// Returns means over past payers, each taken when it paid: ln(1+age in s), ln(1+payments out),
     /// ln(1+distinct recipients).

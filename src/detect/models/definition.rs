@@ -2,7 +2,9 @@
 
 use super::TABLE;
 use crate::{
-    detect::{FitJob, Fitted, Model, ModelMeta, Params, ParamsError, nearest},
+    detect::{
+        FINDING_SURPRISE_MIN, FitJob, Fitted, Model, ModelMeta, Params, ParamsError, nearest,
+    },
     feature::Schema,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -42,12 +44,19 @@ pub struct Entry {
     pub defaults: fn() -> Value,
     /// The default weight of its surprise in the combined score.
     pub weight: f64,
+    /// The surprise from which on it counts in the combined score.
+    pub counts_from: f64,
     /// Runs its background fit, where it has one: pure, on any thread.
     pub fit: Option<fn(&FitJob) -> Fitted>,
 }
 
-/// A model that runs, and the weight of its surprise.
-pub type Enabled = (Box<dyn Model>, f64);
+/// A model that runs, and how its surprise counts in the combined score.
+pub struct Enabled {
+    pub model: Box<dyn Model>,
+    pub weight: f64,
+    /// As [`Entry::counts_from`].
+    pub counts_from: f64,
+}
 
 /// Makes every enabled model, in the order of the table.
 ///
@@ -76,7 +85,8 @@ pub fn build(
         let member = params.models.get(entry.meta.id);
         match (entry.build)(member.map_or(&nothing, |m| &m.params), schema, seed) {
             Ok(model) if member.is_none_or(|m| m.enabled) => {
-                models.push((model, member.and_then(|m| m.weight).unwrap_or(entry.weight)));
+                let weight = member.and_then(|m| m.weight).unwrap_or(entry.weight);
+                models.push(Enabled { model, weight, counts_from: entry.counts_from });
             }
             Ok(_) => {}
             Err(mistake) => mistakes.push(mistake),
@@ -99,9 +109,21 @@ pub fn run_fit(job: &FitJob) -> Fitted {
     }
 }
 
-/// Makes the table line of a model.
+/// Makes the table line of a model that ranks: all of its surprise counts.
 pub(super) const fn entry<M: Definition>(weight: f64) -> Entry {
-    Entry { meta: M::META, build: build_one::<M>, defaults: defaults_of::<M>, weight, fit: M::FIT }
+    Entry {
+        meta: M::META,
+        build: build_one::<M>,
+        defaults: defaults_of::<M>,
+        weight,
+        counts_from: 0.0,
+        fit: M::FIT,
+    }
+}
+
+/// Makes the table line of a model that guards: it counts where it would be a finding on its own.
+pub(super) const fn guard<M: Definition>(weight: f64) -> Entry {
+    Entry { counts_from: FINDING_SURPRISE_MIN, ..entry::<M>(weight) }
 }
 
 fn build_one<M: Definition>(

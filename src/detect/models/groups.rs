@@ -57,7 +57,12 @@ const EVM: &[Group] = &[
         name: "life",
         phrase: "it is young and its senders pay once",
         weight: 1.0,
-        parts: &[low(evm::RECEIVER_AGE), high(evm::FAN_IN), high(evm::SINGLE_SHARE)],
+        parts: &[
+            low(evm::RECEIVER_AGE),
+            high(evm::FAN_IN),
+            high(evm::SINGLE_SHARE),
+            low(evm::HAS_SENT_FIRST),
+        ],
     },
     Group {
         name: "sender",
@@ -70,6 +75,18 @@ const EVM: &[Group] = &[
         phrase: "its payers so far were inexperienced",
         weight: 1.0,
         parts: &[low(evm::PAYERS_AGE), low(evm::PAYERS_OUT), low(evm::PAYERS_RECIPIENTS)],
+    },
+    Group {
+        name: "services",
+        phrase: "some of its payers pay straight out of a service",
+        weight: 0.5,
+        parts: &[high(evm::PAYERS_HUB_SHARE)],
+    },
+    Group {
+        name: "outlet",
+        phrase: "what it passes on goes here and there, to nobody's collection point",
+        weight: 1.0,
+        parts: &[low(evm::SINK_SHARE), low(evm::SINK_SENDERS)],
     },
     Group {
         name: "amount",
