@@ -154,6 +154,7 @@ fn bench(
         is_batch_allowed: true,
         limits,
         mapping: (format == Format::Mapped).then(tron_mapping),
+        envelope: Default::default(),
     };
     let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));
     let n_bytes = records.iter().map(String::len).sum::<usize>() / N_RECORDS;

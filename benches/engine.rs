@@ -40,7 +40,14 @@ fn settings(family: Family) -> Settings {
         Family::Utxo => (Format::BitcoinEtl, Chain::BITCOIN),
     };
     let chain = Chain::parse(chain).unwrap();
-    Settings { format, chain, is_batch_allowed: true, limits: Limits::default(), mapping: None }
+    Settings {
+        format,
+        chain,
+        is_batch_allowed: true,
+        limits: Limits::default(),
+        mapping: None,
+        envelope: Default::default(),
+    }
 }
 
 /// Parameters without any model.

@@ -130,6 +130,7 @@ mod bench {
             is_batch_allowed: true,
             limits: Limits::default(),
             mapping: None,
+            envelope: Default::default(),
         }
     }
 
@@ -223,6 +224,8 @@ mod bench {
                 format: Format::EthereumEtl,
                 chain: Chain::ETHEREUM.to_owned(),
                 mapping: None,
+                envelope: Default::default(),
+                schemas: None,
                 allow_partitions: false,
                 allow_batch: true,
             }],

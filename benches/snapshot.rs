@@ -50,6 +50,7 @@ impl Stream {
                 is_batch_allowed: false,
                 limits: Limits::default(),
                 mapping: None,
+                envelope: Default::default(),
             },
             rng: Xoshiro256PlusPlus::seed_from_u64(SEED),
             n: 0,

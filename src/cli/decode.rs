@@ -29,6 +29,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         chain: chain.clone(),
         limits: Default::default(),
         mapping: args.input.mapping()?,
+        envelope: args.input.envelope()?,
     };
     if !args.record_lines && format.is_none() {
         return Err(CliError::Usage("--format is required without --record-lines".into()));

@@ -141,6 +141,8 @@ fn runtime_params(brokers: &str) -> runtime::Params {
         format,
         chain: chain.to_owned(),
         mapping: None,
+        envelope: Default::default(),
+        schemas: None,
         allow_partitions: false,
         allow_batch: true,
     };
@@ -181,6 +183,7 @@ fn inputs(
                 is_batch_allowed: input.allow_batch,
                 limits: Limits::default(),
                 mapping: None,
+                envelope: Default::default(),
             },
             setup: engine::Setup {
                 chain,

@@ -74,6 +74,7 @@ fn settings(args: &Args, config: &Config) -> Result<Settings, CliError> {
         is_batch_allowed: true,
         limits: config.limits.clone(),
         mapping,
+        envelope: Default::default(),
     })
 }
 

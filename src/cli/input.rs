@@ -2,8 +2,8 @@
 
 use super::CliError;
 use crate::{
-    config::{Config, load_mapping},
-    decode::{Format, Mapping, Settings},
+    config::{Config, load_mapping, load_schemas},
+    decode::{Envelope, Format, Mapping, Settings, Wrapping},
     model::Chain,
     source::file::Records,
 };
@@ -25,6 +25,13 @@ pub(super) struct InputArgs {
     /// What the records are, for the format mapped (see config/mappings)
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// What records are wrapped in: none, auto, or layers with + between them: gzip, zstd,
+    /// cloudevents, confluent, connect, debezium, avro, protobuf
+    #[arg(long, value_name = "LAYERS", value_parser = Wrapping::parse)]
+    pub envelope: Option<Wrapping>,
+    /// The schema (avro, protobuf), or a directory with a file for each id (confluent)
+    #[arg(long, value_name = "PATH", requires = "envelope")]
+    pub schemas: Option<PathBuf>,
     /// Files of lines or of a JSON array, also .gz, .xz and .zst; `-` is standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
@@ -60,7 +67,21 @@ impl InputArgs {
             is_batch_allowed: only.is_none_or(|i| i.allow_batch),
             limits: config.limits.clone(),
             mapping,
+            envelope: match (self.envelope()?, only) {
+                (Some(envelope), _) => envelope,
+                (None, Some(input)) => {
+                    config.settings(input).map(|settings| settings.envelope).unwrap_or_default()
+                }
+                (None, None) => Envelope::default(),
+            },
         })
+    }
+
+    /// Reads what the command line says of envelopes, if it does.
+    pub(super) fn envelope(&self) -> Result<Option<Envelope>, CliError> {
+        let Some(wrapping) = &self.envelope else { return Ok(None) };
+        let schemas = load_schemas(wrapping, self.schemas.as_deref()).map_err(CliError::Config)?;
+        Ok(Some(Envelope { wrapping: wrapping.clone(), schemas }))
     }
 
     /// Reads the mapping file, if one is given.

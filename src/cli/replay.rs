@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     config::Config,
-    decode::Settings,
+    decode::{Settings, envelope::decide},
     engine::Setup,
+    model::Record,
     runtime::{Driver, Fits, control::Bundle, snapshot},
 };
 use control::ControlLog;
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
         None => Config::default(),
     };
-    let settings = args.input.settings(&config)?;
+    let mut settings = args.input.settings(&config)?;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
     let seed = args.seed.open(&config)?;
@@ -109,7 +110,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {
-        read(path, place, &settings, &mut fold, &bar)?;
+        read(path, place, &mut settings, &mut fold, &bar)?;
     }
     bar.finish_and_clear();
     let n_records = fold.n_records();
@@ -149,13 +150,18 @@ fn control(
 fn read(
     path: &Path,
     place: Option<(&str, i32)>,
-    settings: &Settings,
+    settings: &mut Settings,
     fold: &mut Fold,
     bar: &indicatif::ProgressBar,
 ) -> Result<(), CliError> {
     let (topic, mut records) = input::open(path)?;
     let place = place.unwrap_or((&topic, 0));
     while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+        let record = Record { value: Some(value), ..Record::default() };
+        if let Some(wrapping) = decide(settings, &record) {
+            output::say(&format!("envelope: auto is {wrapping}, as the first record shows"));
+            settings.envelope.wrapping = wrapping;
+        }
         if fold.record(settings, place, value)? {
             bar.set_position(fold.n_records());
         }

@@ -2,6 +2,7 @@
 
 use super::{
     detectors,
+    envelope::{self, Envelopes},
     mapping::{self, Mappings},
     mistake::{At, ConfigError, Mistake},
     read::read,
@@ -37,6 +38,8 @@ pub struct Config {
     defaults: Section,
     /// What the records of inputs with the format `mapped` are.
     mappings: Mappings,
+    /// What the records of inputs are wrapped in.
+    envelopes: Envelopes,
 }
 
 #[derive(Clone, Debug)]
@@ -195,8 +198,9 @@ impl Config {
         }
         let defaults = read(&base, &mut Vec::new()).unwrap_or_default();
         let mappings = mapping::load_all(&run.inputs, node, dir, mistakes);
+        let envelopes = envelope::load_all(&run.inputs, node, dir, mistakes);
         let File { http, log, limits, .. } = file;
-        Some(Self { run, http, log, limits, chains, defaults, mappings })
+        Some(Self { run, http, log, limits, chains, defaults, mappings, envelopes })
     }
 
     /// Returns what an engine of this chain is made from.
@@ -253,6 +257,7 @@ impl Config {
             is_batch_allowed: input.allow_batch,
             limits: self.limits.clone(),
             mapping: self.mappings.get(&input.topic).cloned(),
+            envelope: self.envelopes.get(&input.topic).cloned().unwrap_or_default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration file: assembled from every component's `Params`, checked as a whole.
 
 mod detectors;
+mod envelope;
 mod file;
 mod labels;
 mod mapping;
@@ -9,6 +10,7 @@ mod read;
 mod reference;
 mod tree;
 
+pub use envelope::load_schemas;
 pub use file::Config;
 pub use labels::{LabelFile, ListFormat};
 pub use mapping::load_mapping;

@@ -1,7 +1,10 @@
 //! What one record decodes to, for people and tests: the verdict, its reason and the events.
 
 use super::{
-    Batch, Disposition, Format, Limits, Mapping, Reason, Refusal, Settings, base64, record::decode,
+    Batch, Disposition, Envelope, Format, Limits, Mapping, Reason, Refusal, Settings, Wrapping,
+    base64,
+    envelope::{Layer, Schemas},
+    record::decode,
 };
 use crate::model::{Chain, ChainError, Event, Quality, Record};
 use serde::{Deserialize, Serialize};
@@ -88,6 +91,8 @@ pub struct Inspector {
     pub limits: Limits,
     /// For the format `mapped`; without one such records are only held to the limits.
     pub mapping: Option<Arc<Mapping>>,
+    /// What records are wrapped in; by default each record shows it.
+    pub envelope: Option<Envelope>,
 }
 
 impl Inspector {
@@ -112,9 +117,12 @@ impl Inspector {
             headers: &headers,
             ..Record::default()
         };
-        let mut inspection = match line.format.as_deref().map_or(self.format, Format::parse) {
-            Some(format) => self.record(format, &record)?,
-            None => Inspection::unsupported(),
+        let format = line.format.as_deref().map_or(self.format, Format::parse);
+        let layer = line.format.as_deref().and_then(alone);
+        let mut inspection = match (format, layer) {
+            (Some(format), _) => self.record(format, &record)?,
+            (None, Some(layer)) => self.layer(layer, &record)?,
+            (None, None) => Inspection::unsupported(),
         };
         inspection.name = line.name;
         Ok(inspection)
@@ -125,15 +133,50 @@ impl Inspector {
     /// # Errors
     /// Never for the formats of this build, whose own chains are well formed.
     pub fn record(&self, format: Format, record: &Record<'_>) -> Result<Inspection, LineError> {
+        let shown = || Envelope { wrapping: Wrapping::Auto, ..Envelope::default() };
+        let envelope = self.envelope.clone().unwrap_or_else(shown);
+        let settings = self.settings(format, self.mapping.clone(), envelope)?;
+        Ok(inspect(&settings, record))
+    }
+
+    /// Inspects a record of which only a layer is to be judged: nothing is known of what it holds.
+    fn layer(&self, layer: Layer, record: &Record<'_>) -> Result<Inspection, LineError> {
+        let (format, mapping, envelope) = match &self.envelope {
+            Some(envelope) => {
+                (self.format.unwrap_or(Format::Mapped), self.mapping.clone(), envelope.clone())
+            }
+            None => {
+                let schemas = Arc::new(Schemas::sample());
+                let wrapping = Wrapping::Layers(vec![layer]);
+                (Format::Mapped, None, Envelope { wrapping, schemas })
+            }
+        };
+        Ok(inspect(&self.settings(format, mapping, envelope)?, record))
+    }
+
+    fn settings(
+        &self,
+        format: Format,
+        mapping: Option<Arc<Mapping>>,
+        envelope: Envelope,
+    ) -> Result<Settings, LineError> {
         let own = Chain::parse(format.default_chain())?;
         let chain = match &self.chain {
             Some(chain) if chain.family == own.family => chain.clone(),
             _ => own,
         };
         let limits = self.limits.clone();
-        let mapping = self.mapping.clone();
-        let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping };
-        Ok(inspect(&settings, record))
+        Ok(Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope })
+    }
+}
+
+/// Finds the layer that a line names in the place of a format.
+fn alone(name: &str) -> Option<Layer> {
+    let name = name.replace('-', "_");
+    let name = name.strip_suffix("_raw").unwrap_or(&name);
+    match name {
+        "kafka_connect" => Some(Layer::Connect),
+        _ => Layer::parse(name),
     }
 }
 

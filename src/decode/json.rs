@@ -10,7 +10,7 @@ use super::{
 use std::borrow::Cow;
 
 /// Nesting that no setting can exceed: values nest by recursion, and this many frames always fit.
-const DEPTH_CAP: usize = 128;
+pub(super) const DEPTH_CAP: usize = 128;
 /// Up to this many keys a suspected repetition is looked up by a linear search; above, by a sort.
 const LINEAR_KEYS_MAX: usize = 64;
 

@@ -7,6 +7,7 @@ mod bitcoin_zmq;
 mod bitcoind;
 mod check;
 mod decimal;
+pub mod envelope;
 mod ethereum_etl;
 mod evm;
 mod evm_raw;
@@ -28,6 +29,7 @@ mod utxo;
 
 use crate::model::{Chain, Event};
 pub use check::{Checks, Policy};
+pub use envelope::{Envelope, Wrapping};
 pub use field::DETAIL_BYTES_MAX;
 pub use format::Format;
 pub use mapped::Mapping;
@@ -46,14 +48,19 @@ pub struct Settings {
     pub limits: Limits,
     /// For the format `mapped`: what its records are.
     pub mapping: Option<Arc<Mapping>>,
+    /// What records are wrapped in.
+    #[serde(default, skip_serializing_if = "Envelope::is_none")]
+    pub envelope: Envelope,
 }
 
 /// Bounds on hostile input, checked before anything is parsed (FORMATS §4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Of the value, in bytes.
+    /// Of the value, and of what its envelopes hold, in bytes.
     pub value_bytes_max: usize,
+    /// Bytes that one compressed byte may unpack to; real records reach 31.
+    pub ratio_max: usize,
     pub key_bytes_max: usize,
     pub headers_max: usize,
     /// Of all header names and values together.
@@ -80,6 +87,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             value_bytes_max: 16 << 20,
+            ratio_max: 200,
             key_bytes_max: 4 << 10,
             headers_max: 64,
             header_bytes_max: 16 << 10,

@@ -18,6 +18,11 @@ pub enum Disposition {
 pub enum Reason {
     EmptyValue,
     TooLarge,
+    DecompressionLimit,
+    BadEnvelope,
+    EnvelopeIncomplete,
+    SchemaUnavailable,
+    SchemaMismatch,
     UnexpectedBatch,
     UnknownFormat,
     NotUtf8,
@@ -63,9 +68,14 @@ impl Disposition {
 }
 
 impl Reason {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
         Self::EmptyValue,
         Self::TooLarge,
+        Self::DecompressionLimit,
+        Self::BadEnvelope,
+        Self::EnvelopeIncomplete,
+        Self::SchemaUnavailable,
+        Self::SchemaMismatch,
         Self::UnexpectedBatch,
         Self::UnknownFormat,
         Self::NotUtf8,
@@ -92,6 +102,11 @@ impl Reason {
         match self {
             Self::EmptyValue => "empty_value",
             Self::TooLarge => "too_large",
+            Self::DecompressionLimit => "decompression_limit",
+            Self::BadEnvelope => "bad_envelope",
+            Self::EnvelopeIncomplete => "envelope_incomplete",
+            Self::SchemaUnavailable => "schema_unavailable",
+            Self::SchemaMismatch => "schema_mismatch",
             Self::UnexpectedBatch => "unexpected_batch",
             Self::UnknownFormat => "unknown_format",
             Self::NotUtf8 => "not_utf8",
@@ -117,7 +132,9 @@ impl Reason {
     /// Returns what can still become of a record refused for this reason.
     pub fn disposition(self) -> Disposition {
         match self {
-            Self::AmbiguousEncoding
+            Self::EnvelopeIncomplete
+            | Self::SchemaUnavailable
+            | Self::AmbiguousEncoding
             | Self::AmountLossy
             | Self::ImplausibleTime
             | Self::ImplausibleHeight

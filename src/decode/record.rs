@@ -2,6 +2,7 @@
 
 use super::{
     Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,
+    envelope::{peel, undo},
     field::{Reader, refuse},
     guide::Guides,
     json::{Flaw, Scanner},
@@ -89,7 +90,7 @@ pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
     batch.parts.clear();
     let refusal = match check_size(&settings.limits, record) {
         Err(refusal) => refusal,
-        Ok(bytes) => match read_value(settings, record.kafka_ms, bytes, batch) {
+        Ok(bytes) => match read_content(settings, record, bytes, batch) {
             Ok(()) => return,
             Err(refusal) => refusal,
         },
@@ -127,6 +128,24 @@ fn check_size<'a>(limits: &Limits, record: &Record<'a>) -> Result<&'a [u8], Refu
 pub(super) fn check_utf8(bytes: &[u8]) -> Result<&str, Refusal> {
     simdutf8::compat::from_utf8(bytes)
         .map_err(|e| refuse(Reason::NotUtf8, &format!("no UTF-8 at byte {}", e.valid_up_to())))
+}
+
+/// Peels what is around the value, and reads what is in it.
+fn read_content(
+    settings: &Settings,
+    record: &Record<'_>,
+    value: &[u8],
+    batch: &mut Batch,
+) -> Result<(), Refusal> {
+    if settings.envelope.wrapping.is_none() {
+        return read_value(settings, record.kafka_ms, value, batch);
+    }
+    let peeled = peel(settings, record, value)?;
+    read_value(settings, record.kafka_ms, &peeled.bytes, batch)?;
+    if peeled.is_undone {
+        undo(&mut batch.events);
+    }
+    Ok(())
 }
 
 /// Reads a value the way of its format.

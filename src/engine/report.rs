@@ -44,6 +44,7 @@ pub struct DeadLetter {
     pub part_index: u32,
     pub kafka_ms: Option<i64>,
     pub format: crate::decode::Format,
+    /// `none`, `auto`, or the names of the layers from outside in with `+` between them.
     pub envelope: String,
     /// Bytes of the whole value.
     pub size: u64,
@@ -86,7 +87,7 @@ impl DeadLetter {
             part_index: at.part_index,
             kafka_ms: record.kafka_ms,
             format: settings.format,
-            envelope: "none".to_owned(),
+            envelope: settings.envelope.wrapping.to_string(),
             size: value.len() as u64,
             sha256: digest.iter().map(|b| format!("{b:02x}")).collect(),
             head_b64: STANDARD.encode(&value[..value.len().min(HEAD_BYTES_MAX)]),

@@ -40,6 +40,11 @@ pub fn is_format(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::EmptyValue
+            | Reason::DecompressionLimit
+            | Reason::BadEnvelope
+            | Reason::EnvelopeIncomplete
+            | Reason::SchemaUnavailable
+            | Reason::SchemaMismatch
             | Reason::UnexpectedBatch
             | Reason::UnknownFormat
             | Reason::NotUtf8

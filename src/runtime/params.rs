@@ -1,7 +1,11 @@
 //! The settings of `run`: inputs, outputs, batching, and what to do when something changed.
 
 use super::snapshot;
-use crate::{audit, decode::Format, source::kafka};
+use crate::{
+    audit,
+    decode::{Format, Wrapping},
+    source::kafka,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -57,6 +61,13 @@ pub struct InputParams {
     /// For the format `mapped`: the file that says what records are.
     #[serde(default)]
     pub mapping: Option<PathBuf>,
+    /// What records are wrapped in: `none`, `auto`, or layers from outside in. Default `none`.
+    #[serde(default)]
+    pub envelope: Wrapping,
+    /// Schemas: for the layers `avro` and `protobuf` the file of the one, for `confluent` a
+    /// directory with a file for each id of the registry: `7.avsc`, `8.proto`, `9.json`.
+    #[serde(default)]
+    pub schemas: Option<PathBuf>,
     /// Accepts more than one partition, each then judged on its own: an account's history is
     /// split between them. Default false.
     #[serde(default)]

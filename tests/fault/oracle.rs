@@ -100,6 +100,8 @@ fn fold(config: &Config, feed: &Feed, aside: Option<usize>, restore_every: Optio
         format,
         chain: chain.to_owned(),
         mapping: None,
+        envelope: Default::default(),
+        schemas: None,
         allow_partitions: true,
         allow_batch: true,
     };

@@ -40,6 +40,7 @@ fn each_transaction(path: &Path, mut visit: impl FnMut(&Event)) {
         is_batch_allowed: false,
         limits: Limits::default(),
         mapping: None,
+        envelope: Default::default(),
     };
     let mut batch = Batch::default();
     for line in BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines() {

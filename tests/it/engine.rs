@@ -78,6 +78,7 @@ pub fn settings() -> Settings {
         is_batch_allowed: true,
         limits: Limits::default(),
         mapping: None,
+        envelope: Default::default(),
     }
 }
 

@@ -26,7 +26,14 @@ fn a_feed_of_two_nodes_is_judged_part_by_part() {
         is_reporting_scores: false,
     };
     let (format, limits) = (Format::EvmRpc, Limits::default());
-    let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping: None };
+    let settings = Settings {
+        format,
+        chain,
+        is_batch_allowed: true,
+        limits,
+        mapping: None,
+        envelope: Default::default(),
+    };
     let mut engine = Engine::new(setup).unwrap();
     let (mut actions, mut bodies) = (Vec::new(), BTreeSet::new());
     for (i, line) in text.lines().enumerate() {

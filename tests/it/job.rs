@@ -56,6 +56,7 @@ impl Job {
             is_batch_allowed: true,
             limits: Limits::default(),
             mapping: None,
+            envelope: Default::default(),
         };
         let params = Params {
             kafka: kafka::Params {
@@ -70,6 +71,8 @@ impl Job {
                 format: Format::EthereumEtl,
                 chain: Chain::ETHEREUM.to_owned(),
                 mapping: None,
+                envelope: Default::default(),
+                schemas: None,
                 allow_partitions: false,
                 allow_batch: true,
             }],

@@ -19,6 +19,7 @@ mod data;
 mod decode;
 mod demo;
 mod engine;
+mod envelope;
 mod evm_stream;
 mod explain;
 mod feedback;

@@ -44,6 +44,7 @@ fn every_mapping_reads_its_samples() {
         let inspector = Inspector {
             chain: Some(Chain::parse(chain).unwrap()),
             mapping: Some(mapping(name)),
+            envelope: Default::default(),
             ..Inspector::default()
         };
         let files = ["valid.jsonl", "hostile.jsonl"];
@@ -63,6 +64,7 @@ fn decode_all<'a>(
         is_batch_allowed: true,
         limits: Limits::default(),
         mapping: Some(mapping(name)),
+        envelope: Default::default(),
     };
     let (mut events, mut refused, mut batch) = (Vec::new(), BTreeMap::new(), Batch::default());
     for value in records {

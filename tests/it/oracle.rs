@@ -90,7 +90,14 @@ fn read(path: &Path) -> String {
 
 fn settings(chain: &str, format: Format) -> Settings {
     let chain = Chain::parse(chain).unwrap();
-    Settings { format, chain, is_batch_allowed: true, limits: Limits::default(), mapping: None }
+    Settings {
+        format,
+        chain,
+        is_batch_allowed: true,
+        limits: Limits::default(),
+        mapping: None,
+        envelope: Default::default(),
+    }
 }
 
 /// Decodes files below the shared data; `None` when it is not there.

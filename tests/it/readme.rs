@@ -2,6 +2,7 @@
 
 use std::{env, fmt::Write, fs, path::Path};
 use txwarden::{
+    decode::{Disposition, Reason},
     detect::{models, rules},
     model::Family,
     sim::incident,
@@ -53,4 +54,19 @@ fn planted_incidents_are_those_of_the_table() {
         writeln!(table, "| `{}` | {chain} | {} |", line.name, line.story).unwrap();
     }
     check("incidents", &table);
+}
+
+#[test]
+fn every_reason_of_a_dead_letter_is_explained() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let n_explained = Reason::ALL
+        .iter()
+        .filter(|reason| {
+            let (name, kept) = (reason.as_str(), reason.disposition() == Disposition::Quarantine);
+            let row = text.lines().find(|l| l.starts_with('|') && l.contains(&format!("`{name}`")));
+            row.is_some_and(|row| row.ends_with(if kept { "| yes |" } else { "| no |" }))
+        })
+        .count();
+    assert_eq!(n_explained, Reason::ALL.len());
 }

@@ -68,7 +68,14 @@ fn settings(family: Family) -> Settings {
         Family::Utxo => Format::BitcoinEtl,
     };
     let limits = Limits::default();
-    Settings { format, chain: chain(family), is_batch_allowed: true, limits, mapping: None }
+    Settings {
+        format,
+        chain: chain(family),
+        is_batch_allowed: true,
+        limits,
+        mapping: None,
+        envelope: Default::default(),
+    }
 }
 
 fn path(layout: u16, family: Family, ending: &str) -> PathBuf {

@@ -34,6 +34,7 @@ pub fn fold(rule: &dyn Rule, fixture: &Fixture) -> Outcome {
         is_batch_allowed: false,
         limits: Limits::default(),
         mapping: None,
+        envelope: Default::default(),
     };
     let mut state = State::new(fixture.chain.clone(), &Default::default(), 7);
     let mut outcome = Outcome { n_events: 0, findings: Vec::new() };

@@ -69,6 +69,7 @@ fn alerts() -> Vec<Alert> {
         is_batch_allowed: true,
         limits: Limits::default(),
         mapping: None,
+        envelope: Default::default(),
     };
     let mut driver = Driver::new(setup, Fits::Inline).unwrap();
     let (mut actions, mut alerts) = (Vec::new(), Vec::new());

@@ -143,6 +143,7 @@ mod tests {
             chain: chain.clone(),
             is_batch_allowed: true,
             mapping: None,
+            envelope: Default::default(),
             limits: Limits::default(),
         };
         let setup = Setup {
