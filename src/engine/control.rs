@@ -3,7 +3,7 @@
 use super::{Engine, Setup, stats::count};
 use crate::{
     detect::Ruling,
-    model::{Address, EventTime, Hash32, Verdict},
+    model::{AccountKey, Address, EventTime, Hash32, Verdict},
 };
 
 /// A turn that the fold takes between two records; every replay takes it at the same place.
@@ -32,6 +32,10 @@ impl Engine {
                     self.stats.n_verdicts_unmatched += 1;
                 }
                 if let Some(ruling) = self.ruling(&verdict) {
+                    if !ruling.is_of_tx {
+                        let account = AccountKey(ruling.account);
+                        self.triage.settle(account, ruling.judgement, ruling.time);
+                    }
                     self.detectors.judge(&ruling);
                 }
             }

@@ -6,7 +6,7 @@ use super::{
     fits::Fits,
     raise::Raiser,
     report::DeadLetter,
-    score_report::{self, ScoreOutcome},
+    score_report,
     stats::{Stats, count},
     summary,
 };
@@ -277,7 +277,7 @@ impl Engine {
                 score_report::of(&scene, focus, detectors, votes, opinions, raiser.triage)
             });
             let outcome = raiser.score(detectors, &scene, tx, focus, votes, opinions);
-            if outcome == ScoreOutcome::Alert {
+            if outcome.is_alert() {
                 detectors.on_alert(&scene);
             }
             actions.extend(report.map(|r| Action::Scored(Box::new(r.ended(outcome)))));

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     detect::{Opinion, Scene},
     model::{Alert, Finding, Severity, Tx},
-    triage::{Case, Coordinates, Raised, Triage, Vote},
+    triage::{Case, Coordinates, Raised, Triage, Via, Vote},
 };
 
 /// What raising needs, borrowed together so that the scene can stay borrowed from the state.
@@ -47,7 +47,14 @@ impl Raiser<'_> {
                     explained,
                     self.alerts,
                 );
-                self.note(raised)
+                match self.note(raised) {
+                    ScoreOutcome::Alert => match score.via {
+                        Via::Budget => ScoreOutcome::Alert,
+                        Via::Exploration => ScoreOutcome::Explored,
+                        Via::Confirmed => ScoreOutcome::ReAlert,
+                    },
+                    other => other,
+                }
             }
         };
         self.triage.learn(focus.stratum, focus.account, votes, total, now);

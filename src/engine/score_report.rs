@@ -14,8 +14,19 @@ pub enum ScoreOutcome {
     /// Not suspicious enough for an alert, or in warm-up.
     Quiet,
     Alert,
+    /// Raised below the threshold, to learn what is there.
+    Explored,
+    /// Raised outside the budget: an analyst confirmed the subject before.
+    ReAlert,
     Revision,
     Suppressed(Suppression),
+}
+
+impl ScoreOutcome {
+    /// Returns whether an alert was raised, out of whatever budget.
+    pub fn is_alert(self) -> bool {
+        matches!(self, Self::Alert | Self::Explored | Self::ReAlert)
+    }
 }
 
 /// The score of one transaction, made before anything was learned from it.

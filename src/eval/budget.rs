@@ -107,11 +107,11 @@ pub fn at_budget(scored: &[Scored], truth: &Truth, per_day: f64, range: Range) -
 }
 
 fn is_alert(event: &Scored) -> bool {
-    event.outcome == ScoreOutcome::Alert
+    matches!(event.outcome, ScoreOutcome::Alert | ScoreOutcome::Explored)
 }
 
-fn is_re_alert(_event: &Scored) -> bool {
-    false
+fn is_re_alert(event: &Scored) -> bool {
+    event.outcome == ScoreOutcome::ReAlert
 }
 
 impl History {

@@ -7,20 +7,24 @@
 pub mod baseline;
 mod budget;
 mod control;
+mod curves;
 mod draw;
 mod prequential;
 mod ranking;
 mod report;
 mod sample;
+mod simulated;
 mod stream;
 mod truth;
 
 pub use budget::{BudgetReport, at_budget};
 pub use control::relabel;
+pub use curves::{Curve, Curves};
 pub use draw::Draw;
 pub use prequential::{Plan, Scored, Verdicts, run};
 pub use ranking::{Ranked, Ranking};
 pub use report::{Control, Figures, Range, SeedReport, figures, mean, models, ranking as rank};
 pub use sample::{Sample, sample};
+pub use simulated::{SimulatedError, simulated};
 pub use stream::{NOBODY, Role, Stream};
 pub use truth::{Truth, TruthError};

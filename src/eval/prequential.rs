@@ -159,7 +159,7 @@ impl Fold<'_> {
         });
         let chain = self.engine.chain();
         let alert = || AlertId::of(&chain.id, &report.subject.render(chain), report.event, "score");
-        let is_alert = report.outcome == ScoreOutcome::Alert;
+        let is_alert = matches!(report.outcome, ScoreOutcome::Alert | ScoreOutcome::Explored);
         self.analyst.see(subject, report.time, is_alert.then(alert));
     }
 

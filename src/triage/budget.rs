@@ -1,21 +1,40 @@
-//! The alert budget: a controller on the threshold and a bucket, both in event time.
+//! The alert budget: a bucket, and a controller on the threshold, both in event time.
+//!
+//! The threshold is the level that as many candidates a day reached in the last two weeks as the
+//! budget allows (`levels`). Two corrections keep the rate: the fuller the bucket, the lower the
+//! threshold (that is what makes weeks even), and a slow integral takes out what remains. What the
+//! floor `p_max` lets through and no more is raised: a budget is a ceiling.
 
-use super::Params;
-use crate::model::EventTime;
+use super::{Params, levels::Levels, score_lane::Via};
+use crate::model::{AccountKey, EventTime};
 use serde::{Deserialize, Serialize};
 
 /// The share by which a day's deviation moves the threshold (SCORING: 5 % a day).
 const GAIN: f64 = 0.05;
-/// The adjustment stays within e^±3 of the plain quantile, so that one flood cannot wind it up.
-const ADJUST_MAX: f64 = 3.0;
+/// The integral stays within a factor of two: one flood, or one silent month, cannot wind it up.
+const ADJUST_MAX: f64 = 0.7;
+/// An empty bucket raises the threshold to a rate e^1.5 times lower, a full one lowers it as much:
+/// deviations are forgotten within a third of a day's budget.
+const STEER: f64 = 3.0;
+/// The share of the bucket at which a history begins: full would spend a day's budget on whatever
+/// comes first.
+const FILL_AT_START: f64 = 0.25;
 /// Days over which the rate of scored transactions is averaged.
 const RATE_DAYS: f64 = 3.0;
+/// Exploration ends when no verdict was heard for this long: nobody would learn from it.
+const HEARD_FOR: i64 = 30 * EventTime::DAY;
+/// Exploration looks as far below the threshold as this many times the budget reaches.
+const EXPLORED_PER_BUDGET: f64 = 3.0;
+/// One in so many candidates for exploration is drawn, by account and hour.
+const EXPLORED_ONE_IN: u64 = 4;
 
 /// Keeps the score lane under its alerts per day.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
     /// Alerts that may be raised now.
     tokens: f64,
+    /// Alerts below the threshold that may be raised now.
+    explore_tokens: f64,
     /// Event time up to which tokens have been granted.
     granted_until: Option<EventTime>,
     /// Start of the running day.
@@ -25,18 +44,24 @@ pub(super) struct Budget {
     /// Scored transactions per day, averaged; 0 until the first day is complete.
     scored_per_day: f64,
     adjust: f64,
+    levels: Levels,
+    /// When the last verdict was heard.
+    heard: Option<EventTime>,
 }
 
 impl Budget {
     pub(super) fn new(params: &Params) -> Self {
         Self {
-            tokens: Self::capacity(params),
+            tokens: (Self::capacity(params) * FILL_AT_START).max(1.0),
+            explore_tokens: 0.0,
             granted_until: None,
             day_start: EventTime::default(),
             n_scored_today: 0,
             n_raised_today: 0,
             scored_per_day: 0.0,
             adjust: 0.0,
+            levels: Levels::default(),
+            heard: None,
         }
     }
 
@@ -51,10 +76,38 @@ impl Budget {
 
     /// Returns the greatest p-value that may raise an alert now.
     pub(super) fn p_threshold(&self, params: &Params) -> f64 {
-        // Before the first full day the running count is the best estimate there is.
-        let rate = self.scored_per_day.max(self.n_scored_today as f64).max(1.0);
-        let quantile = params.budget_per_day / rate * libm::exp(-self.adjust);
-        quantile.min(params.p_max)
+        let steer = libm::exp(STEER * (self.fill(params) - 0.5) - self.adjust);
+        let per_day = params.budget_per_day * steer;
+        let p = match self.levels.at(per_day) {
+            Some(surprise) => libm::exp10(-surprise),
+            // Before the first full day the running count is the best estimate there is.
+            None => per_day / self.scored_per_day.max(self.n_scored_today as f64).max(1.0),
+        };
+        p.min(params.p_max)
+    }
+
+    /// Returns whether a transaction below the threshold is drawn for exploration.
+    ///
+    /// The draw depends on the account's key, which the configured seed makes, and on the hour: it
+    /// is the same in every replay, and nobody outside can foresee it.
+    pub(super) fn is_explored(
+        &self,
+        params: &Params,
+        account: AccountKey,
+        p_value: f64,
+        now: EventTime,
+    ) -> bool {
+        if self.explore_tokens < 1.0 || !self.is_heard(now) {
+            return false;
+        }
+        let reach = params.budget_per_day * EXPLORED_PER_BUDGET;
+        let is_near = self.levels.at(reach).is_some_and(|s| p_value <= libm::exp10(-s));
+        let hour = now.micros().div_euclid(EventTime::HOUR) as u64;
+        // Splitmix's finaliser: neighbouring hours fall apart.
+        let mut mixed = account.0 ^ hour.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        is_near && (mixed ^ mixed >> 31).is_multiple_of(EXPLORED_ONE_IN)
     }
 
     /// Returns whether the bucket holds an alert.
@@ -64,7 +117,7 @@ impl Budget {
 
     /// Returns the share of the bucket that is left, 0–1.
     pub(super) fn fill(&self, params: &Params) -> f64 {
-        self.tokens / Self::capacity(params)
+        (self.tokens / Self::capacity(params)).clamp(0.0, 1.0)
     }
 
     /// Counts a scored transaction at `now`: grants tokens and closes the day.
@@ -73,8 +126,10 @@ impl Budget {
         let elapsed = now.since(last).max(0) as f64 / EventTime::DAY as f64;
         if elapsed > 0.0 {
             self.granted_until = Some(now);
-            self.tokens =
-                (self.tokens + elapsed * params.budget_per_day).min(Self::capacity(params));
+            let granted = elapsed * params.budget_per_day;
+            let explored = if self.is_heard(now) { params.explore_share * granted } else { 0.0 };
+            self.explore_tokens = (self.explore_tokens + explored).min(1.0);
+            self.tokens = (self.tokens + granted - explored).min(Self::capacity(params));
         }
         if self.n_scored_today == 0 && self.scored_per_day == 0.0 {
             self.day_start = now;
@@ -85,10 +140,37 @@ impl Budget {
         self.n_scored_today += 1;
     }
 
+    /// Notes a calibrated transaction that a lower threshold might have raised.
+    pub(super) fn note(
+        &mut self,
+        params: &Params,
+        account: AccountKey,
+        p_value: f64,
+        now: EventTime,
+        may_begin: bool,
+    ) {
+        let candidate = (-libm::log10(p_value.max(f64::MIN_POSITIVE)), now);
+        let (cool_down_ms, per_day) = (params.cool_down_ms, params.budget_per_day);
+        self.levels.note(account, candidate, cool_down_ms, may_begin, per_day);
+    }
+
     /// Takes the token of an alert that is raised.
-    pub(super) fn on_raised(&mut self) {
-        self.tokens -= 1.0;
+    pub(super) fn on_raised(&mut self, via: Via) {
+        match via {
+            Via::Budget => self.tokens -= 1.0,
+            Via::Exploration => self.explore_tokens -= 1.0,
+            Via::Confirmed => return,
+        }
         self.n_raised_today += 1;
+    }
+
+    /// Notes that somebody judges alerts.
+    pub(super) fn hear(&mut self, now: EventTime) {
+        self.heard = Some(now);
+    }
+
+    fn is_heard(&self, now: EventTime) -> bool {
+        self.heard.is_some_and(|heard| now.since(heard) < HEARD_FOR)
     }
 
     fn close_day(&mut self, params: &Params, now: EventTime) {
@@ -101,6 +183,7 @@ impl Budget {
         let target = params.budget_per_day.max(1e-9);
         let deviation = (self.n_raised_today as f64 - target) / target;
         self.adjust = (self.adjust + GAIN * deviation).clamp(-ADJUST_MAX, ADJUST_MAX);
+        self.levels.close_day(params.budget_per_day);
         self.day_start = now;
         self.n_scored_today = 0;
         self.n_raised_today = 0;
@@ -108,41 +191,4 @@ impl Budget {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Folds `days` of one transaction a minute whose p-values are uniform.
-    fn raised_per_day(params: &Params, days: u32) -> Vec<u32> {
-        let mut budget = Budget::new(params);
-        let mut raised = Vec::new();
-        for minute in 0..i64::from(days) * 1_440 {
-            if minute % 1_440 == 0 {
-                raised.push(0);
-            }
-            let now = EventTime::from_secs(minute * 60);
-            budget.on_scored(params, now);
-            let p = (minute as f64 * 0.618_033_988_749_895).fract();
-            if p <= budget.p_threshold(params) && budget.has_token() {
-                budget.on_raised();
-                *raised.last_mut().unwrap() += 1;
-            }
-        }
-        raised
-    }
-
-    #[test]
-    fn a_budget_below_the_floor_is_met() {
-        let params = Params { budget_per_day: 24.0, p_max: 0.5, ..Params::default() };
-        let days = raised_per_day(&params, 30);
-        let last_week: u32 = days[23..].iter().sum();
-        assert!((150..=190).contains(&last_week), "{days:?}");
-    }
-
-    #[test]
-    fn the_floor_beats_the_budget() {
-        let params = Params { budget_per_day: 480.0, p_max: 0.001, ..Params::default() };
-        let days = raised_per_day(&params, 30);
-        let last_week: u32 = days[23..].iter().sum();
-        assert!((5..=15).contains(&last_week), "a quota was filled: {days:?}");
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The score lane's opinion: weighted surprises to one calibrated p-value, additive by vote.
 
-use super::Params;
+use super::{Params, score_lane::Via};
 use crate::{
     model::{AccountKey, EventTime, Severity},
     stat::{rank::Horizon, tail::Calibration},
@@ -38,6 +38,7 @@ pub struct ScoreCase {
     pub severity: Severity,
     /// (model index, share of the combined surprise), greatest first; shares sum to 1.
     pub shares: Vec<(usize, f64)>,
+    pub via: Via,
 }
 
 /// Calibrations by stratum, and who has already given a sample this hour.

@@ -3,15 +3,16 @@
 use super::{
     Params,
     budget::Budget,
-    combine::{self, Combiner, ScoreCase, Vote},
+    combine::Combiner,
     compose::{self, Case, Coordinates, Identity, Proposal},
     cooldown::{CoolDowns, Entry},
     feedback::Feedback,
+    judged::Judged,
     open::{Open, OpenAlerts},
 };
 use crate::model::{
-    AccountKey, Alert, AlertId, BlockHash, EventId, EventTime, Family, Finding, Related,
-    Retraction, RetractionReason, Severity, Status, Subject,
+    Alert, AlertId, BlockHash, EventId, Family, Finding, Related, Retraction, RetractionReason,
+    Severity, Status,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -20,8 +21,6 @@ use std::sync::Arc;
 const RELATED_MAX: usize = 16;
 /// Deepest reorg that can still retract: the journal's bound.
 const REORG_DEPTH_MAX: u64 = 256;
-/// The name of the score lane in ids and metrics.
-const SCORE_LANE: &str = "score";
 
 /// Why something found did not become an alert of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +29,8 @@ pub enum Suppression {
     CoolDown,
     /// The budget's bucket is empty.
     Budget,
+    /// An analyst has judged the subject and found nothing.
+    Judged,
     /// Below the least severity that raises an alert.
     Severity,
     /// The same alert was raised before.
@@ -37,13 +38,15 @@ pub enum Suppression {
 }
 
 impl Suppression {
-    pub const ALL: [Self; 4] = [Self::CoolDown, Self::Budget, Self::Severity, Self::Duplicate];
+    pub const ALL: [Self; 5] =
+        [Self::CoolDown, Self::Budget, Self::Judged, Self::Severity, Self::Duplicate];
 
     /// Returns the metric label.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::CoolDown => "cool_down",
             Self::Budget => "budget",
+            Self::Judged => "judged",
             Self::Severity => "severity",
             Self::Duplicate => "duplicate",
         }
@@ -68,6 +71,7 @@ pub struct Triage {
     pub(super) cool_downs: CoolDowns,
     pub(super) open: OpenAlerts,
     pub(super) feedback: Feedback,
+    pub(super) judged: Judged,
     pub(super) n_confirmations: u64,
     seq: u64,
     tip_height: u64,
@@ -85,6 +89,7 @@ impl Triage {
             cool_downs: CoolDowns::default(),
             open: OpenAlerts::default(),
             feedback: Feedback::default(),
+            judged: Judged::default(),
             seq: 0,
             tip_height: 0,
         }
@@ -123,86 +128,6 @@ impl Triage {
     /// Says which models decide from now on.
     pub fn set_model_id(&mut self, model_id: String) {
         self.identity.model_id = model_id;
-    }
-
-    /// Returns the score that ranks a transaction among all others, the higher the more suspicious;
-    /// `None` while no model has an opinion.
-    pub fn rank_score(&self, votes: &[Vote], weight_total: f64) -> Option<f64> {
-        (!votes.is_empty()).then(|| Combiner::surprise(votes, weight_total))
-    }
-
-    /// Returns the calibrated p-value of votes, `None` in warm-up.
-    pub fn p_value(&self, stratum: usize, votes: &[Vote], weight_total: f64) -> Option<f64> {
-        self.combiner.p_value(stratum, votes, Combiner::surprise(votes, weight_total))
-    }
-
-    /// Combines votes and decides whether they are worth an alert. Changes nothing.
-    ///
-    /// `weight_total` is the sum of all enabled models' weights, silent ones included.
-    pub fn judge(
-        &self,
-        stratum: usize,
-        account: AccountKey,
-        votes: &[Vote],
-        weight_total: f64,
-        now: EventTime,
-    ) -> Option<Result<ScoreCase, Suppression>> {
-        let surprise = Combiner::surprise(votes, weight_total);
-        let p_value = self.combiner.p_value(stratum, votes, surprise)?;
-        if p_value > self.budget.p_threshold(&self.params) {
-            return None;
-        }
-        let severity = combine::severity(p_value);
-        let is_cooling = self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_some();
-        if is_cooling && severity < Severity::High {
-            return Some(Err(Suppression::CoolDown));
-        }
-        if !is_cooling && !self.budget.has_token() {
-            return Some(Err(Suppression::Budget));
-        }
-        let shares = combine::shares(votes);
-        Some(Ok(ScoreCase { surprise, p_value, score: 1.0 - p_value, severity, shares }))
-    }
-
-    /// Learns the votes of a scored transaction. Called once per transaction, after `judge`.
-    pub fn learn(
-        &mut self,
-        stratum: usize,
-        account: AccountKey,
-        votes: &[Vote],
-        weight_total: f64,
-        now: EventTime,
-    ) {
-        self.budget.on_scored(&self.params, now);
-        if self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_none() {
-            let surprise = Combiner::surprise(votes, weight_total);
-            self.combiner.learn(stratum, account, now, surprise);
-        }
-    }
-
-    /// Raises the alert of a score case. `findings` are the explained votes with their shares.
-    pub fn raise_score(
-        &mut self,
-        case: &Case<'_>,
-        account: AccountKey,
-        subject: Subject,
-        score: &ScoreCase,
-        findings: Vec<(Finding, f64)>,
-        out: &mut Vec<Alert>,
-    ) -> Raised {
-        let proposal = Proposal {
-            lane: SCORE_LANE,
-            title: "Unusual account behaviour".to_owned(),
-            subject,
-            severity: score.severity,
-            score: score.score,
-            findings,
-        };
-        let raised = self.raise(case, account.0, proposal, out);
-        if raised == Raised::Alert {
-            self.budget.on_raised();
-        }
-        raised
     }
 
     /// Raises the alert of a rule's finding.
@@ -281,7 +206,7 @@ impl Triage {
         self.tip_height = 0;
     }
 
-    fn raise(
+    pub(super) fn raise(
         &mut self,
         case: &Case<'_>,
         key: u64,

@@ -5,15 +5,19 @@ mod combine;
 mod compose;
 mod cooldown;
 mod feedback;
+mod judged;
 mod lanes;
+mod levels;
 mod open;
 mod priority;
 mod reconfigure;
+mod score_lane;
 
 pub use combine::{ScoreCase, Vote, shares};
 pub use compose::{Case, Coordinates, Identity};
 pub use lanes::{Raised, Suppression, Triage};
 pub use priority::Stakes;
+pub use score_lane::Via;
 
 use crate::model::{Family, Severity};
 use serde::{Deserialize, Serialize};
@@ -24,8 +28,15 @@ use serde::{Deserialize, Serialize};
 pub struct Params {
     /// Alerts of the score lane per day of event time: a ceiling, never a quota.
     pub budget_per_day: f64,
-    /// Share of a day's budget that may be spent at once.
+    /// Share of a day's budget that may be saved up and spent at once.
     pub burst_share: f64,
+    /// Share of the budget that is spent below the threshold, on one in four of what comes near
+    /// it, as long as verdicts arrive: they say what the score does not know.
+    pub explore_share: f64,
+    /// How long a subject that was confirmed has a lane of its own, outside the budget.
+    pub confirmed_ms: i64,
+    /// How long a subject that was judged innocent raises no alert of the score lane.
+    pub refuted_ms: i64,
     /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
     pub p_max: f64,
     /// Scored transactions per stratum before the score lane speaks.
@@ -43,6 +54,9 @@ pub struct Params {
     pub cool_downs_max: usize,
 }
 
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 3_600_000;
+
 impl Params {
     /// Returns the confirmations that apply on a chain of this family.
     fn n_confirmations_on(&self, family: Family) -> u64 {
@@ -57,7 +71,12 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             budget_per_day: 48.0,
-            burst_share: 0.25,
+            // A full day: a day then spends at most twice its budget, and a quiet day is made up for.
+            burst_share: 1.0,
+            explore_share: 0.1,
+            // A year and a quarter of one: accounts change hands and habits.
+            confirmed_ms: 365 * DAY_MS,
+            refuted_ms: 90 * DAY_MS,
             // Two in a thousand: on the labelled Ethereum stream 89 % (2017H2) and 93 % (2018Q1) of
             // the score lane's alerts were then true; at five in a thousand 72 % and 87 %.
             p_max: 2e-3,

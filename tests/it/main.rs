@@ -20,6 +20,7 @@ mod decode;
 mod demo;
 mod engine;
 mod envelope;
+mod eval;
 mod evm_stream;
 mod explain;
 mod feedback;

@@ -14,14 +14,18 @@ use std::{num::NonZeroUsize, path::PathBuf};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     /// Events in the order of their time: files of lines, also .gz, .xz and .zst
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    #[arg(long, value_name = "FILE", required_unless_present = "simulate", num_args = 1..)]
     pub(super) events: Vec<PathBuf>,
     /// CSV with a header: subject, 1 or 0. Whoever is not listed counts as negative
-    #[arg(long, value_name = "FILE")]
-    pub(super) labels: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "simulate")]
+    pub(super) labels: Option<PathBuf>,
+    /// Instead of files: about this many transactions of a simulated chain, whose planted incidents
+    /// are positive
+    #[arg(long, value_name = "N", conflicts_with_all = ["events", "labels", "subject"])]
+    pub(super) simulate: Option<usize>,
     /// Format of the events, as for replay
-    #[arg(long, value_parser = parse_format)]
-    pub(super) format: Format,
+    #[arg(long, value_parser = parse_format, required_unless_present = "simulate")]
+    pub(super) format: Option<Format>,
     /// Chain by CAIP-2 id; by default the one that the format is named after
     #[arg(long, value_parser = Chain::parse)]
     pub(super) chain: Option<Chain>,
@@ -62,7 +66,8 @@ pub(in crate::cli) struct Args {
     /// Make the models do without these features: value (all that are computed from the value)
     #[arg(long, value_name = "CLASS", value_parser = ["value"])]
     drop_features: Option<String>,
-    /// The greatest p-value that raises an alert, instead of triage.p_max
+    /// The greatest p-value that raises an alert; by default triage.p_max of the configuration file,
+    /// and without one 0.05, so that what limits alerts is the budget
     #[arg(long, value_name = "P")]
     pub(super) p_max: Option<f64>,
     /// Times that the labels are moved to other subjects, as a control
@@ -71,6 +76,10 @@ pub(in crate::cli) struct Args {
     /// Skip the run without value features
     #[arg(long)]
     pub(super) skip_no_value: bool,
+    /// Bounds on figures of the report, by path, e.g. `mean.ap: { min: 0.5 }`: exit code 3 when one
+    /// is missed
+    #[arg(long, value_name = "FILE")]
+    pub(super) gate: Option<PathBuf>,
     /// Where the report goes: .json, or .html with curves
     #[arg(long, value_name = "FILE")]
     pub(super) report: Vec<PathBuf>,
@@ -110,8 +119,9 @@ impl Args {
             paths.iter().filter_map(name).collect()
         };
         json!({
+            "simulate": self.simulate,
             "events": files(&self.events),
-            "labels": files(std::slice::from_ref(&self.labels)),
+            "labels": files(self.labels.as_slice()),
             "subject": format!("{:?}", self.subject).to_lowercase(),
             "verdicts": format!("{:?}", self.verdicts).to_lowercase(),
             "verdict_delay_s": self.verdict_delay / EventTime::SECOND,

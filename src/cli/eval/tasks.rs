@@ -5,8 +5,8 @@ use crate::{
     cli::{CliError, output},
     engine::Setup,
     eval::{
-        self, BudgetReport, Control, Figures, Plan, Range, Sample, Scored, SeedReport, Stream,
-        Truth, Verdicts, at_budget, baseline, rank, relabel,
+        self, BudgetReport, Control, Curves, Figures, Plan, Range, Sample, Scored, SeedReport,
+        Stream, Truth, Verdicts, at_budget, baseline, rank, relabel,
     },
     model::EventTime,
 };
@@ -32,8 +32,12 @@ pub(super) struct Evaluation<'a> {
 }
 
 /// The report of one seed, and what its curves are drawn from.
+#[derive(Default)]
 pub(super) struct Seed {
     pub(super) report: SeedReport,
+    pub(super) curves: Curves,
+    /// (cold average precision, cold prevalence) of moved labels.
+    moved: Vec<(f64, f64)>,
 }
 
 /// One run of an engine.
@@ -51,7 +55,7 @@ enum Task {
 
 /// What a run adds to the report of its seed.
 enum Part {
-    Main(Box<SeedReport>),
+    Main(Box<SeedReport>, Curves),
     Budget(String, Box<BudgetReport>),
     Blind { ap: Option<f64>, ap_cold: Option<f64> },
     Control(Vec<(f64, f64)>),
@@ -112,20 +116,11 @@ impl<'a> Evaluation<'a> {
             }
             work();
         });
-        let mut reports = vec![SeedReport::default(); self.seeds.len()];
-        let mut controls = vec![Vec::new(); self.seeds.len()];
+        let mut seeds: Vec<Seed> = self.seeds.iter().map(|_| Seed::default()).collect();
         for (seed, part) in done.into_inner().unwrap_or_default() {
-            merge(&mut reports[seed], &mut controls[seed], part?);
+            seeds[seed].add(part?);
         }
-        let seeds = reports.into_iter().zip(controls).map(|(mut report, mut control)| {
-            // Runs end in any order, and floating-point sums depend on theirs.
-            control.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-            if !control.is_empty() {
-                report.control = Control::of(&control);
-            }
-            Seed { report }
-        });
-        Ok(seeds.collect())
+        Ok(seeds.into_iter().map(Seed::finish).collect())
     }
 
     fn tasks(&self) -> Vec<Task> {
@@ -176,7 +171,10 @@ impl<'a> Evaluation<'a> {
         let scored =
             eval::run(&plan).map_err(|e| CliError::failure("cannot make the engine", e))?;
         Ok(match task {
-            Task::Main => Part::Main(Box::new(self.main(&scored, &sample, seed))),
+            Task::Main => {
+                let curves = Curves::of(&scored, &sample.truth, self.range);
+                Part::Main(Box::new(self.main(&scored, &sample, seed)), curves)
+            }
             Task::Budget(idx) => {
                 let Budget { name, per_day } = self.budgets[idx].clone();
                 let report = at_budget(&scored, &truth, per_day, self.range);
@@ -237,22 +235,34 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn merge(report: &mut SeedReport, control: &mut Vec<(f64, f64)>, part: Part) {
-    match part {
-        Part::Main(main) => {
-            let budgets = std::mem::take(&mut report.budgets);
-            let blind = (report.ap_no_value, report.ap_no_value_cold);
-            *report = *main;
-            report.budgets.extend(budgets);
-            report.ap_no_value = report.ap_no_value.or(blind.0);
-            report.ap_no_value_cold = report.ap_no_value_cold.or(blind.1);
+impl Seed {
+    /// Adds what a run found; runs end in any order.
+    fn add(&mut self, part: Part) {
+        let report = &mut self.report;
+        match part {
+            Part::Main(main, curves) => {
+                self.curves = curves;
+                let before = std::mem::replace(report, *main);
+                report.budgets.extend(before.budgets);
+                report.ap_no_value = report.ap_no_value.or(before.ap_no_value);
+                report.ap_no_value_cold = report.ap_no_value_cold.or(before.ap_no_value_cold);
+            }
+            Part::Budget(name, at) => {
+                report.budgets.insert(name, *at);
+            }
+            Part::Blind { ap, ap_cold } => {
+                (report.ap_no_value, report.ap_no_value_cold) = (ap, ap_cold);
+            }
+            Part::Control(moved) => self.moved.extend(moved),
         }
-        Part::Budget(name, at) => {
-            report.budgets.insert(name, *at);
+    }
+
+    fn finish(mut self) -> Self {
+        if !self.moved.is_empty() {
+            // Floating-point sums depend on their order.
+            self.moved.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+            self.report.control = Control::of(&self.moved);
         }
-        Part::Blind { ap, ap_cold } => {
-            (report.ap_no_value, report.ap_no_value_cold) = (ap, ap_cold);
-        }
-        Part::Control(moved) => control.extend(moved),
+        self
     }
 }
