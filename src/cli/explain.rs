@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    decode::{Format, Settings},
+    decode::{Format, Settings, Wrapping},
     engine::{Action, Change, Examination, Features, Setup},
     model::{Chain, Record, Severity, TxId},
     runtime::{Driver, Fits},
@@ -45,6 +45,12 @@ pub(super) struct Args {
     /// What the records are, for the format mapped
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
+    /// What records are wrapped in, as for replay
+    #[arg(long, value_name = "LAYERS", value_parser = Wrapping::parse)]
+    envelope: Option<Wrapping>,
+    /// The schema or schemas of an envelope, as for replay
+    #[arg(long, value_name = "PATH", requires = "envelope")]
+    schemas: Option<PathBuf>,
     /// Print one JSON object instead of sentences
     #[arg(long)]
     json: bool,
@@ -80,6 +86,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         format: args.format,
         chain: args.chain.clone(),
         mapping: args.mapping.clone(),
+        envelope: args.envelope.clone(),
+        schemas: args.schemas.clone(),
         files: args.input.clone(),
     };
     let settings = inputs.settings(&config)?;

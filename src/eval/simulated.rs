@@ -46,6 +46,7 @@ pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Truth), SimulatedError>
         is_batch_allowed: true,
         limits: Limits::default(),
         mapping: None,
+        envelope: Default::default(),
     };
     let evm = Evm {
         n_blocks: (n as f64 / TXS_PER_BLOCK) as u64,
