@@ -71,7 +71,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             budget_per_day: 48.0,
-            // A full day: a day then spends at most twice its budget, and a quiet day is made up for.
+            // A full day: a day spends at most twice its budget, and a quiet one is made up for.
             burst_share: 1.0,
             explore_share: 0.1,
             // A year and a quarter of one: accounts change hands and habits.

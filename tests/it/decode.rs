@@ -229,7 +229,9 @@ proptest! {
             let chain = Chain::parse(format.default_chain()).unwrap();
             let limits = Limits::default();
             let mapping = None;
-            let settings = Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope: Default::default() };
+            let envelope = Default::default();
+            let settings =
+                Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope };
             let mut batch = Batch::default();
             for value in [&bytes, &noise] {
                 let record = Record { value: Some(value), ..Record::default() };

@@ -199,8 +199,8 @@ proptest! {
             for value in [&bytes, &noise] {
                 let batch = read(&settings, value);
                 prop_assert!(!batch.parts.is_empty());
-                let n_owned: usize =
-                    batch.parts.iter().filter_map(|p| p.verdict.as_ref().ok()).map(|r| r.len()).sum();
+                let owned = batch.parts.iter().filter_map(|p| p.verdict.as_ref().ok());
+                let n_owned: usize = owned.map(|range| range.len()).sum();
                 prop_assert_eq!(n_owned, batch.events.len());
             }
         }

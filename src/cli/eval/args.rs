@@ -66,8 +66,8 @@ pub(in crate::cli) struct Args {
     /// Make the models do without these features: value (all that are computed from the value)
     #[arg(long, value_name = "CLASS", value_parser = ["value"])]
     drop_features: Option<String>,
-    /// The greatest p-value that raises an alert; by default triage.p_max of the configuration file,
-    /// and without one 0.05, so that what limits alerts is the budget
+    /// The greatest p-value that raises an alert; by default triage.p_max of the configuration
+    /// file, and without one 0.05, so that what limits alerts is the budget
     #[arg(long, value_name = "P")]
     pub(super) p_max: Option<f64>,
     /// Times that the labels are moved to other subjects, as a control

@@ -58,9 +58,9 @@ pub(super) fn page(report: &Value, curves: &[Curves]) -> String {
         y: ("−log10 of their share", 0.0, 4.0),
     };
     chart(&mut out, &axes, &calibration, Some([(0.0, 0.0), (4.0, 4.0)]));
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<h2>Report</h2><details><summary>JSON</summary><pre>{}</pre></details>\n",
+        "<h2>Report</h2><details><summary>JSON</summary><pre>{}</pre></details>",
         escape(&format!("{report:#}"))
     );
     out.push_str("</html>\n");
@@ -124,10 +124,10 @@ fn chart(out: &mut String, axes: &Axes<'_>, curves: &[Curve], guide: Option<[(f6
             escape(&curve.name)
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<text x=\"{:.0}\" y=\"{:.0}\">{}</text>\
-        <text x=\"4\" y=\"32\">{}</text></svg>\n",
+        <text x=\"4\" y=\"32\">{}</text></svg>",
         width / 2.0,
         height - 8.0,
         escape(x_name),

@@ -182,8 +182,8 @@ impl PartialEq for Schemas {
 
 impl From<Texts> for Schemas {
     fn from(texts: Texts) -> Self {
-        let mut schemas = Self::default();
-        schemas.named = texts.named.map(|text| (text.clone(), ready(&text)));
+        let named = texts.named.map(|text| (text.clone(), ready(&text)));
+        let mut schemas = Self { named, ..Self::default() };
         texts.by_id.into_iter().for_each(|(id, text)| schemas.insert(id, text));
         schemas
     }

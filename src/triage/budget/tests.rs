@@ -144,7 +144,8 @@ proptest! {
         // A bucket is all that two weeks can differ by; of two alerts a day a quarter is one in
         // seven, so that small budgets need that much room.
         let room = 0.1 + 2.0 / (7.0 * per_day);
-        let even = |w: &&f64| (1.0 - 2.0 * room..=1.0 + room + 1.0 / 7.0).contains(&(**w / (7.0 * per_day)));
+        let band = 1.0 - 2.0 * room..=1.0 + room + 1.0 / 7.0;
+        let even = |w: &&f64| band.contains(&(**w / (7.0 * per_day)));
         let n_even = weeks.iter().filter(even).count();
         prop_assert!(n_even + 2 >= weeks.len(), "{weeks:?} at {per_day} a day");
     }
