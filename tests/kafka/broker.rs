@@ -156,6 +156,8 @@ impl Broker {
             .set("group.id", self.name("reader"))
             .set("isolation.level", "read_committed")
             .set("enable.partition.eof", "true")
+            // A topic that is written to all the time has an end only between two writes.
+            .set("fetch.wait.max.ms", "10")
             .create()
             .unwrap();
         let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).unwrap();

@@ -140,7 +140,7 @@ mod tests {
         let one = |units: &[u8], scale| decimal(units, scale);
         assert_eq!(one(&[0x0a], 0).unwrap(), "10");
         assert_eq!(one(&[0x0a], 3).unwrap(), "0.01");
-        assert_eq!(one(&[0, 0xde, 0x0b, 0x6b, 0x3a, 0x76, 0x40, 0, 0], 18).unwrap(), "1");
+        assert_eq!(one(&[0, 0x0d, 0xe0, 0xb6, 0xb3, 0xa7, 0x64, 0, 0], 18).unwrap(), "1");
         assert_eq!(one(&[0xff], 1).unwrap(), "-0.1");
         assert_eq!(one(&[], 2).unwrap(), "0");
         assert_eq!(one(&[0xff; 32], 0).unwrap(), "-1");
