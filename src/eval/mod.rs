@@ -1,7 +1,7 @@
 //! Prequential evaluation of the real engine: every score is made before anything is learned.
 //!
 //! A [`Stream`] holds the records, [`Truth`] says which subjects are positive, [`sample`] thins
-//! them, [`prequential`] folds the rows through an engine and keeps what it thought of each, and
+//! them, [`run`] folds the rows through an engine and keeps what it thought of each, and
 //! [`SeedReport`] turns that into figures.
 
 pub mod baseline;
