@@ -25,7 +25,7 @@ use std::{
 /// How long an idle poll waits: bounds the time to notice a stop.
 const IDLE: Duration = Duration::from_millis(100);
 
-/// How long the last commit may take, or the group's first answer to one that has none to make.
+/// How long the last commit may take.
 const LAST_MAX: Duration = Duration::from_millis(600);
 
 /// How long closing all clients may take: with [`IDLE`] and [`LAST_MAX`] less than the two seconds
@@ -104,13 +104,6 @@ impl<'a> Worker<'a> {
     /// When only a new process can go on.
     pub fn run(mut self) -> Result<(), RuntimeError> {
         let done = self.work();
-        let patience = Instant::now() + LAST_MAX;
-        while done.is_ok() && !self.consumer.is_known() && Instant::now() < patience {
-            // Nothing is read yet: this is only for the group's first answer.
-            if self.poll(IDLE).is_err() {
-                break;
-            }
-        }
         let owned = self.places();
         self.fold.leave(&owned);
         // A failed worker closes as well: its partitions move at once.

@@ -42,8 +42,6 @@ pub struct Consumer {
 struct Context {
     log: ClientLog,
     is_closing: AtomicBool,
-    /// The group has answered once.
-    is_known: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalanced>>,
     ends: Mutex<BTreeMap<TopicPartition, i64>>,
 }
@@ -175,12 +173,6 @@ impl Consumer {
         &self.inner.context().log
     }
 
-    /// Returns whether the group has answered yet. Who leaves while it asks to be let in stays a
-    /// member until the session runs out, and holds up everybody else.
-    pub fn is_known(&self) -> bool {
-        self.inner.context().is_known.load(Ordering::Acquire)
-    }
-
     /// Leaves the group. That waits for a rebalance that is under way: its round has to be answered
     /// first, or the group waits for the session to run out.
     pub fn close(self) -> Closing {
@@ -291,7 +283,6 @@ impl ConsumerContext for Context {
             }
             return;
         }
-        self.is_known.store(true, Ordering::Release);
         let partitions = partitions_of(list);
         lock(&self.rebalances).push_back(if is_assigned {
             Rebalanced::Assigned(partitions)
