@@ -35,6 +35,8 @@ pub struct Fold<'a> {
     n_bytes: usize,
     since: Option<Instant>,
     is_flooded: bool,
+    /// A partition's state was just rebuilt, and is all committed.
+    pub is_rebuilt: bool,
 }
 
 impl<'a> Fold<'a> {
@@ -61,6 +63,7 @@ impl<'a> Fold<'a> {
             n_bytes: 0,
             since: None,
             is_flooded: false,
+            is_rebuilt: false,
         }
     }
 
@@ -131,6 +134,7 @@ impl<'a> Fold<'a> {
         if !partition.is_live && partition.next >= partition.live_at {
             partition.go_live(self.observer)?;
             self.is_flooded |= partition.is_paused;
+            self.is_rebuilt = true;
         }
         Ok(())
     }
@@ -149,6 +153,7 @@ impl<'a> Fold<'a> {
         {
             only.go_live(self.observer)?;
             self.is_flooded |= only.is_paused;
+            self.is_rebuilt = true;
         }
         Ok(())
     }

@@ -144,7 +144,7 @@ impl<'a> Worker<'a> {
 
     /// Takes in at most one record.
     fn poll(&mut self, patience: Duration) -> Result<(), RuntimeError> {
-        match self.consumer.poll(patience) {
+        let done = match self.consumer.poll(patience) {
             Some(Ok(message)) => {
                 let mut headers = Vec::new();
                 self.fold.take(record_of(&message, &mut headers)).map_err(RuntimeError::Refused)
@@ -154,7 +154,11 @@ impl<'a> Worker<'a> {
             }
             Some(Err(error)) => self.tolerate(error),
             None => Ok(()),
+        };
+        if std::mem::take(&mut self.fold.is_rebuilt) {
+            self.keep(None);
         }
+        done
     }
 
     fn tolerate(&self, source: KafkaError) -> Result<(), RuntimeError> {

@@ -169,6 +169,10 @@ pub fn client_config(params: &Params) -> Result<ClientConfig, ConnectionError> {
     for (name, value) in &params.options {
         config.set(name, value);
     }
+    if params.options.contains_key("debug") {
+        // The binding would silence again what librdkafka was asked to say.
+        config.set_log_level(RDKafkaLogLevel::Debug);
+    }
     config
         .set("bootstrap.servers", &params.brokers)
         .set("client.id", "txwarden")

@@ -39,6 +39,8 @@ pub fn read(
         ("enable.partition.eof", "true"),
         ("queued.max.messages.kbytes", "16384"),
         ("fetch.queue.backoff.ms", "10"),
+        // A partition's end is known when a fetch there returns: by default after half a second.
+        ("fetch.wait.max.ms", "10"),
     ] {
         config.set(name, value);
     }

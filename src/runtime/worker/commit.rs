@@ -16,6 +16,9 @@ use std::{
 /// How long a batch may fail before the process gives up.
 const FLUSH_MAX: Duration = Duration::from_secs(180);
 
+/// How long to abort what the group refused, before a new producer fences it.
+const ABORT_MAX: Duration = Duration::from_millis(200);
+
 /// How long to ask whether the output topics are still there.
 const MISSING_MAX: Duration = Duration::from_secs(2);
 
@@ -51,7 +54,7 @@ impl Worker<'_> {
                 }
                 n_missing += 1;
             }
-            self.replace_producer()?;
+            self.replace_producer(remedy)?;
             self.settle(&error)?;
             if remedy == Remedy::Rebalance {
                 self.await_rebalance()?;
@@ -123,10 +126,15 @@ impl Worker<'_> {
         Ok(())
     }
 
-    pub(super) fn replace_producer(&mut self) -> Result<(), RuntimeError> {
+    pub(super) fn replace_producer(&mut self, remedy: Remedy) -> Result<(), RuntimeError> {
         self.ctx.observer.producer_restarted();
         if let Some(old) = self.producer.take() {
-            old.retire();
+            match remedy {
+                // The group refused, the brokers are well: librdkafka's second attempt to fence
+                // an open transaction comes half a second after the first.
+                Remedy::Rebalance => old.close(ABORT_MAX),
+                _ => old.retire(),
+            };
         }
         let patience = Patience::new(fence_max(self.ctx.params), self.ctx.stop);
         let kafka = &self.ctx.params.kafka;

@@ -30,7 +30,7 @@ impl Worker<'_> {
                 // A failure loses nothing: the next owner starts at what was committed.
                 if !is_lost && let Err(error) = self.transact() {
                     tracing::warn!(%error, "last batch before a revocation not committed");
-                    self.replace_producer()?;
+                    self.replace_producer(error.remedy())?;
                     self.settle(&error)?;
                 }
                 if !is_lost {

@@ -36,6 +36,8 @@ pub enum Rebalanced {
 /// A consumer of the group. Dropping it may hang: use [`Consumer::close`].
 pub struct Consumer {
     inner: BaseConsumer<Context>,
+    /// A static member keeps its place when it stops.
+    is_static: bool,
 }
 
 #[derive(Default)]
@@ -59,7 +61,7 @@ impl Consumer {
         let config = consumer_config(params, slot)?;
         let inner: BaseConsumer<Context> = config.create_with_context(Context::default())?;
         inner.subscribe(topics)?;
-        Ok(Self { inner })
+        Ok(Self { inner, is_static: params.is_static_member })
     }
 
     /// Waits for a record, an error or a rebalance; see [`Consumer::next_rebalance`] afterwards.
@@ -188,6 +190,11 @@ impl Consumer {
             if let Err(error) = answered {
                 self.log().report(&error, "answer while closing");
             }
+        }
+        if !self.is_static {
+            // Closed between two rounds, with nothing assigned, librdkafka 2.12 tells the group
+            // nothing, and a member that is gone holds up each round until its session runs out.
+            self.inner.unsubscribe();
         }
         Closing::begin(self.inner)
     }
