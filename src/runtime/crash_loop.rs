@@ -118,18 +118,20 @@ impl CrashLoop {
     }
 
     /// Notes that a record is folded for the first time, and which one if there is reason to.
-    pub fn before(&mut self, committed: i64, offset: i64) {
+    /// Returns whether it did: then no other record may be noted any more.
+    pub fn before(&mut self, committed: i64, offset: i64) -> bool {
         if self.marker.is_none() {
             self.went_live(committed);
         }
         if self.n_left == 0 {
-            return;
+            return false;
         }
         self.n_left -= 1;
         if let Some(marker) = &mut self.marker {
             marker.offset = Some(offset);
             self.write();
         }
+        true
     }
 
     /// Notes that no record is being folded: what happens now is no record's fault.
@@ -148,6 +150,15 @@ impl CrashLoop {
             && let Err(error) = store.remove_marker(place, MARKER)
         {
             warn(place, &error);
+        }
+    }
+
+    /// Takes the marker away of a partition that is another's by now: we live on, no record is to
+    /// blame. If its next owner has written one already, that one stays.
+    pub fn lose(&mut self) {
+        let (Some((store, place)), Some(ours)) = (&self.store, &self.marker) else { return };
+        if read::<Marker>(store, place, MARKER).as_ref() == Some(ours) {
+            self.close();
         }
     }
 
@@ -228,7 +239,9 @@ mod tests {
         /// A process that starts at a committed offset, goes live and notes some records.
         fn start(&self, committed: i64, noted: std::ops::Range<i64>) -> CrashLoop {
             let mut watch = self.open(committed);
-            noted.for_each(|offset| watch.before(committed, offset));
+            noted.for_each(|offset| {
+                watch.before(committed, offset);
+            });
             watch
         }
 
@@ -284,6 +297,21 @@ mod tests {
         // Progress forgives.
         drop(case.start(11, 11..12));
         assert_eq!(case.noted(), Some((11, 1, None)));
+    }
+
+    #[test]
+    fn a_partition_that_a_living_process_loses_blames_no_record() {
+        let case = Case::new();
+        (0..2).for_each(|_| drop(case.start(10, 10..11)));
+        let mut loser = case.start(10, 10..13);
+        assert_eq!(case.noted(), Some((10, 2, Some(12))));
+        // The next owner was faster: its note stays.
+        let mut heir = case.start(11, 11..12);
+        let theirs = case.noted();
+        loser.lose();
+        assert_eq!(case.noted(), theirs);
+        heir.lose();
+        assert_eq!(case.noted(), None);
     }
 
     #[test]

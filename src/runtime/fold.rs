@@ -73,8 +73,9 @@ impl<'a> Fold<'a> {
     /// A sentence for the operator, when a rebuilt state is not the old one.
     pub fn take(&mut self, record: Record<'_>) -> Result<(), String> {
         let is_its =
-            |p: &&mut Partition| p.at.partition == record.partition && p.at.topic == record.topic;
-        let Some(partition) = self.partitions.iter_mut().find(is_its) else { return Ok(()) };
+            |p: &Partition| p.at.partition == record.partition && p.at.topic == record.topic;
+        let Some(at) = self.partitions.iter().position(is_its) else { return Ok(()) };
+        let partition = &mut self.partitions[at];
         if record.offset < partition.next {
             partition.recognise(&record, self.observer)?;
             self.is_flooded |= partition.is_paused;
@@ -88,11 +89,12 @@ impl<'a> Fold<'a> {
         }
         partition.turn(record.offset)?;
         let is_set_aside = set_aside(partition, &mut self.outbox, record.offset);
+        if partition.is_live {
+            note(&mut self.partitions, at, record.offset);
+        }
+        let partition = &mut self.partitions[at];
         let settings = &partition.control.bundle().settings;
         let is_emitting = partition.is_live || failpoint::is_on("emit_while_rebuilding");
-        if partition.is_live {
-            partition.watch.before(partition.committed.unwrap_or(partition.next), record.offset);
-        }
         if is_set_aside {
             partition.driver.set_aside(settings, record, &mut self.actions);
         } else {
@@ -249,10 +251,20 @@ impl<'a> Fold<'a> {
 
     /// Forgets partitions, and what they have not committed.
     pub fn release(&mut self, gone: &[TopicPartition]) {
+        self.partitions.iter_mut().filter(|p| gone.contains(&p.at)).for_each(|p| p.watch.lose());
         self.partitions.retain(|p| !gone.contains(&p.at));
         self.outbox.remove(gone);
         for at in gone {
             self.observer.phase(&at.topic, at.partition, Phase::Released);
         }
+    }
+}
+
+/// Notes, where there is reason to, that a record is folded now: of all partitions only this one.
+fn note(partitions: &mut [Partition], at: usize, offset: i64) {
+    let Partition { watch, committed, next, .. } = &mut partitions[at];
+    if watch.before(committed.unwrap_or(*next), offset) {
+        let others = partitions.iter_mut().enumerate().filter(|(i, _)| *i != at);
+        others.for_each(|(_, other)| other.watch.between());
     }
 }
