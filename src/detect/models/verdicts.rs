@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub struct Params {
     /// Days for which a verdict holds. Default 365.
     pub verdict_days: u32,
-    /// Judged fraud accounts at which the model has half of the say. Default 20.
+    /// Judged fraud accounts at which the model has half of the say. Default 80.
     pub n_half: u32,
     /// The most of the combined score that it may claim. Default 0.95.
     pub share_max: f64,
@@ -36,7 +36,9 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             verdict_days: 365,
-            n_half: 20,
+            // With 20, as in the study of the labelled stream, thirty accounts outvote a score that
+            // is as good as they are: average precision on unjudged accounts .69 instead of .79.
+            n_half: 80,
             share_max: 0.95,
             listed_share: 0.9,
             schedule: Schedule::default(),
