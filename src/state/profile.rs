@@ -1,9 +1,10 @@
 //! One account's row: 100 bytes of decayed counts, totals and running means, native asset only.
 
+mod image;
+
 use super::{
     dealings::{Payment, Receipt},
     fixed::{Dither, Scale, from_short_float, short_float_up},
-    plain::plain,
     table::Aged,
 };
 use crate::model::EventTime;
@@ -77,33 +78,6 @@ pub(super) fn event_time(seconds: u32) -> EventTime {
     EventTime::from_secs(i64::from(seconds))
 }
 
-plain!(Profile, Profile::against_its_own, {
-    first_seen: u32,
-    last_in: u32,
-    last_out: u32,
-    ins: [f32; 3],
-    outs: [f32; 3],
-    new_senders: [f32; 2],
-    fresh_senders: f32,
-    n_in: u32,
-    n_out: u32,
-    n_senders: u32,
-    n_recipients: u32,
-    n_single_senders: u32,
-    n_fresh_senders: u32,
-    total_in: f32,
-    total_out: f32,
-    payers: u32,
-    max_in: u16,
-    mean_log_out: u16,
-    spread_log_out: u16,
-    mean_log_in: u16,
-    share_mid_in: u16,
-    share_round_in: u16,
-    share_hub_in: u16,
-    has_sent_first: bool,
-});
-
 impl Aged for Profile {
     fn last_used(&self) -> u32 {
         self.reference().max(self.first_seen)
@@ -115,17 +89,6 @@ impl Aged for Profile {
 }
 
 impl Profile {
-    /// Takes numbers that are often equal to others from those, bit by bit, and back: zeros take no
-    /// room in a snapshot.
-    fn against_its_own(mut self) -> Self {
-        let xor = |a: f32, b: f32| f32::from_bits(a.to_bits() ^ b.to_bits());
-        self.new_senders = [0, 1].map(|k| xor(self.new_senders[k], self.ins[k + 1]));
-        self.n_senders ^= self.n_in;
-        self.n_single_senders ^= self.n_in;
-        self.n_recipients ^= self.n_out;
-        self
-    }
-
     /// Makes the profile of an account first seen now.
     pub(super) fn first_seen_at(time: u32) -> Self {
         Self { first_seen: time, ..Self::default() }
