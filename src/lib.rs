@@ -26,6 +26,8 @@ pub mod source;
 
 pub mod runtime;
 
+pub mod route;
+
 pub mod config;
 
 pub mod cli;

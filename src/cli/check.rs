@@ -119,12 +119,16 @@ fn environment(config: &Config) -> Result<Vec<String>, CliError> {
         match topics.get(&input.topic) {
             None => warnings.push(format!("input topic {} does not exist", input.topic)),
             Some(n) if *n > 1 && !input.allow_partitions => warnings.push(format!(
-                "input topic {} has {n} partitions: an account's history would be split; use one \
-                 partition or set allow_partitions",
+                "input topic {} has {n} partitions: an account's history would be split; merge \
+                 them with a stream of route:, or set allow_partitions",
                 input.topic
             )),
             Some(_) => {}
         }
+    }
+    let merged = config.route.streams.iter().flat_map(|stream| &stream.inputs);
+    for topic in merged.filter(|topic| !topics.contains_key(*topic)) {
+        warnings.push(format!("topic {topic} of route.streams does not exist"));
     }
     let outputs = &config.run.outputs;
     for topic in outputs.topics() {

@@ -10,6 +10,7 @@ use crate::{
         http::Shared,
         metrics::{Metric, Metrics},
     },
+    route,
     runtime::{InputSetup, Observer, Phase, RestoreOutcome, snapshot},
     triage::Suppression,
 };
@@ -37,6 +38,8 @@ struct Partition {
     is_rebuilding: bool,
     /// The counts that the counters already contain; absent right after the takeover.
     counted: Option<Stats>,
+    /// The same of the ledger: offset holes, and gaps that were closed.
+    ledgered: [u64; 2],
     /// CAIP-2; empty before the first batch.
     chain: Arc<str>,
     /// Rules that miss data.
@@ -259,13 +262,21 @@ impl Observer for Exporter {
         set(Metric::ModelAge, stats.n_records.saturating_sub(stats.fitted_at) as f64);
         set(Metric::EventTime, stats.event_time_ms as f64 / 1_000.0);
         set(Metric::TipHeight, stats.tip_height as f64);
+        set(Metric::MissingHeights, engine.ledger().n_missing() as f64);
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         let known = partitions.entry((topic.to_owned(), partition)).or_default();
+        let ledgered = [engine.ledger().n_holes(), engine.ledger().n_closed()];
         // What a rebuild folds again was counted when it was first answered.
         if !known.is_rebuilding {
             let nothing = Stats::default();
             self.count(stats, known.counted.as_ref().unwrap_or(&nothing));
+            let add = |metric, now: u64, before| {
+                self.metrics.add(metric, &[], now.saturating_sub(before));
+            };
+            add(Metric::OffsetHoles, ledgered[0], known.ledgered[0]);
+            add(Metric::ClosedGaps, ledgered[1], known.ledgered[1]);
         }
+        known.ledgered = ledgered;
         known.counted = Some(stats.clone());
         known.chain = Arc::clone(&engine.chain().id);
         let missing: BTreeSet<_> = engine.not_evaluable().into_iter().map(|(id, _)| id).collect();
@@ -301,6 +312,10 @@ impl Observer for Exporter {
         self.metrics.add(Metric::Restores, &[outcome.as_str()], 1);
     }
 
+    fn chain_partitions(&self, chain: &str, n: usize) {
+        self.metrics.set(Metric::ChainPartitions, &[chain], n as f64);
+    }
+
     fn bad_verdict(&self) {
         self.metrics.add(Metric::BadVerdicts, &[], 1);
     }
@@ -311,5 +326,18 @@ impl Observer for Exporter {
 
     fn client_error(&self) {
         self.metrics.add(Metric::ClientErrors, &[], 1);
+    }
+}
+
+impl route::Observer for Exporter {
+    fn routed(&self, output: &str, counts: route::Counts, n_held: usize) {
+        self.metrics.add(Metric::RoutedRecords, &[output], counts.n_released);
+        self.metrics.add(Metric::RoutedLate, &[output], counts.n_late);
+        self.metrics.add(Metric::RoutedEarly, &[output], counts.n_forced);
+        self.metrics.set(Metric::RouteHeld, &[output], n_held as f64);
+    }
+
+    fn producer_restarted(&self) {
+        self.metrics.add(Metric::ProducerRestarts, &[], 1);
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "kafka")]
 mod broker;
 mod check;
+mod coverage;
 mod decode;
 #[cfg(feature = "kafka")]
 mod demo;
@@ -19,6 +20,8 @@ mod output;
 #[cfg(feature = "kafka")]
 mod reload;
 mod replay;
+#[cfg(feature = "kafka")]
+mod route;
 mod rules;
 #[cfg(feature = "kafka")]
 mod run;
@@ -49,7 +52,10 @@ enum Command {
     Demo(demo::Args),
     /// Consume, detect and emit until told to stop
     #[cfg(feature = "kafka")]
-    Run(run::Args),
+    Run(run::RunArgs),
+    /// Merge topics and partitions of a chain into the one ordered topic that `run` reads
+    #[cfg(feature = "kafka")]
+    Route(run::Args),
     /// Find mistakes in the configuration and its surroundings
     Check(check::Args),
     /// Feed files through the detector and write the alerts
@@ -67,6 +73,8 @@ enum Command {
     Rules(rules::Args),
     /// Look into snapshots, and carry them elsewhere
     State(state::Args),
+    /// Show where every part of every record ended, and what is missing
+    Coverage(coverage::Args),
     /// Check that alerts are as they were written
     Verify(verify::Args),
     /// Print the JSON Schema of what is written
@@ -104,6 +112,8 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         #[cfg(feature = "kafka")]
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "kafka")]
+        Command::Route(args) => route::run(&args),
+        #[cfg(feature = "kafka")]
         Command::Tail(args) => tail::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Eval(args) => eval::run(&args),
@@ -112,6 +122,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Decode(args) => decode::run(&args),
         Command::Rules(args) => rules::run(&args),
         Command::State(args) => state::run(&args),
+        Command::Coverage(args) => coverage::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {

@@ -8,6 +8,7 @@ mod verdicts;
 
 use super::{
     CliError,
+    coverage::Coverage,
     input::{self, InputArgs},
     output::{self, Output},
 };
@@ -51,6 +52,9 @@ pub(super) struct Args {
     /// Where the summary goes as one JSON object
     #[arg(long, value_name = "PATH")]
     summary: Option<PathBuf>,
+    /// Where the coverage ledger goes as one JSON object: what became of every part
+    #[arg(long, value_name = "PATH")]
+    coverage: Option<PathBuf>,
     /// Control log of a run, as JSON lines: its settings and verdicts apply where they did, and the
     /// files have to hold its input from the first start on. Gives the alerts that the run wrote
     #[arg(long, value_name = "FILE")]
@@ -118,6 +122,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let summary = Summary::new(driver.engine(), &counts, started.elapsed().as_secs_f64());
     if let Some(to) = &mut summary_to {
         to.json_line(&summary)?;
+        to.flush()?;
+    }
+    if let Some(path) = &args.coverage {
+        let mut to = Output::create(path)?;
+        to.json_line(&Coverage::of(driver.engine(), "replay".to_owned()))?;
         to.flush()?;
     }
     if !args.quiet {

@@ -1,6 +1,6 @@
 //! `run`: consume, detect and emit until told to stop.
 
-use super::{CliError, exporter::Exporter, reload::Reloader, signals};
+use super::{CliError, exporter::Exporter, reload::Reloader, route, signals};
 use crate::{
     config::Config,
     ops::{
@@ -12,10 +12,13 @@ use crate::{
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-/// Command line of `run`.
+/// What `run` and `route` share on the command line.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Configuration file
@@ -32,8 +35,19 @@ pub(super) struct Args {
     brokers: Option<String>,
 }
 
+/// Command line of `run`.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    common: Args,
+    /// Run the stage of `route` in this process as well
+    #[arg(long, env = "TXWARDEN_ROUTE")]
+    route: bool,
+}
+
 /// Runs the command.
-pub(super) fn run(args: &Args) -> Result<(), CliError> {
+pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
+    let RunArgs { common: args, route: is_routing } = args;
     // First: loading reference data may take seconds.
     let stop = signals::stop_flag()?;
     let config = load(args)?;
@@ -59,7 +73,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let version = env!("CARGO_PKG_VERSION");
     let brokers = &config.run.kafka.brokers;
     tracing::info!(version, %listen, brokers, inputs = n_inputs, "started");
-    let outcome = runtime::run_reloadable(&config.run, &inputs, Arc::clone(&stop), exporter);
+    let outcome = if *is_routing {
+        beside_route(&config, &inputs, &stop, &exporter)?
+    } else {
+        runtime::run_reloadable(&config.run, &inputs, Arc::clone(&stop), exporter)
+    };
     let is_asked = stop.load(Ordering::Acquire);
     match outcome {
         Ok(()) => {
@@ -74,6 +92,30 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             Err(CliError::failure("cannot go on", error))
         }
     }
+}
+
+/// Detects, with the stage before it on a thread; when either ends, the other one is told to stop.
+fn beside_route(
+    config: &Config,
+    inputs: &Inputs,
+    stop: &Arc<AtomicBool>,
+    exporter: &Arc<Exporter>,
+) -> Result<Result<(), runtime::RuntimeError>, CliError> {
+    let setup = route::setup(config)?;
+    // First: detection looks for the topics that the stage may have to create.
+    setup.prepare(stop).map_err(|e| CliError::failure("cannot route", e))?;
+    std::thread::scope(|scope| {
+        let stage = scope.spawn(|| {
+            let done = route::merge(&setup, stop, &**exporter);
+            stop.store(true, Ordering::Release);
+            done
+        });
+        let observer: Arc<Exporter> = Arc::clone(exporter);
+        let outcome = runtime::run_reloadable(&config.run, inputs, Arc::clone(stop), observer);
+        stop.store(true, Ordering::Release);
+        let routed = stage.join().unwrap_or(Err(CliError::Config("the stage panicked".into())));
+        routed.map(|()| outcome)
+    })
 }
 
 /// Reads the file; the command line has the last word.

@@ -9,6 +9,7 @@ mod source;
 
 use super::CliError;
 use clap::Subcommand;
+pub(super) use source::{PlaceArgs, StoreArgs, engine_of};
 
 /// Command line of `state`.
 #[derive(Debug, clap::Args)]

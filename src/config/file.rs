@@ -16,7 +16,7 @@ use crate::{
     engine::{Params, Setup},
     model::{Chain, Reference},
     ops::{http, kafka, log},
-    runtime, state, triage,
+    route, runtime, state, triage,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -29,6 +29,8 @@ const VERSION: u32 = 1;
 pub struct Config {
     /// Inputs, outputs and how to read them.
     pub run: runtime::Params,
+    /// The stage before `run`.
+    pub route: route::Params,
     pub http: http::Params,
     pub log: log::Params,
     pub limits: Limits,
@@ -78,6 +80,7 @@ struct File {
     version: u32,
     kafka: kafka::Params,
     inputs: Vec<runtime::InputParams>,
+    route: route::Params,
     outputs: runtime::Outputs,
     batch: runtime::Batching,
     snapshots: runtime::snapshot::Params,
@@ -106,6 +109,7 @@ impl Default for File {
             version: VERSION,
             kafka: run.kafka,
             inputs: run.inputs,
+            route: route::Params::default(),
             outputs: run.outputs,
             batch: run.batch,
             snapshots: run.snapshots,
@@ -179,6 +183,13 @@ impl Config {
                 Mistake::new(node.locate(path), text.clone())
             }));
         }
+        let topics: Vec<&str> = run.inputs.iter().map(|input| input.topic.as_str()).collect();
+        mistakes.extend(
+            file.route
+                .problems(&topics)
+                .into_iter()
+                .map(|text| Mistake::new(node.locate("route.streams"), format!("route.{text}"))),
+        );
         let base = section_of(node);
         let mut chains = BTreeMap::new();
         let no_chains = Node::map(Vec::new());
@@ -199,8 +210,8 @@ impl Config {
         let defaults = read(&base, &mut Vec::new()).unwrap_or_default();
         let mappings = mapping::load_all(&run.inputs, node, dir, mistakes);
         let envelopes = envelope::load_all(&run.inputs, node, dir, mistakes);
-        let File { http, log, limits, .. } = file;
-        Some(Self { run, http, log, limits, chains, defaults, mappings, envelopes })
+        let File { route, http, log, limits, .. } = file;
+        Some(Self { run, route, http, log, limits, chains, defaults, mappings, envelopes })
     }
 
     /// Returns what an engine of this chain is made from.

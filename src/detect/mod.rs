@@ -143,7 +143,8 @@ pub trait Model: Send {
     fn judge(&mut self, _ruling: &Ruling) {}
 
     /// Asks for a background fit after this record, if one is due. `n_records` counts the records
-    /// of the partition, so that a replay asks at the same place.
+    /// of the partition that said anything new, so that a replay asks at the same place, and so
+    /// does a stream in which records come twice.
     fn request_fit(&mut self, _n_records: u64) -> Option<FitJob> {
         None
     }

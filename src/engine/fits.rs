@@ -15,6 +15,9 @@ struct Pending {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Fits {
     pending: Vec<Pending>,
+    /// Records so far that said anything new. Fits count these, so that a stream in which records
+    /// come twice has the same models at the same events.
+    pub(super) n_new: u64,
 }
 
 impl Fits {

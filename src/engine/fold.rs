@@ -4,6 +4,7 @@ use super::{
     Action, EngineError, FindingReport, Input, Setup,
     detectors::Detectors,
     fits::Fits,
+    ledger::{Fate, Ledger},
     raise::Raiser,
     report::DeadLetter,
     score_report,
@@ -28,6 +29,7 @@ pub struct Engine {
     pub(super) fits: Fits,
     pub(super) stats: Stats,
     pub(super) seen: Seen,
+    pub(super) ledger: Ledger,
     /// Which fits the alerts name; not written, because it follows from the models.
     in_force: u64,
     scratch: Scratch,
@@ -69,6 +71,7 @@ impl Engine {
             fits: Fits::default(),
             stats: Stats::default(),
             seen: Seen::default(),
+            ledger: Ledger::default(),
             in_force: 0,
             scratch: Scratch::default(),
         })
@@ -90,7 +93,7 @@ impl Engine {
 
     /// Returns the fit whose result must be delivered before the next record, if one is due.
     pub fn fit_due(&self) -> Option<(&str, u64)> {
-        self.fits.missing(self.stats.n_records + 1)
+        self.fits.missing(self.fits.n_new + 1)
     }
 
     /// Returns the fits that a driver must run again after a restore.
@@ -101,6 +104,11 @@ impl Engine {
     /// Returns what has been counted so far.
     pub fn stats(&self) -> &Stats {
         &self.stats
+    }
+
+    /// Returns where every part ended.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Returns the memory, for reading.
@@ -130,8 +138,10 @@ impl Engine {
 
     fn on_record(&mut self, settings: &Settings, record: &Record<'_>, actions: &mut Vec<Action>) {
         let n_record = self.begin_record();
+        let mut is_new = false;
         let mut batch = std::mem::take(&mut self.scratch.batch);
         decode::decode(settings, record, &mut batch);
+        self.ledger.record(record.topic, record.partition, record.offset);
         let mut at = Coordinates {
             topic: record.topic.to_owned(),
             partition: record.partition,
@@ -142,9 +152,15 @@ impl Engine {
             at.part_index = part.index;
             self.stats.n_parts += 1;
             match &part.verdict {
-                Ok(range) => self.on_part(&mut batch.events[range.clone()], &at, actions),
-                Err(Refusal::Skip(reason)) => count(&mut self.stats.skipped, reason.as_str()),
+                Ok(range) => {
+                    is_new |= self.on_part(&mut batch.events[range.clone()], &at, actions);
+                }
+                Err(Refusal::Skip(reason)) => {
+                    count(&mut self.stats.skipped, reason.as_str());
+                    self.ledger.part(None, Fate::Skipped);
+                }
                 Err(Refusal::DeadLetter { reason, detail }) => {
+                    self.ledger.part(None, Fate::DeadLetter);
                     count(&mut self.stats.dead_letters, reason.as_str());
                     let letter = DeadLetter::of(settings, record, &at, *reason, detail.clone());
                     actions.push(Action::DeadLetter(Box::new(letter)));
@@ -152,24 +168,29 @@ impl Engine {
             }
         }
         self.scratch.batch = batch;
-        self.end_record(n_record, actions);
+        if is_new {
+            self.end_record(n_record, actions);
+        }
     }
 
-    pub(super) fn end_record(&mut self, n_record: u64, actions: &mut Vec<Action>) {
+    /// Ends a record that said something new.
+    fn end_record(&mut self, n_record: u64, actions: &mut Vec<Action>) {
+        self.fits.n_new = n_record;
         for job in self.detectors.request_fits(n_record) {
             self.fits.add(job.clone());
             actions.push(Action::Fit(Box::new(job)));
         }
     }
 
-    /// Counts a record, after any fit that takes over at it.
+    /// Counts a record, after any fit that takes over at it; returns which of those with news it
+    /// would be.
     pub(super) fn begin_record(&mut self) -> u64 {
-        let n_record = self.stats.n_records + 1;
+        let n_record = self.fits.n_new + 1;
         assert!(self.fits.missing(n_record).is_none(), "a due fit was not delivered");
-        self.stats.n_records = n_record;
+        self.stats.n_records += 1;
         for fitted in self.fits.take_due(n_record) {
             self.stats.n_fits += 1;
-            self.stats.fitted_at = n_record;
+            self.stats.fitted_at = self.stats.n_records;
             self.detectors.install(fitted);
         }
         // A fit may also come into force after its time in shadow, or make way for the one before.
@@ -181,16 +202,32 @@ impl Engine {
         n_record
     }
 
-    fn on_part(&mut self, events: &mut [Event], at: &Coordinates, actions: &mut Vec<Action>) {
+    /// Folds the events of a part; returns whether any of them was new.
+    fn on_part(
+        &mut self,
+        events: &mut [Event],
+        at: &Coordinates,
+        actions: &mut Vec<Action>,
+    ) -> bool {
         self.stats.n_decoded += 1;
-        let n_duplicates = events
-            .iter_mut()
-            .map(|event| self.on_event(event, at, actions))
-            .filter(|is_duplicate| *is_duplicate)
-            .count();
-        if n_duplicates > 0 && n_duplicates == events.len() {
+        let (mut n_duplicates, mut is_scored) = (0, false);
+        for event in events.iter_mut() {
+            let is_duplicate = self.on_event(event, at, actions);
+            n_duplicates += usize::from(is_duplicate);
+            is_scored |= !is_duplicate && matches!(event.body, Body::Tx(_));
+        }
+        let is_known = n_duplicates > 0 && n_duplicates == events.len();
+        if is_known {
             count(&mut self.stats.skipped, SkipReason::Duplicate.as_str());
         }
+        let fate = match (is_known, is_scored) {
+            (true, _) => Fate::Skipped,
+            (false, true) => Fate::Scored,
+            (false, false) => Fate::Applied,
+        };
+        let height = events.iter().find_map(|event| Some(event.inclusion()?.height));
+        self.ledger.part(height, fate);
+        n_duplicates < events.len()
     }
 
     /// Scores and learns one event; returns whether it was a duplicate instead.
@@ -217,6 +254,7 @@ impl Engine {
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
+                self.ledger.revert(reorg.from_height);
                 let chain = &self.setup.chain;
                 let by = reorg.new_hash.map_or("source".into(), |hash| chain.hash_text(&hash));
                 self.triage.retract(&reorg.reverted, &by, at, &mut alerts);

@@ -4,6 +4,7 @@ mod control;
 mod detectors;
 mod fits;
 mod fold;
+mod ledger;
 mod poison;
 mod raise;
 mod reconfigure;
@@ -25,6 +26,7 @@ pub use crate::{
 };
 pub use control::Control;
 pub use fold::Engine;
+pub use ledger::{Fates, HeightRange, Ledger, PlaceRow};
 pub use report::{DeadLetter, FindingReport};
 pub use score_report::{ScoreOutcome, ScoreReport};
 use serde::{Deserialize, Serialize};

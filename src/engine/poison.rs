@@ -1,6 +1,6 @@
 //! A record that is set aside unread because reading it brought the process down.
 
-use super::{Action, DeadLetter, Engine, stats::count};
+use super::{Action, DeadLetter, Engine, ledger::Fate, stats::count};
 use crate::{
     decode::{Reason, Settings},
     model::Record,
@@ -15,9 +15,11 @@ impl Engine {
         record: &Record<'_>,
         actions: &mut Vec<Action>,
     ) {
-        let n_record = self.begin_record();
+        self.begin_record();
         self.stats.n_parts += 1;
         count(&mut self.stats.dead_letters, Reason::CrashLoop.as_str());
+        self.ledger.record(record.topic, record.partition, record.offset);
+        self.ledger.part(None, Fate::DeadLetter);
         let at = Coordinates {
             topic: record.topic.to_owned(),
             partition: record.partition,
@@ -27,6 +29,5 @@ impl Engine {
         let detail = "reading it ended the process three times".to_owned();
         let letter = DeadLetter::of(settings, record, &at, Reason::CrashLoop, detail);
         actions.push(Action::DeadLetter(Box::new(letter)));
-        self.end_record(n_record, actions);
     }
 }

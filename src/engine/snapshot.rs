@@ -1,6 +1,6 @@
 //! The whole engine as bytes: restoring them and folding on gives the same answers.
 
-use super::{Engine, EngineError, Setup, fits::Fits, fold::Seen, stats::Stats};
+use super::{Engine, EngineError, Setup, fits::Fits, fold::Seen, ledger::Ledger, stats::Stats};
 use crate::{
     detect::FrozenModel,
     state::{FrozenState, State},
@@ -33,6 +33,7 @@ pub struct Frozen {
     fits: Fits,
     stats: Stats,
     seen: Seen,
+    ledger: Ledger,
 }
 
 impl Frozen {
@@ -47,7 +48,7 @@ impl Frozen {
         let models: Vec<(&str, Vec<u8>)> =
             self.models.iter().map(|(id, frozen)| (id.as_str(), frozen())).collect();
         bytes = postcard::to_extend(&models, bytes)?;
-        let rest = (&self.triage, &self.fits, &self.stats, self.seen);
+        let rest = (&self.triage, &self.fits, &self.stats, self.seen, &self.ledger);
         Ok(postcard::to_extend(&rest, bytes)?)
     }
 }
@@ -75,6 +76,7 @@ impl Engine {
             fits: self.fits.clone(),
             stats: self.stats.clone(),
             seen: self.seen,
+            ledger: self.ledger.clone(),
         }
     }
 
@@ -111,7 +113,7 @@ impl Engine {
         }
         engine.state = state;
         let (rest, left) = postcard::take_from_bytes(bytes)?;
-        (engine.triage, engine.fits, engine.stats, engine.seen) = rest;
+        (engine.triage, engine.fits, engine.stats, engine.seen, engine.ledger) = rest;
         if left.is_empty() {
             Ok(engine)
         } else {

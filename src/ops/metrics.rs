@@ -1,15 +1,17 @@
 //! Every metric, declared once: the table is what is served and what the README shows.
 
 mod def;
+mod id;
 mod process;
 mod table;
 
 pub use def::{Def, Kind};
+pub use id::Metric;
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
 use std::fmt::Write;
-pub use table::{Metric, TABLE};
+pub use table::TABLE;
 
 /// The prefix of every metric.
 const NAMESPACE: &str = "txwarden";

@@ -56,3 +56,5 @@ pub use restore::RestoreOutcome;
 pub use run::{run, run_reloadable};
 pub use signing::load_signer;
 pub use takeover::{LastRecord, Progress, Recorded};
+#[cfg(feature = "kafka")]
+pub use topics::prepare_topics;

@@ -49,6 +49,9 @@ pub trait Observer: Send + Sync {
     /// A snapshot was restored at a takeover, or was not.
     fn restored(&self, _topic: &str, _partition: i32, _outcome: RestoreOutcome) {}
 
+    /// How many input partitions a chain comes in; more than one judges each on its own.
+    fn chain_partitions(&self, _chain: &str, _n: usize) {}
+
     /// A record of the verdict topic is no verdict.
     fn bad_verdict(&self) {}
 

@@ -58,7 +58,7 @@ pub fn run_reloadable(
     if !problems.is_empty() {
         return Err(RuntimeError::Params(problems));
     }
-    match topics::prepare(params, &stop) {
+    match topics::prepare(params, &stop, &*observer) {
         // Whatever the client said last: nothing has been started.
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,

@@ -1,7 +1,7 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
-use super::{Params, RuntimeError, retention};
-use crate::ops::kafka::{ClientLog, Closing, Patience, client_config};
+use super::{Observer, Params, RuntimeError, retention};
+use crate::ops::kafka::{self, ClientLog, Closing, Patience, client_config};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::{KafkaError, RDKafkaErrorCode},
@@ -24,11 +24,13 @@ const CONTROL_RETENTION_MS: &str = "-1";
 ///
 /// # Errors
 /// A sentence for the operator when a topic is missing or has too many partitions.
-pub fn prepare(params: &Params, stop: &AtomicBool) -> Result<(), RuntimeError> {
-    let admin: AdminClient<ClientLog> = client_config(&params.kafka)?
-        .create_with_context(ClientLog::default())
-        .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })?;
-    let done = check(params, &admin, stop);
+pub fn prepare(
+    params: &Params,
+    stop: &AtomicBool,
+    observer: &dyn Observer,
+) -> Result<(), RuntimeError> {
+    let admin = connect(&params.kafka)?;
+    let done = widths(&admin, stop).and_then(|widths| check(params, &admin, &widths, observer));
     // Without a broker a client may take its time to end.
     Closing::begin(admin);
     done
@@ -37,39 +39,41 @@ pub fn prepare(params: &Params, stop: &AtomicBool) -> Result<(), RuntimeError> {
 fn check(
     params: &Params,
     admin: &AdminClient<ClientLog>,
-    stop: &AtomicBool,
+    n_partitions: &BTreeMap<String, usize>,
+    observer: &dyn Observer,
 ) -> Result<(), RuntimeError> {
-    let client = admin.inner();
-    let answer = Patience::new(ANSWER_MAX, stop).ask(|slice| {
-        let answer = client.fetch_metadata(None, slice);
-        answer.inspect_err(|error| client.context().report(error, "waiting for the brokers"))
-    });
-    let metadata = answer.map_err(|source| RuntimeError::Kafka {
-        what: "no broker of kafka.brokers says which topics there are",
-        source,
-    })?;
-    let n_partitions: BTreeMap<&str, usize> =
-        metadata.topics().iter().map(|t| (t.name(), t.partitions().len())).collect();
+    let mut of_chain: BTreeMap<&str, usize> = BTreeMap::new();
     for input in &params.inputs {
         let topic = &input.topic;
-        match n_partitions.get(topic.as_str()) {
+        match n_partitions.get(topic) {
             None | Some(0) => return refuse(format!("input topic {topic} does not exist")),
             Some(1) => {}
-            Some(n) if input.allow_partitions => {
-                tracing::warn!(topic, n, "accounts are judged by partition, not by chain");
-            }
+            Some(_) if input.allow_partitions => {}
             Some(n) => {
                 return refuse(format!(
                     "input topic {topic} has {n} partitions: a chain's accounts need one ordered \
-                     partition; merge them first, or set allow_partitions: true to judge each \
-                     partition on its own"
+                     partition; merge them with a stream of route:, or set allow_partitions: true \
+                     to judge each partition on its own"
                 ));
             }
+        }
+        let n = n_partitions.get(topic).copied().unwrap_or_default();
+        *of_chain.entry(&input.chain).or_default() += n;
+    }
+    for (chain, n) in of_chain {
+        observer.chain_partitions(chain, n);
+        if n > 1 {
+            tracing::warn!(
+                chain,
+                partitions = n,
+                "one chain in several partitions: each is judged on its own, and no account's \
+                 history is whole; merge them with a stream of route:"
+            );
         }
     }
     let outputs = &params.outputs;
     let mut missing = outputs.topics().to_vec();
-    missing.retain(|topic| !n_partitions.contains_key(topic));
+    missing.retain(|topic| !n_partitions.contains_key(*topic));
     if missing.is_empty() {
         retention::compare(admin, outputs);
         return Ok(());
@@ -91,6 +95,77 @@ fn check(
         })
         .collect();
     create(admin, &new)
+}
+
+/// Checks the topics of a stage before `run`: inputs of any width, outputs with one partition,
+/// which are created when they are missing and `is_creating`.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn prepare_topics(
+    kafka: &kafka::Params,
+    inputs: &[&str],
+    outputs: &[&str],
+    is_creating: bool,
+    stop: &AtomicBool,
+) -> Result<(), RuntimeError> {
+    let admin = connect(kafka)?;
+    let done = widths(&admin, stop).and_then(|widths| {
+        let width = |topic: &str| widths.get(topic).copied().unwrap_or_default();
+        if let Some(topic) = inputs.iter().find(|topic| width(topic) == 0) {
+            return refuse(format!("input topic {topic} of route.streams does not exist"));
+        }
+        if let Some(topic) = outputs.iter().find(|topic| width(topic) > 1) {
+            return refuse(format!(
+                "{topic} has {} partitions: what is merged needs one order; create it anew \
+                 with one",
+                width(topic)
+            ));
+        }
+        let missing: Vec<&str> = outputs.iter().copied().filter(|t| width(t) == 0).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !is_creating {
+            return refuse(format!(
+                "topic {} does not exist: create it with one partition, or set \
+                 outputs.create_topics: true",
+                missing.join(" and ")
+            ));
+        }
+        // -1: the cluster's default replication.
+        let new = missing.iter().map(|topic| {
+            let new = NewTopic::new(topic, 1, TopicReplication::Fixed(-1));
+            new.set("retention.ms", ALERT_RETENTION_MS)
+        });
+        create(&admin, &new.collect::<Vec<_>>())
+    });
+    Closing::begin(admin);
+    done
+}
+
+fn connect(kafka: &kafka::Params) -> Result<AdminClient<ClientLog>, RuntimeError> {
+    client_config(kafka)?
+        .create_with_context(ClientLog::default())
+        .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })
+}
+
+/// Asks how many partitions each topic has.
+fn widths(
+    admin: &AdminClient<ClientLog>,
+    stop: &AtomicBool,
+) -> Result<BTreeMap<String, usize>, RuntimeError> {
+    let client = admin.inner();
+    let answer = Patience::new(ANSWER_MAX, stop).ask(|slice| {
+        let answer = client.fetch_metadata(None, slice);
+        answer.inspect_err(|error| client.context().report(error, "waiting for the brokers"))
+    });
+    let metadata = answer.map_err(|source| RuntimeError::Kafka {
+        what: "no broker of kafka.brokers says which topics there are",
+        source,
+    })?;
+    let topics = metadata.topics().iter();
+    Ok(topics.map(|t| (t.name().to_owned(), t.partitions().len())).collect())
 }
 
 fn create(admin: &AdminClient<ClientLog>, topics: &[NewTopic<'_>]) -> Result<(), RuntimeError> {

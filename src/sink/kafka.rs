@@ -47,12 +47,32 @@ pub struct Transaction<'a> {
     pub messages: &'a [Message],
     /// Sent after the messages, which they cover.
     pub checkpoints: &'a [Message],
+    /// Sent first.
+    pub passed: &'a [&'a [Passed]],
     pub topics: Topics<'a>,
     /// The next offset to read of each partition, with metadata.
     pub offsets: &'a [(TopicPartition, i64, String)],
     /// The time of sending, for the one header that carries our clock.
     pub now_ms: i64,
     pub deadline: Duration,
+}
+
+/// A record that is passed on as it was read, to the only partition of a topic.
+#[derive(Debug)]
+pub struct Passed {
+    pub topic: String,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Option<OwnedHeaders>,
+    pub timestamp_ms: Option<i64>,
+}
+
+impl Passed {
+    /// Returns how many bytes its key and value have.
+    pub fn n_bytes(&self) -> usize {
+        let n_bytes = |part: &Option<Vec<u8>>| part.as_ref().map_or(0, Vec::len);
+        n_bytes(&self.key) + n_bytes(&self.value)
+    }
 }
 
 /// How far a transaction came.
@@ -194,6 +214,9 @@ impl Producer {
             .map_err(at(Stage::Begin))?;
         self.inner.begin_transaction().map_err(at(Stage::Begin))?;
         failpoint::hit("batch_before_send");
+        for passed in transaction.passed.iter().flat_map(|part| part.iter()) {
+            self.pass(passed, until).map_err(at(Stage::Send))?;
+        }
         for message in transaction.messages.iter().chain(transaction.checkpoints) {
             self.send(message, transaction, until).map_err(at(Stage::Send))?;
         }
@@ -280,7 +303,21 @@ impl Producer {
         if let Some(key) = &message.key {
             record = record.key(key);
         }
-        record = record.headers(headers);
+        self.send_record(record.headers(headers), until)
+    }
+
+    fn pass(&self, passed: &Passed, until: Instant) -> Result<(), KafkaError> {
+        let mut record = BaseRecord::<[u8], [u8]>::to(&passed.topic).partition(0);
+        (record.key, record.payload) = (passed.key.as_deref(), passed.value.as_deref());
+        (record.headers, record.timestamp) = (passed.headers.clone(), passed.timestamp_ms);
+        self.send_record(record, until)
+    }
+
+    fn send_record(
+        &self,
+        mut record: BaseRecord<'_, [u8], [u8]>,
+        until: Instant,
+    ) -> Result<(), KafkaError> {
         loop {
             match self.inner.send(record) {
                 Ok(()) => return Ok(()),

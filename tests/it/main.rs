@@ -13,6 +13,7 @@ mod cli;
 mod cloud;
 mod coinjoin;
 mod control;
+mod coverage;
 #[cfg(feature = "kafka")]
 mod crash_loop;
 mod data;
@@ -39,6 +40,10 @@ mod readme;
 mod released;
 #[cfg(feature = "kafka")]
 mod reload;
+mod reorgs;
+mod route;
+#[cfg(feature = "kafka")]
+mod route_kafka;
 mod rules;
 mod rules_real;
 mod schema;

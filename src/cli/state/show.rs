@@ -1,17 +1,11 @@
 //! `state show`: what a snapshot remembers of an account.
 
 use super::CliError;
-use super::source::{PlaceArgs, StoreArgs, failed};
+use super::source::{PlaceArgs, StoreArgs, engine_of};
 use crate::{
     cli::{layout, moment::utc, output},
-    config::{Config, parse_address},
-    engine::{Engine, Setup},
+    config::parse_address,
     model::{Alert, Chain, EventTime},
-    runtime::{
-        Image,
-        control::Bundle,
-        snapshot::{Header, Snapshot, Store},
-    },
     state::{DEGREE_MAX, Move, Profile},
 };
 use serde::Serialize;
@@ -90,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             continue;
         }
         n_asked += 1;
-        let (engine, family) = engine(&store, &header, config.as_ref())?;
+        let (engine, family) = engine_of(&store, &header, config.as_ref())?;
         let Some(address) = parse_address(&address, family) else {
             continue;
         };
@@ -139,44 +133,6 @@ fn subject(args: &Args) -> Result<(Option<String>, String), CliError> {
         Chain::parse(chain).map_err(|e| CliError::Usage(e.to_string()))?;
     }
     Ok((chain, address))
-}
-
-/// Restores the engine of a snapshot.
-fn engine(
-    store: &Store,
-    header: &Header,
-    config: Option<&Config>,
-) -> Result<(Engine, crate::model::Family), CliError> {
-    let setup = setup(store, header, config)?;
-    let family = setup.chain.family;
-    let Snapshot { body, .. } = store.load(&header.place, header.offset).map_err(failed)?;
-    let (_, bytes) =
-        Image::decode(&body).map_err(|e| CliError::failure("cannot read the snapshot", e))?;
-    let engine = Engine::restore(setup, bytes)
-        .map_err(|e| CliError::failure("cannot restore the snapshot", e))?;
-    Ok((engine, family))
-}
-
-/// Returns what the snapshot's engine was made from: its bundle, or the settings at hand.
-fn setup(store: &Store, header: &Header, config: Option<&Config>) -> Result<Setup, CliError> {
-    if !header.bundle.is_empty() {
-        let bytes = store.get_bundle(&header.bundle).map_err(failed)?;
-        let bundle = Bundle::decode(&header.bundle, &bytes)
-            .map_err(|e| CliError::failure("cannot read the snapshot's settings", e))?;
-        return Ok(bundle.setup);
-    }
-    let chain = Chain::parse(&header.chain)
-        .map_err(|e| CliError::failure("cannot read the snapshot's chain", e))?;
-    let default = Config::default();
-    let setup = config.unwrap_or(&default).engine_setup(&chain);
-    if setup.config_hash == header.config_hash {
-        return Ok(setup);
-    }
-    Err(CliError::Usage(format!(
-        "the snapshot was made with configuration {}, and this is {}: name the one that was in \
-         force with -c",
-        header.config_hash, setup.config_hash
-    )))
 }
 
 fn account(

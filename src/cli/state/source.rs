@@ -3,13 +3,19 @@
 use super::CliError;
 use crate::{
     config::Config,
-    runtime::snapshot::{Header, Params, Place, Store, StoreError},
+    engine::{Engine, Setup},
+    model::{Chain, Family},
+    runtime::{
+        Image,
+        control::Bundle,
+        snapshot::{Header, Params, Place, Snapshot, Store, StoreError},
+    },
 };
 use std::path::PathBuf;
 
 /// Where the snapshots are.
 #[derive(Debug, clap::Args)]
-pub(super) struct StoreArgs {
+pub(in crate::cli) struct StoreArgs {
     /// URL or directory of the store, instead of the configuration's
     #[arg(long, visible_alias = "snapshot", value_name = "URL", env = "TXWARDEN_SNAPSHOTS_URL")]
     snapshots: Option<String>,
@@ -20,7 +26,7 @@ pub(super) struct StoreArgs {
 
 /// Which snapshot; without any, the newest whole one of the only place.
 #[derive(Debug, clap::Args)]
-pub(super) struct PlaceArgs {
+pub(in crate::cli) struct PlaceArgs {
     /// Consumer group
     #[arg(long)]
     group: Option<String>,
@@ -37,12 +43,15 @@ pub(super) struct PlaceArgs {
 
 impl StoreArgs {
     /// Opens the store, and reads the configuration if there is one.
-    pub(super) fn open(&self) -> Result<(Store, Option<Config>), CliError> {
+    pub(in crate::cli) fn open(&self) -> Result<(Store, Option<Config>), CliError> {
         self.open_at(None)
     }
 
     /// As [`StoreArgs::open`], at a URL if there is one.
-    pub(super) fn open_at(&self, url: Option<&str>) -> Result<(Store, Option<Config>), CliError> {
+    pub(in crate::cli) fn open_at(
+        &self,
+        url: Option<&str>,
+    ) -> Result<(Store, Option<Config>), CliError> {
         let config = match &self.config {
             Some(path) => Some(Config::load(path).map_err(|e| CliError::Config(e.to_string()))?),
             None => None,
@@ -60,7 +69,7 @@ impl StoreArgs {
 
 impl PlaceArgs {
     /// Returns the places that are asked for.
-    pub(super) fn places(&self, store: &Store) -> Result<Vec<Place>, CliError> {
+    pub(in crate::cli) fn places(&self, store: &Store) -> Result<Vec<Place>, CliError> {
         let mut places = store.places().map_err(failed)?;
         places.retain(|place| {
             self.group.as_ref().is_none_or(|group| *group == place.group)
@@ -71,7 +80,7 @@ impl PlaceArgs {
     }
 
     /// Returns the one place that is asked for.
-    pub(super) fn place(&self, store: &Store) -> Result<Place, CliError> {
+    pub(in crate::cli) fn place(&self, store: &Store) -> Result<Place, CliError> {
         let mut places = self.places(store)?;
         match (places.pop(), places.as_slice()) {
             (Some(only), []) => Ok(only),
@@ -88,7 +97,7 @@ impl PlaceArgs {
     }
 
     /// Returns the header of the snapshot that is asked for in a place.
-    pub(super) fn header(&self, store: &Store, place: &Place) -> Result<Header, CliError> {
+    pub(in crate::cli) fn header(&self, store: &Store, place: &Place) -> Result<Header, CliError> {
         if let Some(offset) = self.offset {
             return store.header(place, offset).map_err(failed);
         }
@@ -106,4 +115,42 @@ impl PlaceArgs {
 /// Wraps an error of the store.
 pub(super) fn failed(error: StoreError) -> CliError {
     CliError::failure("cannot use the snapshot store", error)
+}
+
+/// Restores the engine of a snapshot.
+pub(in crate::cli) fn engine_of(
+    store: &Store,
+    header: &Header,
+    config: Option<&Config>,
+) -> Result<(Engine, Family), CliError> {
+    let setup = setup(store, header, config)?;
+    let family = setup.chain.family;
+    let Snapshot { body, .. } = store.load(&header.place, header.offset).map_err(failed)?;
+    let (_, bytes) =
+        Image::decode(&body).map_err(|e| CliError::failure("cannot read the snapshot", e))?;
+    let engine = Engine::restore(setup, bytes)
+        .map_err(|e| CliError::failure("cannot restore the snapshot", e))?;
+    Ok((engine, family))
+}
+
+/// Returns what the snapshot's engine was made from: its bundle, or the settings at hand.
+fn setup(store: &Store, header: &Header, config: Option<&Config>) -> Result<Setup, CliError> {
+    if !header.bundle.is_empty() {
+        let bytes = store.get_bundle(&header.bundle).map_err(failed)?;
+        let bundle = Bundle::decode(&header.bundle, &bytes)
+            .map_err(|e| CliError::failure("cannot read the snapshot's settings", e))?;
+        return Ok(bundle.setup);
+    }
+    let chain = Chain::parse(&header.chain)
+        .map_err(|e| CliError::failure("cannot read the snapshot's chain", e))?;
+    let default = Config::default();
+    let setup = config.unwrap_or(&default).engine_setup(&chain);
+    if setup.config_hash == header.config_hash {
+        return Ok(setup);
+    }
+    Err(CliError::Usage(format!(
+        "the snapshot was made with configuration {}, and this is {}: name the one that was in \
+         force with -c",
+        header.config_hash, setup.config_hash
+    )))
 }

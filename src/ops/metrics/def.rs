@@ -1,6 +1,6 @@
 //! What a line of the metric table consists of.
 
-use super::table::Metric;
+use super::id::Metric;
 
 /// What a metric measures over time.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -88,6 +88,7 @@ impl Worker<'_> {
         let transaction = Transaction {
             messages: &self.fold.outbox.messages,
             checkpoints: &self.fold.outbox.checkpoints,
+            passed: &[],
             topics: Topics {
                 alerts: &outputs.alerts,
                 dead_letters: &outputs.dead_letters,

@@ -8,7 +8,7 @@ use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata},
-    error::{KafkaError, KafkaResult},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
     types::RDKafkaRespErr,
 };
@@ -122,6 +122,20 @@ impl Consumer {
                 .and_then(|list| partitions.iter().map(|at| committed_in(&list, at)).collect())
                 .inspect_err(|error| self.log().report(error, "committed"))
         })
+    }
+
+    /// Returns the numbers of a topic's partitions.
+    ///
+    /// # Errors
+    /// When no broker answers in time, or the topic does not exist.
+    pub fn partitions(&self, topic: &str, patience: Patience<'_>) -> KafkaResult<Vec<i32>> {
+        let metadata = patience.ask(|slice| self.inner.fetch_metadata(Some(topic), slice))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        let numbers: Vec<i32> = found.iter().flat_map(|t| t.partitions()).map(|p| p.id()).collect();
+        if numbers.is_empty() {
+            return Err(KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopic));
+        }
+        Ok(numbers)
     }
 
     /// Returns the offsets of the first record and of the next one to be written.
