@@ -1,6 +1,7 @@
 //! Cells of a vector quantiser: seeded k-means over a sample, and the nearest cell of a point.
 
-use super::{lanes::Lanes, reservoir::mix, scaler::Scaler};
+use super::{lanes::Lanes, scaler::Scaler};
+use crate::stat::splitmix::mix;
 use linfa::{DatasetBase, traits::Fit};
 use linfa_clustering::{KMeans, KMeansInit};
 use linfa_nn::distance::L2Dist;

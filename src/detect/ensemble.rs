@@ -2,9 +2,9 @@
 
 use super::{
     FitJob,
-    reservoir::mix,
     trees::{Growth, Table, Trees},
 };
+use crate::stat::splitmix::mix;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that one number of a job carries: an `f64` holds integers of 48 bits exactly.

@@ -1,9 +1,7 @@
 //! Grows the trees of an ensemble: best leaf first, by histograms of the ranks' bytes.
 
-use super::{
-    reservoir::mix,
-    trees::{GAIN_MIN, Growth, LEAF, LEAVES_MAX, RIDGE, STEPS, Split, Table, Trees},
-};
+use super::trees::{GAIN_MIN, Growth, LEAF, LEAVES_MAX, RIDGE, STEPS, Split, Table, Trees};
+use crate::stat::splitmix::mix;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256Plus;
 

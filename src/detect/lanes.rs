@@ -105,7 +105,7 @@ fn distances2(block: &[f32], row: &[f32], limit: f32) -> Option<[f32; LANES]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::reservoir::mix;
+    use crate::stat::splitmix::mix;
 
     #[test]
     fn agrees_with_one_distance_at_a_time() {

@@ -127,8 +127,9 @@ pub trait Model: Send {
     /// Puts an opinion into a sentence with numbers. Called only for events worth explaining.
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding;
 
-    /// Learns the scene.
-    fn learn(&mut self, scene: &Scene<'_>);
+    /// Learns the scene. `own` is what [`Model::score`] said of it, for what need not be worked out
+    /// twice.
+    fn learn(&mut self, scene: &Scene<'_>, own: Option<&Opinion>);
 
     /// Returns the share of the combined score that it claims beyond its weight, 0–1: what verdicts
     /// have earned it. The others share the rest.

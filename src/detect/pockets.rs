@@ -198,7 +198,7 @@ fn spread(rows: &[f32], n_columns: usize, members: &[usize], eps: f32) -> Vec<f3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::reservoir::mix;
+    use crate::stat::splitmix::mix;
 
     #[test]
     fn finds_a_pocket_beside_the_mass_and_noise_beside_both() {

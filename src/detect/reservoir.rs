@@ -1,5 +1,6 @@
 //! A bounded, decayed sample of recent rows: what background fits learn from.
 
+use crate::stat::splitmix::mix;
 use serde::{Deserialize, Serialize};
 
 /// Keeps about the last `capacity · stride` rows, the older the thinner.
@@ -68,17 +69,6 @@ impl Reservoir {
     pub fn rows(&self) -> Vec<f64> {
         self.rows.iter().map(|&v| f64::from(v)).collect()
     }
-}
-
-/// Mixes a counter into 64 random bits: a generator without state is part of no snapshot.
-///
-/// # Source
-/// SplitMix64 (Steele, Lea, Flood 2014).
-pub fn mix(counter: u64) -> u64 {
-    let mut z = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What verdicts are spread over: the past events of judged subjects, and a sample of all others.
 
-use super::reservoir::mix;
+use crate::stat::splitmix::mix;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, VecDeque},

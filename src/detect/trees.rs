@@ -160,7 +160,7 @@ impl Split {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::reservoir::mix;
+    use crate::stat::splitmix::mix;
 
     const GROWTH: Growth = Growth {
         n_trees: 60,

@@ -154,10 +154,12 @@ impl Detectors {
         shares.iter().filter_map(explain).collect()
     }
 
-    /// Lets every model learn the scene.
-    pub(super) fn learn(&mut self, scene: &Scene<'_>) {
-        for active in &mut self.models {
-            active.model.learn(scene);
+    /// Lets every model learn the scene that it gave its opinion on.
+    pub(super) fn learn(&mut self, scene: &Scene<'_>, votes: &[Vote], opinions: &[Opinion]) {
+        let mut own = votes.iter().zip(opinions).peekable();
+        for (model_idx, active) in self.models.iter_mut().enumerate() {
+            let opinion = own.next_if(|(vote, _)| vote.model_idx == model_idx);
+            active.model.learn(scene, opinion.map(|(_, opinion)| opinion));
         }
     }
 

@@ -331,7 +331,7 @@ impl Engine {
             raiser.rule(detectors, &scene, tx, finding);
         }
         if focus.is_some() {
-            detectors.learn(&scene);
+            detectors.learn(&scene, votes, opinions);
         }
     }
 

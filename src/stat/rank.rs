@@ -64,7 +64,7 @@ impl Grid {
             next => {
                 let (idx, below) = (next - 1, f64::from(self.up_to[next - 1]));
                 if self.knots[idx] == value {
-                    f64::midpoint(f64::from(self.below[idx]), below)
+                    self.rank_of(idx)
                 } else if next == self.knots.len() {
                     1.0
                 } else {
@@ -75,6 +75,23 @@ impl Grid {
             }
         };
         rank.clamp(least, 1.0 - least)
+    }
+
+    /// Returns the highest seen value whose own rank is at most this, `None` where none is: what a
+    /// value can be and still rank so low.
+    pub fn highest_at_most(&self, rank: f64) -> Option<f64> {
+        let idx = (0..self.knots.len()).rev().find(|idx| self.rank_of(*idx) <= rank)?;
+        Some(f64::from(self.knots[idx]))
+    }
+
+    /// Returns the lowest seen value whose own rank is at least this, `None` where none is.
+    pub fn lowest_at_least(&self, rank: f64) -> Option<f64> {
+        let idx = (0..self.knots.len()).find(|idx| self.rank_of(*idx) >= rank)?;
+        Some(f64::from(self.knots[idx]))
+    }
+
+    fn rank_of(&self, idx: usize) -> f64 {
+        f64::midpoint(f64::from(self.below[idx]), f64::from(self.up_to[idx]))
     }
 
     /// Returns the value of a given rank: the inverse of [`Grid::rank`], to a grid step.
@@ -236,6 +253,13 @@ mod tests {
         let grid = Grid::of_sorted(&values);
         assert!((grid.rank(0.0) - 0.45).abs() < 1e-6);
         assert!(grid.quantile(0.95).is_some_and(|v| (945.0..955.0).contains(&v)));
+        // Nine in ten are zero: nothing seen ranks below that, and nothing above the last.
+        assert_eq!(
+            [0.44, 0.45, 0.9].map(|r| grid.highest_at_most(r)),
+            [None, Some(0.0), Some(0.0)]
+        );
+        assert!(grid.lowest_at_least(0.46).is_some_and(|v| (900.0..903.0).contains(&v)));
+        assert_eq!(grid.lowest_at_least(1.0), None);
     }
 
     #[test]

@@ -1,21 +1,22 @@
-//! The alert budget: a bucket, and a controller on the threshold, both in event time.
+//! The alert budget: a bucket whose fill steers the threshold, in event time.
 //!
 //! The threshold is the level that as many candidates a day reached in the last two weeks as the
-//! budget allows (`levels`). Two corrections keep the rate: the fuller the bucket, the lower the
-//! threshold (that is what makes weeks even), and a slow integral takes out what remains. What the
-//! floor `p_max` lets through and no more is raised: a budget is a ceiling.
+//! budget allows (`levels`); the fuller the bucket, the lower it is, which is what makes weeks
+//! even. There is no integral beside it: an empty bucket stops alerts but nothing stops silence, so
+//! an integral sees deficits only, winds the threshold down until the bucket is always empty, and
+//! alerts then go to whoever comes first instead of to the highest. What the floor `p_max` lets
+//! through and no more is raised: a budget is a ceiling.
 
 use super::{Params, levels::Levels, score_lane::Via};
-use crate::model::{AccountKey, EventTime};
+use crate::{
+    model::{AccountKey, EventTime},
+    stat::splitmix::mix,
+};
 use serde::{Deserialize, Serialize};
 
-/// The share by which a day's deviation moves the threshold (SCORING: 5 % a day).
-const GAIN: f64 = 0.05;
-/// The integral stays within a factor of two: one flood, or one silent month, cannot wind it up.
-const ADJUST_MAX: f64 = 0.7;
-/// An empty bucket raises the threshold to a rate e^1.5 times lower, a full one lowers it as much:
-/// deviations are forgotten within a third of a day's budget.
-const STEER: f64 = 3.0;
+/// An empty bucket raises the threshold to a rate e² times lower, a full one lowers it as much:
+/// whatever the levels are wrong by, a part of the bucket makes up for it, and stays.
+const STEER: f64 = 4.0;
 /// The share of the bucket at which a history begins: full would spend a day's budget on whatever
 /// comes first.
 const FILL_AT_START: f64 = 0.25;
@@ -40,10 +41,8 @@ pub(super) struct Budget {
     /// Start of the running day.
     day_start: EventTime,
     n_scored_today: u64,
-    n_raised_today: u64,
     /// Scored transactions per day, averaged; 0 until the first day is complete.
     scored_per_day: f64,
-    adjust: f64,
     levels: Levels,
     /// When the last verdict was heard.
     heard: Option<EventTime>,
@@ -57,9 +56,7 @@ impl Budget {
             granted_until: None,
             day_start: EventTime::default(),
             n_scored_today: 0,
-            n_raised_today: 0,
             scored_per_day: 0.0,
-            adjust: 0.0,
             levels: Levels::default(),
             heard: None,
         }
@@ -76,7 +73,7 @@ impl Budget {
 
     /// Returns the greatest p-value that may raise an alert now.
     pub(super) fn p_threshold(&self, params: &Params) -> f64 {
-        let steer = libm::exp(STEER * (self.fill(params) - 0.5) - self.adjust);
+        let steer = libm::exp(STEER * (self.fill(params) - 0.5));
         let per_day = params.budget_per_day * steer;
         let p = match self.levels.at(per_day) {
             Some(surprise) => libm::exp10(-surprise),
@@ -103,11 +100,7 @@ impl Budget {
         let reach = params.budget_per_day * EXPLORED_PER_BUDGET;
         let is_near = self.levels.at(reach).is_some_and(|s| p_value <= libm::exp10(-s));
         let hour = now.micros().div_euclid(EventTime::HOUR) as u64;
-        // Splitmix's finaliser: neighbouring hours fall apart.
-        let mut mixed = account.0 ^ hour.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        is_near && (mixed ^ mixed >> 31).is_multiple_of(EXPLORED_ONE_IN)
+        is_near && mix(account.0 ^ mix(hour)).is_multiple_of(EXPLORED_ONE_IN)
     }
 
     /// Returns whether the bucket holds an alert.
@@ -159,9 +152,8 @@ impl Budget {
         match via {
             Via::Budget => self.tokens -= 1.0,
             Via::Exploration => self.explore_tokens -= 1.0,
-            Via::Confirmed => return,
+            Via::Confirmed => {}
         }
-        self.n_raised_today += 1;
     }
 
     /// Notes that somebody judges alerts.
@@ -180,13 +172,9 @@ impl Budget {
         } else {
             self.scored_per_day + (n - self.scored_per_day) / RATE_DAYS
         };
-        let target = params.budget_per_day.max(1e-9);
-        let deviation = (self.n_raised_today as f64 - target) / target;
-        self.adjust = (self.adjust + GAIN * deviation).clamp(-ADJUST_MAX, ADJUST_MAX);
         self.levels.close_day(params.budget_per_day);
         self.day_start = now;
         self.n_scored_today = 0;
-        self.n_raised_today = 0;
     }
 }
 

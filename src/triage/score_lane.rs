@@ -102,12 +102,13 @@ impl Triage {
         let since = self.cool_downs.get(account.0, now, cool_down_ms).map(|cooling| cooling.since);
         let judged = self.judged.get(account, now);
         let p_value = self.combiner.p_value(stratum, votes, surprise);
+        let may_begin = since.is_none_or(|since| since == now);
         if let Some(p_value) = p_value.filter(|p| judged.is_none() && *p <= self.params.p_max) {
-            let may_begin = since.is_none_or(|since| since == now);
             self.budget.note(&self.params, account, p_value, now, may_begin);
         }
-        // What is known or suspected to be no ordinary traffic must not teach what is ordinary.
-        if since.is_none() && judged != Some(true) {
+        // What is known or suspected to be no ordinary traffic must not teach what is ordinary; but
+        // most alerts are about ordinary accounts, so each of them counts once, when it is raised.
+        if may_begin && judged != Some(true) {
             self.combiner.learn(stratum, account, now, surprise);
         }
     }

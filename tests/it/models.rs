@@ -166,7 +166,7 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
             features: Some(&features),
         };
         opinions.push(score(&*model, &scene, n)?);
-        model.learn(&scene);
+        model.learn(&scene, opinions.last().and_then(Option::as_ref));
         job = model.request_fit(n as u64 + 1).or(job);
         state.apply(event);
     }

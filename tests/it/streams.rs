@@ -4,16 +4,16 @@
 //! floors are the least of three shuffles, less a hundredth.
 
 mod files;
+mod midas;
+mod monitor;
 mod nab;
 mod vectors;
 
 use crate::data;
 use files::Points;
+use midas::{MidasF, Params};
+use monitor::Monitor;
 use std::{fmt::Write as _, io::Write as _};
-use txwarden::stat::{
-    midas::{MidasF, Params},
-    monitor::Monitor,
-};
 use vectors::Algorithm;
 
 const ALGORITHMS: [(&str, Algorithm); 4] = [

@@ -139,7 +139,7 @@ impl Model for AmountZ {
         finding
     }
 
-    fn learn(&mut self, _scene: &Scene<'_>) {
+    fn learn(&mut self, _scene: &Scene<'_>, _own: Option<&Opinion>) {
         // The habit is part of the account's profile, which state keeps.
     }
 

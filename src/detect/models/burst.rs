@@ -199,7 +199,7 @@ impl Model for Burst {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         for (idx, signal) in self.signals(scene).into_iter().enumerate() {
             let Some(signal) = signal else { continue };
             let n = self.learned.n_learned as f64;

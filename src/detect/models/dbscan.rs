@@ -164,7 +164,7 @@ impl Model for Dbscan {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         if let Some((_, features)) = tx_of(scene) {
             self.refit.reservoir.push(&columns::row(self.schema.family, features));
         }

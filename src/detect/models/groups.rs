@@ -114,26 +114,28 @@ const EVM: &[Group] = &[
     },
 ];
 
-/// The laundering spend: value that hurries on through young accounts in an engineered shape.
-/// The receiver's groups carry over from the EVM; value and payers' experience do not, because
-/// a wallet's address is new by design. In their place: the coin's haste and the shape.
+/// The laundering spend: much value that hurries on through young accounts in an engineered shape.
+/// Shape and haste weigh double: most spends tie at the bottom of both, so that their ranks differ
+/// by half at most, while the receiver's address is new by design and says little. On simulated
+/// days an average precision of .44 and .55 over all incidents, where near-equal weights reached
+/// .01; on labelled mixes neither is better, and 2 of 1,767 other spends raise an alert.
 const UTXO: &[Group] = &[
     Group {
         name: "burst",
         phrase: "new senders pay the receiver in a burst",
-        weight: 1.0,
+        weight: 0.25,
         parts: &[high(utxo::NEW_SENDERS_24H), high(utxo::NEW_SENDERS_7D)],
     },
     Group {
         name: "haste",
         phrase: "young coins are moved on at once",
-        weight: 1.0,
+        weight: 2.0,
         parts: &[low(utxo::IN_AGE), high(utxo::N_PEELS)],
     },
     Group {
         name: "shape",
         phrase: "outputs are equal or split evenly",
-        weight: 1.0,
+        weight: 2.0,
         parts: &[high(utxo::EQUAL_SHARE), high(utxo::N_EQUAL), high(utxo::OUT_ENTROPY)],
     },
     Group {
@@ -143,15 +145,21 @@ const UTXO: &[Group] = &[
         parts: &[high(utxo::N_IN), high(utxo::IN_ENTROPY)],
     },
     Group {
+        name: "volume",
+        phrase: "much moves at once",
+        weight: 1.0,
+        parts: &[high(utxo::LOG_TOTAL), high(utxo::LOG_VALUE)],
+    },
+    Group {
         name: "life",
-        phrase: "the accounts are young",
-        weight: 0.5,
-        parts: &[low(utxo::RECEIVER_AGE), low(utxo::SENDER_AGE), low(utxo::SENDER_OUT)],
+        phrase: "the payer is young",
+        weight: 1.0,
+        parts: &[low(utxo::SENDER_AGE), low(utxo::SENDER_OUT)],
     },
     Group {
         name: "edge",
         phrase: "the pair is new",
-        weight: 0.5,
+        weight: 0.25,
         parts: &[high(utxo::IS_NEW_EDGE), low(utxo::N_PAIR)],
     },
     Group {

@@ -195,7 +195,7 @@ impl Model for Kmeans {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         let Some((_, features)) = tx_of(scene) else { return };
         let mut row = columns::row(self.schema.family, features);
         self.refit.reservoir.push(&row);

@@ -4,7 +4,6 @@ use crate::{
     detect::{
         FitJob, Fitted, Ruling,
         ensemble::{Ensemble, Lesson},
-        reservoir::mix,
         rulings::Rulings,
         snapshot,
         spread::{ROWS_PER_SUBJECT, Spread},
@@ -12,7 +11,10 @@ use crate::{
     },
     feature::{FEATURES_MAX, Features},
     model::EventTime,
-    stat::rank::{Horizon, TrailingRanks},
+    stat::{
+        rank::{Horizon, TrailingRanks},
+        splitmix::mix,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;

@@ -161,7 +161,7 @@ impl Model for PeerZ {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         let Some((tx, features)) = tx_of(scene) else { return };
         let Some(value) = self.log_value(features) else { return };
         let Some(peers) = self.peers.get_mut(Self::group(tx)) else { return };

@@ -178,7 +178,7 @@ impl Model for Seasonal {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         if tx_of(scene).is_none() {
             return;
         }

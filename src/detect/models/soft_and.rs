@@ -128,12 +128,15 @@ impl SoftAnd {
         features: &Features,
     ) -> Option<(f64, Option<AccountKey>)> {
         let sum = self.sum(features)?;
-        if self.schema.family == Family::Utxo || self.params.memory == 0.0 {
-            return Some((sum, None));
-        }
-        let receiver = parties(tx, scene.state).receiver;
+        let receiver = self.remembered(scene, tx);
         let before = receiver.and_then(|key| self.learned.standings.get(key));
         Some((before.map_or(sum, |before| sum + self.params.memory * (before - sum)), receiver))
+    }
+
+    /// Returns the receiver, where accounts have a standing.
+    fn remembered(&self, scene: &Scene<'_>, tx: &Tx) -> Option<AccountKey> {
+        let has_standings = self.schema.family == Family::Evm && self.params.memory > 0.0;
+        has_standings.then(|| parties(tx, scene.state).receiver).flatten()
     }
 
     /// Returns whether an event may calibrate: at most one a receiver and hour does, or else a
@@ -156,31 +159,44 @@ impl SoftAnd {
 
     /// Returns each voting part with its column and what it takes of the sum per ln of rank.
     fn voters(&self) -> impl Iterator<Item = (usize, &'static Part, f64)> {
-        self.groups
-            .iter()
-            .flat_map(|g| g.parts.iter().map(move |p| (g, p)))
-            .enumerate()
-            .filter(|(_, (group, _))| !self.is_without(group))
-            .map(|(column, (g, part))| (column, part, g.weight / g.parts.len() as f64))
+        let mut column = 0;
+        let mut voters = Vec::new();
+        for group in self.groups {
+            let columns = column..column + group.parts.len();
+            column = columns.end;
+            let is_seen = |c: &usize| !self.learned.ranks.grid(*c).is_empty();
+            let n_seen = columns.clone().filter(is_seen).count();
+            let parts = columns.zip(group.parts).filter(|(c, _)| is_seen(c));
+            if !self.is_without(group) {
+                voters.extend(parts.map(|(c, part)| (c, part, group.weight / n_seen as f64)));
+            }
+        }
+        voters.into_iter()
     }
 
-    /// Writes the single input whose least change of rank would have kept the sum quiet.
+    /// Writes the single input whose least change of rank would have kept the sum quiet: to a
+    /// value that was seen, because not every rank has one (nothing is below a count of 0).
     fn quiet_if(&self, features: &Features, excess: f64, symbol: &str) -> String {
         let change = |(column, part, weight): (usize, &'static Part, f64)| {
             let now = self.rank(column, part, features);
             let then = now * libm::exp(-excess / weight);
-            let own = if part.is_high { then } else { 1.0 - then };
             // The floor is as far as one input can pull the sum down.
-            (then >= self.params.rank_floor)
-                .then(|| Some((now - then, part, self.learned.ranks.grid(column).quantile(own)?)))
-                .flatten()
+            if then < self.params.rank_floor {
+                return None;
+            }
+            let grid = self.learned.ranks.grid(column);
+            let value = match part.is_high {
+                true => grid.highest_at_most(then),
+                false => grid.lowest_at_least(1.0 - then),
+            };
+            Some((now - then, part, value?))
         };
         let least = self.voters().filter_map(change).min_by(|a, b| a.0.total_cmp(&b.0));
         let Some((_, part, value)) = least else {
             return "no single input: at least two groups would have to look ordinary".to_owned();
         };
         let def = &self.schema.defs[part.position];
-        let side = if part.is_high { "below" } else { "above" };
+        let side = if part.is_high { "at most" } else { "at least" };
         format!("{} {side} {}", def.name, feature(def, value, symbol))
     }
 
@@ -301,9 +317,13 @@ impl Model for SoftAnd {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, own: Option<&Opinion>) {
         let Some((tx, features)) = tx_of(scene) else { return };
-        if let Some((sum, receiver)) = self.smoothed(scene, tx, features) {
+        let smoothed = match own {
+            Some(opinion) => Some((opinion.value, self.remembered(scene, tx))),
+            None => self.smoothed(scene, tx, features),
+        };
+        if let Some((sum, receiver)) = smoothed {
             if self.is_representative(features) {
                 self.learned.sums.push(sum);
             }

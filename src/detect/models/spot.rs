@@ -139,7 +139,7 @@ impl Model for Spot {
         finding
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         let Some((_, features)) = tx_of(scene) else { return };
         for (idx, position) in self.streams.into_iter().enumerate() {
             if let Some(value) = self.sample(features, position) {

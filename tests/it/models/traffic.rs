@@ -1,11 +1,11 @@
 //! Seeded events with planted anomalies of one kind: what each model has to tell apart.
 
 use txwarden::{
-    detect::reservoir::mix,
     model::{
         Address, Amount, Body, Calldata, Chain, Clock, Event, EventTime, EvmTx, Hash32, Inclusion,
         OutPoint, Quality, ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,
     },
+    stat::splitmix::mix,
 };
 
 /// Nothing is planted before: by then every model has warmed up and fits have taken over.

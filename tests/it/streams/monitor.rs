@@ -1,6 +1,5 @@
 //! A rate or level over time against its own past: level, jump, mean and spread, each in its tails.
 
-use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Readings remembered: five months of ten-minute buckets.
@@ -29,7 +28,7 @@ const QUIET: u64 = 100;
 ///
 /// # Cost
 /// A push shifts up to 80 KiB in each of four sorted tables: microseconds, for buckets, not events.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Monitor {
     n_pushed: u64,
     /// The last `RUN` readings, oldest first.
@@ -51,7 +50,7 @@ pub struct Reading {
 }
 
 /// The past values of one statistic.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Past {
     ascending: Vec<f32>,
     in_order: VecDeque<f32>,
@@ -166,16 +165,5 @@ mod tests {
         let shifted: Vec<Reading> = (0..50).map(|n| monitor.push(118.0 + (n % 5) as f64)).collect();
         assert!(shifted.iter().any(|r| r.is_news && r.surprise > calm), "{shifted:?}");
         assert_eq!(monitor.push(f64::NAN), Reading { surprise: 0.0, is_news: false });
-    }
-
-    #[test]
-    fn it_goes_on_after_a_restore_as_before() {
-        let mut monitor = Monitor::default();
-        (0..3_000u64).for_each(|n| _ = monitor.push((n * n % 101) as f64));
-        let bytes = postcard::to_allocvec(&monitor).unwrap();
-        let mut restored: Monitor = postcard::from_bytes(&bytes).unwrap();
-        for n in 0..200u64 {
-            assert_eq!(restored.push((n % 131) as f64), monitor.push((n % 131) as f64));
-        }
     }
 }
