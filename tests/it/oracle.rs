@@ -2,6 +2,7 @@
 
 mod bitcoin;
 mod evm;
+mod table;
 
 use crate::data;
 use std::{collections::BTreeSet, io::Read, path::Path};
