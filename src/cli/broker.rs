@@ -4,16 +4,14 @@ use crate::{
     audit::verify::TrailError,
     model::Alert,
     ops::kafka::{ConnectionError, Params, client_config},
+    source::kafka::{ScanError, Scanner},
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// How long the cluster may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -77,20 +75,11 @@ impl AlertReader {
     }
 }
 
-/// How long a topic may give nothing before its end.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-
-/// Why a topic could not be read to its end.
+/// Why a topic could not be verified.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TopicError {
-    #[error("the broker cannot be asked")]
-    Connection(#[from] ConnectionError),
-    #[error("the topic cannot be read")]
-    Kafka(#[from] KafkaError),
-    #[error("topic {0} does not exist")]
-    Missing(String),
-    #[error("topic {topic} gave nothing for {} s", SILENCE_MAX.as_secs())]
-    Silent { topic: String },
+    #[error(transparent)]
+    Scan(#[from] ScanError),
     #[error("it cannot be verified at once")]
     Trail(#[from] TrailError),
 }
@@ -104,39 +93,9 @@ pub(super) fn read_topic(
     topic: &str,
     on_record: &mut OnRecord<'_>,
 ) -> Result<(), TopicError> {
-    let mut config = client_config(params)?;
-    config
-        .set("group.id", "txwarden-verify")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .set("isolation.level", "read_committed");
-    let consumer: BaseConsumer = config.create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), ANSWER_MAX)?;
-    let mut list = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|t| t.partitions()) {
-        list.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
-    }
-    if list.count() == 0 {
-        return Err(TopicError::Missing(topic.to_owned()));
-    }
-    let places: BTreeMap<i32, String> = list
-        .elements()
-        .iter()
-        .map(|e| (e.partition(), format!("{topic}/{}", e.partition())))
-        .collect();
-    consumer.assign(&list)?;
-    let mut ended = BTreeSet::new();
-    while ended.len() < places.len() {
-        match consumer.poll(SILENCE_MAX) {
-            None => return Err(TopicError::Silent { topic: topic.to_owned() }),
-            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
-            Some(Err(error)) => return Err(error.into()),
-            Some(Ok(message)) => {
-                let place = places.get(&message.partition()).map_or(topic, String::as_str);
-                let offset = u64::try_from(message.offset()).unwrap_or_default();
-                on_record(place, offset, message.payload().unwrap_or_default())?;
-            }
-        }
-    }
-    Ok(())
+    Scanner::open(params, "txwarden-verify")?.all(topic, &mut |record| {
+        let place = format!("{topic}/{}", record.partition);
+        let offset = u64::try_from(record.offset).unwrap_or_default();
+        Ok(on_record(&place, offset, record.value.unwrap_or_default())?)
+    })
 }

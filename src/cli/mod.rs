@@ -7,6 +7,8 @@ mod coverage;
 mod decode;
 #[cfg(feature = "kafka")]
 mod demo;
+#[cfg(feature = "kafka")]
+mod dlq;
 mod error;
 mod eval;
 mod explain;
@@ -66,6 +68,9 @@ enum Command {
     Explain(explain::Args),
     /// Show what the decoder makes of each record
     Decode(decode::Args),
+    /// List, show and replay what could not be read
+    #[cfg(feature = "kafka")]
+    Dlq(dlq::Args),
     /// Show alerts as they arrive
     #[cfg(feature = "kafka")]
     Tail(tail::Args),
@@ -113,6 +118,8 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Run(args) => run::run(&args),
         #[cfg(feature = "kafka")]
         Command::Route(args) => route::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Dlq(args) => dlq::run(&args),
         #[cfg(feature = "kafka")]
         Command::Tail(args) => tail::run(&args),
         Command::Check(args) => check::run(&args),

@@ -1,4 +1,6 @@
-//! Points in time, as people read them.
+//! Points in time and spans of it, as people write and read them.
+
+use crate::model::EventTime;
 
 /// Writes milliseconds since the epoch as UTC.
 ///
@@ -18,6 +20,48 @@ pub(super) fn utc(ms: i64) -> String {
     let clock = seconds.rem_euclid(86_400);
     let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Reads `1d`, `12h`, `30m` or `90s`.
+pub(super) fn parse_span(text: &str) -> Result<i64, String> {
+    let wrong = || "expected a time such as 1d, 12h, 30m or 90s".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let unit = match unit {
+        "d" => EventTime::DAY,
+        "h" => EventTime::HOUR,
+        "m" => EventTime::MINUTE,
+        "s" => EventTime::SECOND,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    Ok(i64::from(number).saturating_mul(unit))
+}
+
+/// Reads the beginning of a year, month or day, in UTC.
+///
+/// # Source
+/// Days from civil (Hinnant, "chrono-compatible low-level date algorithms").
+pub(super) fn parse_date(text: &str) -> Result<EventTime, String> {
+    let wrong = || "expected YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
+    let parts: Vec<i64> = text
+        .split('-')
+        .map(|part| part.parse::<u32>().map(i64::from).map_err(|_| wrong()))
+        .collect::<Result<_, _>>()?;
+    let (year, month, day) = match parts[..] {
+        [year] => (year, 1, 1),
+        [year, month] => (year, month, 1),
+        [year, month, day] => (year, month, day),
+        _ => return Err(wrong()),
+    };
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return Err(wrong());
+    }
+    let shifted = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Ok(EventTime::from_secs((days - 719_468) * 86_400))
 }
 
 #[cfg(test)]

@@ -44,6 +44,8 @@ mod topics;
 mod worker;
 
 #[cfg(feature = "kafka")]
+pub use clock::now_ms;
+#[cfg(feature = "kafka")]
 pub use control::InputSetup;
 pub use driver::{Driver, Fits};
 pub use error::RuntimeError;

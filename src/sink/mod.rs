@@ -4,3 +4,5 @@ pub mod jsonl;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod message;
+#[cfg(feature = "kafka")]
+pub mod rewrite;

@@ -19,6 +19,8 @@ mod crash_loop;
 mod data;
 mod decode;
 mod demo;
+#[cfg(feature = "kafka")]
+mod dlq;
 mod engine;
 mod envelope;
 mod eval;

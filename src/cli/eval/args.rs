@@ -2,7 +2,10 @@
 
 use super::tasks::Evaluation;
 use crate::{
-    cli::input::parse_format,
+    cli::{
+        input::parse_format,
+        moment::{parse_date, parse_span},
+    },
     decode::Format,
     eval::{Role, Verdicts},
     model::{Chain, EventTime},
@@ -173,53 +176,11 @@ fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Reads `1d`, `12h`, `30m` or `90s`.
-fn parse_span(text: &str) -> Result<i64, String> {
-    let wrong = || "expected a time such as 1d, 12h, 30m or 90s".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let unit = match unit {
-        "d" => EventTime::DAY,
-        "h" => EventTime::HOUR,
-        "m" => EventTime::MINUTE,
-        "s" => EventTime::SECOND,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    Ok(i64::from(number).saturating_mul(unit))
-}
-
 fn parse_share(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
         _ => Err("expected a share above 0 and at most 1".to_owned()),
     }
-}
-
-/// Reads the beginning of a year, month or day, in UTC.
-///
-/// # Source
-/// Days from civil (Hinnant, "chrono-compatible low-level date algorithms").
-fn parse_date(text: &str) -> Result<EventTime, String> {
-    let wrong = || "expected YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
-    let parts: Vec<i64> = text
-        .split('-')
-        .map(|part| part.parse::<u32>().map(i64::from).map_err(|_| wrong()))
-        .collect::<Result<_, _>>()?;
-    let (year, month, day) = match parts[..] {
-        [year] => (year, 1, 1),
-        [year, month] => (year, month, 1),
-        [year, month, day] => (year, month, day),
-        _ => return Err(wrong()),
-    };
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return Err(wrong());
-    }
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days =
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Ok(EventTime::from_secs((days - 719_468) * 86_400))
 }
 
 #[cfg(test)]
