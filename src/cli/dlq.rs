@@ -7,10 +7,7 @@ mod place;
 mod replay;
 mod show;
 
-use super::{
-    CliError,
-    moment::{parse_date, parse_span},
-};
+use super::{CliError, moment};
 use crate::{config::Config, decode::Reason, model::EventTime, runtime::now_ms};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
@@ -101,7 +98,7 @@ fn parse_reason(text: &str) -> Result<Reason, String> {
 }
 
 fn parse_when(text: &str) -> Result<When, String> {
-    match (parse_date(text), parse_span(text)) {
+    match (moment::date(text), moment::span(text)) {
         (Ok(time), _) => Ok(When::At(time)),
         (_, Ok(span)) => Ok(When::Ago(span)),
         _ => Err("expected a date such as 2026-03-01, or a time ago such as 12h or 7d".to_owned()),

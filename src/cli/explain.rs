@@ -4,6 +4,7 @@ use super::{
     CliError,
     input::{self, InputArgs},
     output,
+    turns::{TurnArgs, Turns},
 };
 use crate::{
     config::Config,
@@ -51,6 +52,8 @@ pub(super) struct Args {
     /// The schema or schemas of an envelope, as for replay
     #[arg(long, value_name = "PATH", requires = "envelope")]
     schemas: Option<PathBuf>,
+    #[command(flatten)]
+    turns: TurnArgs,
     /// Print one JSON object instead of sentences
     #[arg(long)]
     json: bool,
@@ -93,10 +96,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let settings = inputs.settings(&config)?;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
-    let mut setup = config.engine_setup(&settings.chain);
-    setup.is_reporting_scores = true;
-    let place = find(args, &settings, &setup)?;
-    let examination = examine(args, &settings, &setup, &place)?;
+    let setup = config.engine_setup(&settings.chain);
+    let past = Past { args, config: &config, settings: &settings, setup: &setup };
+    let place = past.find()?;
+    let examination = past.examine(&place)?;
     let text = match args.json {
         true => serde_json::to_string(&examination)
             .map_err(|e| CliError::failure("cannot write the explanation", e))?,
@@ -105,9 +108,12 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     output::stdout(format!("{text}\n").as_bytes())
 }
 
-fn driver(setup: &Setup) -> Result<Driver, CliError> {
-    Driver::new(setup.clone(), Fits::Background)
-        .map_err(|e| CliError::failure("cannot make the detector", e))
+/// What is folded, twice in the same way.
+struct Past<'a> {
+    args: &'a Args,
+    config: &'a Config,
+    settings: &'a Settings,
+    setup: &'a Setup,
 }
 
 /// Hands out every record with its number and topic, until told to stop; returns how many there
@@ -131,78 +137,89 @@ fn each_record(
     Ok(n_records)
 }
 
-/// Finds the record in which the alert was raised, or the transaction was first scored.
-fn find(args: &Args, settings: &Settings, setup: &Setup) -> Result<Place, CliError> {
-    let failed = |error| CliError::failure("cannot explain", error);
-    let wanted = args.tx.as_deref().or(args.alert.as_deref()).unwrap_or_default();
-    let wanted = wanted.to_ascii_lowercase();
-    let (mut driver, mut actions) = (driver(setup)?, Vec::new());
-    let mut place = None;
-    let n_records = each_record(&args.input, |record| {
-        let n_record = record.offset as u64;
-        driver.feed(settings, record, &mut actions);
-        let mut hash = args.tx.is_some().then(|| wanted.clone());
-        for action in &actions {
-            let Action::Alert(alert) = action else { continue };
-            if args.alert.is_none() || alert.alert_id != wanted {
-                continue;
+impl Past<'_> {
+    /// Begins a fold with all its turns ahead.
+    fn begin(&self) -> Result<(Driver, Turns), CliError> {
+        let mut setup = self.setup.clone();
+        let turns = self.args.turns.open(self.config, self.settings, &mut setup)?;
+        setup.is_reporting_scores = true;
+        let driver = Driver::new(setup, Fits::Background)
+            .map_err(|e| CliError::failure("cannot make the detector", e))?;
+        Ok((driver, turns))
+    }
+
+    /// Finds the record in which the alert was raised, or the transaction was first scored.
+    fn find(&self) -> Result<Place, CliError> {
+        let Self { args, settings, setup, .. } = *self;
+        let failed = |error| CliError::failure("cannot explain", error);
+        let wanted = args.tx.as_deref().or(args.alert.as_deref()).unwrap_or_default();
+        let wanted = wanted.to_ascii_lowercase();
+        let ((mut driver, mut turns), mut actions) = (self.begin()?, Vec::new());
+        let mut place = None;
+        let n_records = each_record(&args.input, |record| {
+            let n_record = record.offset as u64;
+            turns.feed(&mut driver, settings, record, &mut actions)?;
+            let mut hash = args.tx.is_some().then(|| wanted.clone());
+            for action in &actions {
+                let Action::Alert(alert) = action else { continue };
+                if args.alert.is_none() || alert.alert_id != wanted {
+                    continue;
+                }
+                let Some(tx) = &alert.tx else {
+                    let (id, subject) = (alert.alert_id.clone(), alert.subject.clone());
+                    let quiet_if = alert.evidence.first().map(|e| e.quiet_if.clone());
+                    let quiet_if = quiet_if.unwrap_or_default();
+                    return Err(failed(ExplainError::NoTransaction { id, subject, quiet_if }));
+                };
+                hash = Some(tx.id.to_ascii_lowercase());
             }
-            let Some(tx) = &alert.tx else {
-                let (id, subject) = (alert.alert_id.clone(), alert.subject.clone());
-                let quiet_if = alert.evidence.first().map(|e| e.quiet_if.clone());
-                let quiet_if = quiet_if.unwrap_or_default();
-                return Err(failed(ExplainError::NoTransaction { id, subject, quiet_if }));
-            };
-            hash = Some(tx.id.to_ascii_lowercase());
-        }
-        for action in actions.drain(..) {
-            let Action::Scored(report) = action else { continue };
-            let Some((tx, hash)) = report.tx.zip(hash.as_deref()) else { continue };
-            if setup.chain.hash_text(&tx).trim_start_matches("0x") == hash.trim_start_matches("0x")
-            {
-                place = Some(Place { n_record, tx });
+            for action in actions.drain(..) {
+                let Action::Scored(report) = action else { continue };
+                let Some((tx, hash)) = report.tx.zip(hash.as_deref()) else { continue };
+                let text = setup.chain.hash_text(&tx);
+                if text.trim_start_matches("0x") == hash.trim_start_matches("0x") {
+                    place = Some(Place { n_record, tx });
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })?;
+        let what = if args.tx.is_some() { "transaction" } else { "alert" };
+        let what = format!("{what} {wanted}");
+        place.ok_or_else(|| failed(ExplainError::NotFound { what, n_records }))
+    }
+
+    /// Brings an engine to where the transaction was judged, and examines it there.
+    fn examine(&self, place: &Place) -> Result<Examination, CliError> {
+        let (driver, mut turns) = self.begin()?;
+        let (mut driver, mut actions) = (Some(driver), Vec::new());
+        let mut typical: VecDeque<Features> = VecDeque::new();
+        let mut examination = None;
+        let n_records = each_record(&self.args.input, |record| {
+            if record.offset as u64 == place.n_record {
+                if let Some(driver) = driver.take() {
+                    let typical = typical.make_contiguous();
+                    let tx = &place.tx;
+                    examination = turns.examine(driver, self.settings, record, tx, typical)?;
+                }
                 return Ok(false);
             }
-        }
-        Ok(true)
-    })?;
-    let what = if args.tx.is_some() { "transaction" } else { "alert" };
-    let what = format!("{what} {wanted}");
-    place.ok_or_else(|| failed(ExplainError::NotFound { what, n_records }))
-}
-
-/// Brings an engine to where the transaction was judged, and examines it there.
-fn examine(
-    args: &Args,
-    settings: &Settings,
-    setup: &Setup,
-    place: &Place,
-) -> Result<Examination, CliError> {
-    let (mut driver, mut actions) = (Some(driver(setup)?), Vec::new());
-    let mut typical: VecDeque<Features> = VecDeque::new();
-    let mut examination = None;
-    let n_records = each_record(&args.input, |record| {
-        if record.offset as u64 == place.n_record {
-            let typical = typical.make_contiguous();
-            let last = driver.take();
-            examination = last.and_then(|d| d.examine(settings, &record, &place.tx, typical));
-            return Ok(false);
-        }
-        if let Some(driver) = &mut driver {
-            driver.feed(settings, record, &mut actions);
-        }
-        for action in actions.drain(..) {
-            let Action::Scored(report) = action else { continue };
-            if typical.len() == TYPICAL_MAX {
-                typical.pop_front();
+            if let Some(driver) = &mut driver {
+                turns.feed(driver, self.settings, record, &mut actions)?;
             }
-            typical.push_back(report.features);
-        }
-        Ok(true)
-    })?;
-    let what = format!("transaction {}", setup.chain.hash_text(&place.tx));
-    let not_found = ExplainError::NotFound { what, n_records };
-    examination.ok_or_else(|| CliError::failure("cannot explain", not_found))
+            for action in actions.drain(..) {
+                let Action::Scored(report) = action else { continue };
+                if typical.len() == TYPICAL_MAX {
+                    typical.pop_front();
+                }
+                typical.push_back(report.features);
+            }
+            Ok(true)
+        })?;
+        let what = format!("transaction {}", self.setup.chain.hash_text(&place.tx));
+        let not_found = ExplainError::NotFound { what, n_records };
+        examination.ok_or_else(|| CliError::failure("cannot explain", not_found))
+    }
 }
 
 /// Writes an examination in sentences.

@@ -33,6 +33,8 @@ mod signals;
 mod state;
 #[cfg(feature = "kafka")]
 mod tail;
+mod turns;
+mod verdict;
 mod verify;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -80,6 +82,8 @@ enum Command {
     State(state::Args),
     /// Show where every part of every record ended, and what is missing
     Coverage(coverage::Args),
+    /// Write a verdict or an order about an account, for the verdict topic or a file of them
+    Verdict(verdict::Args),
     /// Check that alerts are as they were written
     Verify(verify::Args),
     /// Print the JSON Schema of what is written
@@ -130,6 +134,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Rules(args) => rules::run(&args),
         Command::State(args) => state::run(&args),
         Command::Coverage(args) => coverage::run(&args),
+        Command::Verdict(args) => verdict::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {

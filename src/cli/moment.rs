@@ -22,26 +22,11 @@ pub(super) fn utc(ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// Reads `1d`, `12h`, `30m` or `90s`.
-pub(super) fn parse_span(text: &str) -> Result<i64, String> {
-    let wrong = || "expected a time such as 1d, 12h, 30m or 90s".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
-    let unit = match unit {
-        "d" => EventTime::DAY,
-        "h" => EventTime::HOUR,
-        "m" => EventTime::MINUTE,
-        "s" => EventTime::SECOND,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = number.parse().map_err(|_| wrong())?;
-    Ok(i64::from(number).saturating_mul(unit))
-}
-
 /// Reads the beginning of a year, month or day, in UTC.
 ///
 /// # Source
 /// Days from civil (Hinnant, "chrono-compatible low-level date algorithms").
-pub(super) fn parse_date(text: &str) -> Result<EventTime, String> {
+pub(super) fn date(text: &str) -> Result<EventTime, String> {
     let wrong = || "expected YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
     let parts: Vec<i64> = text
         .split('-')
@@ -64,13 +49,53 @@ pub(super) fn parse_date(text: &str) -> Result<EventTime, String> {
     Ok(EventTime::from_secs((days - 719_468) * 86_400))
 }
 
+/// Reads `1d`, `12h`, `30m` or `90s`.
+pub(super) fn span(text: &str) -> Result<i64, String> {
+    let wrong = || "expected a time such as 1d, 12h, 30m or 90s".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let unit = match unit {
+        "d" => EventTime::DAY,
+        "h" => EventTime::HOUR,
+        "m" => EventTime::MINUTE,
+        "s" => EventTime::SECOND,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    Ok(i64::from(number).saturating_mul(unit))
+}
+
+/// Reads a date, a time from now (`90d`, `12h`, `30m`) or `now`, as milliseconds since the epoch.
+pub(super) fn until(text: &str, now_ms: i64) -> Result<i64, String> {
+    if text == "now" {
+        return Ok(now_ms);
+    }
+    let ahead = span(text).map(|us| now_ms.saturating_add(us / 1_000));
+    ahead.or_else(|_| date(text).map(EventTime::millis)).map_err(|_| {
+        format!("expected a date such as 2027-01-31, a time such as 90d, or now; not {text}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::*;
 
     #[test]
     fn times_are_civil() {
         assert_eq!(utc(0), "1970-01-01 00:00:00Z");
         assert_eq!(utc(1_709_210_096_000), "2024-02-29 12:34:56Z");
+    }
+
+    #[test]
+    fn dates_and_spans_are_read_as_written() {
+        let secs = |text| date(text).map(EventTime::secs).ok();
+        assert_eq!(secs("1970"), Some(0));
+        assert_eq!(secs("2018-01"), Some(1_514_764_800));
+        assert_eq!(secs("2024-02-29"), Some(1_709_164_800));
+        assert_eq!([secs("2018-13"), secs("18"), secs("x"), secs("2018-01-01-01")], [None; 4]);
+        assert_eq!(span("12h"), Ok(12 * EventTime::HOUR));
+        assert!([span(""), span("d"), span("1y")].iter().all(Result::is_err));
+        assert_eq!(until("90d", 5), Ok(5 + 90 * 86_400_000));
+        assert_eq!((until("now", 5), until("1970-01-02", 5)), (Ok(5), Ok(86_400_000)));
+        assert!(until("soon", 5).is_err());
     }
 }

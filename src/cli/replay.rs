@@ -1,25 +1,22 @@
 //! `replay`: files through one engine, alerts as JSON lines, a summary at the end.
 
-mod control;
 mod fold;
 mod seed;
 mod summary;
-mod verdicts;
 
 use super::{
     CliError,
     coverage::Coverage,
     input::{self, InputArgs},
     output::{self, Output},
+    turns::TurnArgs,
 };
 use crate::{
     config::Config,
     decode::{Settings, envelope::decide},
-    engine::Setup,
     model::Record,
-    runtime::{Driver, Fits, control::Bundle, snapshot},
+    runtime::{Driver, Fits},
 };
-use control::ControlLog;
 use fold::Fold;
 use seed::SeedArgs;
 use std::{
@@ -29,7 +26,6 @@ use std::{
     time::Instant,
 };
 use summary::Summary;
-use verdicts::Verdicts;
 
 /// Command line of `replay`.
 #[derive(Debug, clap::Args)]
@@ -55,20 +51,8 @@ pub(super) struct Args {
     /// Where the coverage ledger goes as one JSON object: what became of every part
     #[arg(long, value_name = "PATH")]
     coverage: Option<PathBuf>,
-    /// Control log of a run, as JSON lines: its settings and verdicts apply where they did, and the
-    /// files have to hold its input from the first start on. Gives the alerts that the run wrote
-    #[arg(long, value_name = "FILE")]
-    control: Option<PathBuf>,
-    /// Verdicts as JSON lines, as on the verdict topic: each is taken in once event time reaches
-    /// its time_ms
-    #[arg(long, value_name = "FILE", conflicts_with = "control")]
-    verdicts: Option<PathBuf>,
-    /// Whose entries of the control log
-    #[arg(long, value_name = "GROUP/TOPIC/PARTITION", requires = "control")]
-    place: Option<String>,
-    /// Where the run kept its bundles of settings, instead of the file's snapshots.url
-    #[arg(long, value_name = "URL", requires = "control")]
-    bundles: Option<String>,
+    #[command(flatten)]
+    turns: TurnArgs,
     /// Records between two flushes; changes no answer
     #[arg(long, value_name = "N", default_value = "10000")]
     batch: NonZeroUsize,
@@ -91,10 +75,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
     let seed = args.seed.open(&config)?;
     let mut setup = config.engine_setup(&settings.chain);
-    let control = control(args, &config, &settings, &setup)?;
-    if let Some(control) = &control {
-        setup = control.bundle().setup.clone();
-    }
+    let turns = args.turns.open(&config, &settings, &mut setup)?;
     setup.is_reporting_findings = args.findings.is_some();
     let driver = Driver::new(setup, Fits::Background)
         .map_err(|e| CliError::failure("cannot make the detector", e))?;
@@ -105,12 +86,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         dead_letters: create(&args.dead_letters)?,
     };
     let mut summary_to = create(&args.summary)?;
-    let verdicts = args
-        .verdicts
-        .as_deref()
-        .map(|path| Verdicts::load(path, &settings.chain.id))
-        .transpose()?;
-    let mut fold = Fold::new(driver, control, outputs, args.batch.get()).with_verdicts(verdicts);
+    let mut fold = Fold::new(driver, turns, outputs, args.batch.get());
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {
@@ -139,21 +115,6 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
     }
     Ok(())
-}
-
-/// Returns the control log that the command line names.
-fn control(
-    args: &Args,
-    config: &Config,
-    settings: &Settings,
-    setup: &Setup,
-) -> Result<Option<ControlLog>, CliError> {
-    let Some(path) = &args.control else { return Ok(None) };
-    let own = Bundle::of(settings, setup)
-        .map_err(|e| CliError::failure("cannot write the settings as a bundle", e))?;
-    let mut snapshots: snapshot::Params = config.run.snapshots.clone();
-    snapshots.url = args.bundles.clone().unwrap_or(snapshots.url);
-    ControlLog::load(path, args.place.as_deref(), own, &snapshots).map(Some)
 }
 
 fn read(

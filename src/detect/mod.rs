@@ -153,6 +153,12 @@ pub trait Model: Send {
     /// Takes over a finished fit.
     fn install(&mut self, _fitted: Fitted) {}
 
+    /// Goes back to the fit before the present one, by order of an operator; returns whether there
+    /// is one.
+    fn roll_back(&mut self) -> bool {
+        false
+    }
+
     /// Returns the identity of what was fitted in the background, for provenance.
     fn fitted_id(&self) -> Option<u64> {
         None

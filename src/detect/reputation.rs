@@ -1,7 +1,6 @@
 //! What verdicts say about the cells of a quantiser: the Beta-smoothed share of fraud of each.
 
 use super::Ruling;
-use crate::model::Judgement;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -79,11 +78,7 @@ impl Reputation {
 
     /// Gives a verdict to the cells of the alerts it is about, in place of an earlier one.
     pub fn judge(&mut self, ruling: &Ruling, shares: &[f64]) {
-        let given = match ruling.judgement {
-            Judgement::TruePositive => ruling.weight,
-            Judgement::FalsePositive | Judgement::Benign => -ruling.weight,
-            Judgement::Unsure => 0.0,
-        };
+        let given = ruling.weight * ruling.judgement.sign();
         let Self { cells, alerted, .. } = self;
         for alert in alerted {
             let key = if ruling.is_of_tx { alert.tx } else { alert.account };
@@ -133,6 +128,7 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::model::EventTime;
+    use crate::model::Judgement;
 
     const SHARES: [f64; 4] = [0.5, 0.3, 0.199, 0.001];
 

@@ -86,12 +86,7 @@ impl Rulings {
         }
         self.lately.push_back((ruling.analyst, ruling.time));
         self.n_changes += 1;
-        let weight = ruling.weight as f32;
-        let weight = match ruling.judgement {
-            Judgement::TruePositive => weight,
-            Judgement::FalsePositive | Judgement::Benign => -weight,
-            Judgement::Unsure => 0.0,
-        };
+        let weight = (ruling.weight * ruling.judgement.sign()) as f32;
         let is_new = !self.accounts.contains_key(&ruling.account);
         if is_new && weight != 0.0 {
             self.make_room();

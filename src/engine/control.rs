@@ -3,7 +3,8 @@
 use super::{Engine, Setup, stats::count};
 use crate::{
     detect::Ruling,
-    model::{AccountKey, Address, EventTime, Hash32, Verdict},
+    model::{AccountKey, Address, EventTime, Hash32, Judgement, Verdict},
+    triage::Listing,
 };
 
 /// A turn that the fold takes between two records; every replay takes it at the same place.
@@ -11,7 +12,7 @@ use crate::{
 pub enum Control {
     /// Goes on with another setup, see [`Engine::reconfigure`].
     Setup(Box<Setup>),
-    /// Learns what an analyst concluded.
+    /// Learns what an analyst concluded, or does what one orders.
     Verdict(Box<Verdict>),
 }
 
@@ -28,18 +29,48 @@ impl Engine {
             }
             Control::Verdict(verdict) => {
                 count(&mut self.stats.verdicts, verdict.verdict.as_str());
-                if !self.triage.hear(&verdict) {
-                    self.stats.n_verdicts_unmatched += 1;
-                }
-                if let Some(ruling) = self.ruling(&verdict) {
-                    if !ruling.is_of_tx {
-                        let account = AccountKey(ruling.account);
-                        self.triage.settle(account, ruling.judgement, ruling.time);
-                    }
-                    self.detectors.judge(&ruling);
-                }
+                let is_matched = match verdict.verdict {
+                    Judgement::Allow | Judgement::Deny => self.list(&verdict),
+                    Judgement::RollBack => self.roll_back(&verdict),
+                    _ => self.learn(&verdict),
+                };
+                self.stats.n_verdicts_unmatched += u64::from(!is_matched);
             }
         }
+    }
+
+    /// Learns what an analyst concluded; returns whether the alert is known.
+    fn learn(&mut self, verdict: &Verdict) -> bool {
+        if let Some(ruling) = self.ruling(verdict) {
+            if !ruling.is_of_tx {
+                let account = AccountKey(ruling.account);
+                self.triage.settle(account, ruling.judgement, ruling.time);
+            }
+            self.detectors.judge(&ruling);
+        }
+        self.triage.hear(verdict)
+    }
+
+    /// Allows or denies an account; returns whether the subject is one.
+    fn list(&mut self, verdict: &Verdict) -> bool {
+        let ruling = self.ruling(verdict).filter(|ruling| !ruling.is_of_tx);
+        let Some((Ruling { account, time, .. }, until_ms)) = ruling.zip(verdict.until_ms) else {
+            return false;
+        };
+        let listing = Listing {
+            is_denied: verdict.verdict == Judgement::Deny,
+            until: EventTime::from_millis(until_ms),
+            by: verdict.analyst.clone(),
+        };
+        self.triage.list(AccountKey(account), listing, time);
+        true
+    }
+
+    /// Restores a model's previous fit; returns whether there is one.
+    fn roll_back(&mut self, verdict: &Verdict) -> bool {
+        let rest = verdict.subject.strip_prefix(&*self.setup.chain.id);
+        let model = rest.and_then(|rest| rest.strip_prefix("/model/"));
+        model.is_some_and(|id| self.detectors.roll_back(id))
     }
 
     /// Reads whom a verdict is about; `None` where that is no account or transaction of the chain.

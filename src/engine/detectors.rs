@@ -177,6 +177,12 @@ impl Detectors {
         }
     }
 
+    /// Restores the previous fit of a model; returns whether there was one.
+    pub(super) fn roll_back(&mut self, id: &str) -> bool {
+        let owner = self.models.iter_mut().find(|m| m.id() == id);
+        owner.is_some_and(|owner| owner.model.roll_back())
+    }
+
     /// Returns which fits are in force, as one number that changes with any of them.
     pub(super) fn in_force(&self) -> u64 {
         let ids = self.models.iter().map(|m| m.model.fitted_id().map_or(0, |id| id + 1));

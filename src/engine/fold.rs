@@ -5,7 +5,7 @@ use super::{
     detectors::Detectors,
     fits::Fits,
     ledger::{Fate, Ledger},
-    raise::Raiser,
+    raise::{self, Raiser},
     report::DeadLetter,
     score_report,
     stats::{Stats, count},
@@ -305,6 +305,9 @@ impl Engine {
         };
         findings.clear();
         detectors.findings(&scene, findings);
+        if let Some(tx) = tx {
+            raise::denials(triage, &scene, tx, findings);
+        }
         let focus = tx.and_then(|tx| summary::focus(tx, state));
         stats.n_transactions += u64::from(tx.is_some());
 

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     detect::{Opinion, Scene},
-    model::{Alert, Finding, Severity, Tx},
-    triage::{Case, Coordinates, Raised, Triage, Via, Vote},
+    feature::{Parties, parties},
+    model::{Alert, Finding, Severity, Subject, Tx},
+    triage::{Case, Coordinates, DENY_TITLE, Raised, Triage, Via, Vote},
 };
 
 /// What raising needs, borrowed together so that the scene can stay borrowed from the state.
@@ -77,12 +78,19 @@ impl Raiser<'_> {
     ) {
         count(&mut self.stats.findings, finding.detector);
         let meta = detectors.rules.iter().map(|r| r.rule.meta()).find(|m| m.id == finding.detector);
-        let title = meta.map_or(finding.detector, |m| m.title);
+        let title = match meta {
+            Some(meta) => meta.title,
+            None => DENY_TITLE,
+        };
+        let account = match &finding.subject {
+            Subject::Account(address) => Some(scene.state.key(address)),
+            _ => None,
+        };
         let raised = if finding.severity == Severity::Info {
             // Most findings are info: they never build a case.
             Raised::Suppressed(crate::triage::Suppression::Severity)
         } else {
-            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, self.alerts)
+            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, account, self.alerts)
         };
         self.note(raised);
     }
@@ -95,6 +103,18 @@ impl Raiser<'_> {
                 count(&mut self.stats.suppressed, reason.as_str());
                 ScoreOutcome::Suppressed(reason)
             }
+        }
+    }
+}
+
+/// Pushes a finding for each denied account that takes part in a transaction.
+pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, tx: &Tx, out: &mut Vec<Finding>) {
+    let Parties { sender_address, receiver_address, .. } = parties(tx, scene.state);
+    let now = scene.event.time;
+    let distinct = receiver_address.filter(|receiver| sender_address != Some(receiver));
+    for address in sender_address.into_iter().chain(distinct) {
+        if let Some(listing) = triage.denial(scene.state.key(address), now) {
+            out.push(listing.finding(scene.chain, Subject::Account(address.clone()), now));
         }
     }
 }

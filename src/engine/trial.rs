@@ -3,7 +3,7 @@
 
 mod edits;
 
-use super::{Engine, detectors::Detectors, summary};
+use super::{Engine, detectors::Detectors, raise, summary};
 use crate::{
     decode::{self, Settings},
     detect::{Scene, models::write_feature},
@@ -172,6 +172,7 @@ impl Engine {
             let (mut findings, mut votes, mut opinions) = (Vec::new(), Vec::new(), Vec::new());
             detectors.findings(scene, &mut findings);
             let Body::Tx(tx) = &scene.event.body else { unreachable!("see with_scene") };
+            raise::denials(&self.triage, scene, tx, &mut findings);
             let focus = summary::focus(tx, scene.state);
             if focus.is_some() {
                 detectors.votes(scene, &mut votes, &mut opinions);

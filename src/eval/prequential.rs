@@ -185,6 +185,7 @@ impl Fold<'_> {
             analyst: "eval".to_owned(),
             weight: 1.0,
             time_ms: time.millis(),
+            until_ms: None,
             note: None,
         }
     }

@@ -13,7 +13,7 @@ const NOTE_BYTES_MAX: usize = 1_024;
 /// The longest record that is read as a verdict: every text at its bound, escaped, fits twice.
 pub const VERDICT_BYTES_MAX: usize = 16 << 10;
 
-/// What an analyst concluded.
+/// What an analyst concluded, or orders.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -27,11 +27,25 @@ pub enum Judgement {
     Benign,
     /// Looked at without a conclusion: counts neither way.
     Unsure,
+    /// An order: until `until_ms` nothing below `high` is raised about the subject.
+    Allow,
+    /// An order: until `until_ms` every transaction of the subject is an alert.
+    Deny,
+    /// An order: the model that the subject names, as `…/model/verdicts`, goes back to the fit
+    /// before the present one.
+    RollBack,
 }
 
 impl Judgement {
-    pub const ALL: [Self; 4] =
-        [Self::TruePositive, Self::FalsePositive, Self::Benign, Self::Unsure];
+    pub const ALL: [Self; 7] = [
+        Self::TruePositive,
+        Self::FalsePositive,
+        Self::Benign,
+        Self::Unsure,
+        Self::Allow,
+        Self::Deny,
+        Self::RollBack,
+    ];
 
     /// Returns the name used on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
@@ -40,11 +54,29 @@ impl Judgement {
             Self::FalsePositive => "false_positive",
             Self::Benign => "benign",
             Self::Unsure => "unsure",
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::RollBack => "roll_back",
         }
+    }
+
+    /// Returns 1 where it says fraud, -1 where it says no fraud, 0 where it says neither.
+    pub fn sign(self) -> f64 {
+        match self {
+            Self::TruePositive => 1.0,
+            Self::FalsePositive | Self::Benign => -1.0,
+            Self::Unsure | Self::Allow | Self::Deny | Self::RollBack => 0.0,
+        }
+    }
+
+    /// Returns whether it holds until a time that has to be given with it.
+    pub fn is_timed(self) -> bool {
+        matches!(self, Self::Allow | Self::Deny)
     }
 }
 
-/// One verdict. A later one by anybody on the same alert replaces it.
+/// One verdict. A later one by anybody on the same alert replaces it; likewise a later order about
+/// the same subject, and one whose `until_ms` has passed takes it back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Always `txwarden.verdict/1`.
@@ -63,6 +95,9 @@ pub struct Verdict {
     pub weight: f64,
     /// When it was given, in milliseconds since the epoch.
     pub time_ms: i64,
+    /// Until when `allow` and `deny` hold, in milliseconds since the epoch, by event time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -117,6 +152,7 @@ impl Verdict {
         let Self { subject, analyst, note, .. } = &verdict;
         let is_id = |id: &String| AlertId::parse(id).is_some();
         let is_within = |text: &str, max: usize| !text.is_empty() && text.len() <= max;
+        let has_end = verdict.until_ms.is_some();
         for (is_right, what) in [
             (verdict.schema == Self::SCHEMA, "schema is not txwarden.verdict/1"),
             (verdict.alert_id.as_ref().is_none_or(is_id), "alert_id is not 32 hex digits"),
@@ -124,6 +160,8 @@ impl Verdict {
             (is_within(analyst, ANALYST_BYTES_MAX), "analyst is empty or too long"),
             (note.as_ref().is_none_or(|n| n.len() <= NOTE_BYTES_MAX), "note is too long"),
             (verdict.weight > 0.0 && verdict.weight <= 1.0, "weight is not above 0 and at most 1"),
+            (has_end || !verdict.verdict.is_timed(), "allow and deny need until_ms"),
+            (!has_end || verdict.verdict.is_timed(), "until_ms is for allow and deny"),
         ] {
             if !is_right {
                 return Err(VerdictError::Field(what));
@@ -164,12 +202,17 @@ mod tests {
             r#","weight":1.5"#,
             r#","schema":"txwarden.verdict/9""#,
             &format!(r#","note":"{}""#, "x".repeat(1_025)),
+            r#","until_ms":9"#,
         ] {
             assert_eq!(parse(wrong).unwrap_err(), "bad_field", "{wrong}");
         }
         assert_eq!(parse(r#","verdict":"maybe""#).unwrap_err(), "bad_json");
         assert_eq!(parse(&" ".repeat(VERDICT_BYTES_MAX)).unwrap_err(), "too_long");
         assert!(Verdict::parse(b"[]").is_err());
+        let order = serde_json::to_string(&verdict).unwrap().replace("benign", "allow");
+        assert_eq!(Verdict::parse(order.as_bytes()).unwrap_err().code(), "bad_field");
+        let order = order.replace(r#""time_ms":5"#, r#""time_ms":5,"until_ms":9"#);
+        assert_eq!(Verdict::parse(order.as_bytes()).unwrap().until_ms, Some(9));
     }
 
     #[test]

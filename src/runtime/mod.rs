@@ -9,7 +9,7 @@
 mod cadence;
 #[cfg(feature = "kafka")]
 mod checkpoints;
-mod clock;
+pub mod clock;
 pub mod control;
 pub mod crash_loop;
 mod driver;

@@ -94,7 +94,9 @@ impl Tally {
         match judgement {
             Judgement::TruePositive => &mut self.confirmed,
             Judgement::FalsePositive | Judgement::Benign => &mut self.refuted,
-            Judgement::Unsure => &mut self.unsure,
+            Judgement::Unsure | Judgement::Allow | Judgement::Deny | Judgement::RollBack => {
+                &mut self.unsure
+            }
         }
     }
 }
@@ -112,6 +114,7 @@ mod tests {
             analyst: "ann".to_owned(),
             weight: 1.0,
             time_ms: 0,
+            until_ms: None,
             note: None,
         }
     }

@@ -8,11 +8,12 @@ use super::{
     cooldown::{CoolDowns, Entry},
     feedback::Feedback,
     judged::Judged,
+    lists::Lists,
     open::{Open, OpenAlerts},
 };
 use crate::model::{
-    Alert, AlertId, BlockHash, EventId, Family, Finding, Related, Retraction, RetractionReason,
-    Severity, Status,
+    AccountKey, Alert, AlertId, BlockHash, EventId, Family, Finding, Related, Retraction,
+    RetractionReason, Severity, Status,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub enum Suppression {
     Budget,
     /// An analyst has judged the subject and found nothing.
     Judged,
+    /// An operator allows the subject.
+    Allowed,
     /// Below the least severity that raises an alert.
     Severity,
     /// The same alert was raised before.
@@ -38,8 +41,14 @@ pub enum Suppression {
 }
 
 impl Suppression {
-    pub const ALL: [Self; 5] =
-        [Self::CoolDown, Self::Budget, Self::Judged, Self::Severity, Self::Duplicate];
+    pub const ALL: [Self; 6] = [
+        Self::CoolDown,
+        Self::Budget,
+        Self::Judged,
+        Self::Allowed,
+        Self::Severity,
+        Self::Duplicate,
+    ];
 
     /// Returns the metric label.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +56,7 @@ impl Suppression {
             Self::CoolDown => "cool_down",
             Self::Budget => "budget",
             Self::Judged => "judged",
+            Self::Allowed => "allowed",
             Self::Severity => "severity",
             Self::Duplicate => "duplicate",
         }
@@ -72,6 +82,7 @@ pub struct Triage {
     pub(super) open: OpenAlerts,
     pub(super) feedback: Feedback,
     pub(super) judged: Judged,
+    pub(super) lists: Lists,
     pub(super) n_confirmations: u64,
     seq: u64,
     tip_height: u64,
@@ -90,6 +101,7 @@ impl Triage {
             open: OpenAlerts::default(),
             feedback: Feedback::default(),
             judged: Judged::default(),
+            lists: Lists::default(),
             seq: 0,
             tip_height: 0,
         }
@@ -130,14 +142,20 @@ impl Triage {
         self.identity.model_id = model_id;
     }
 
-    /// Raises the alert of a rule's finding.
+    /// Raises the alert of a rule's finding. `account` is the one that it is about, if it is about
+    /// one: below `high` the allow list keeps it quiet.
     pub fn raise_rule(
         &mut self,
         case: &Case<'_>,
         title: &str,
         finding: Finding,
+        account: Option<AccountKey>,
         out: &mut Vec<Alert>,
     ) -> Raised {
+        let is_allowed = account.is_some_and(|account| self.is_allowed(account, case.time));
+        if is_allowed && finding.severity < Severity::High {
+            return Raised::Suppressed(Suppression::Allowed);
+        }
         if finding.severity < self.params.severity_min {
             return Raised::Suppressed(Suppression::Severity);
         }

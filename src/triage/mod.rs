@@ -8,6 +8,7 @@ mod feedback;
 mod judged;
 mod lanes;
 mod levels;
+mod lists;
 mod open;
 mod priority;
 mod reconfigure;
@@ -16,6 +17,7 @@ mod score_lane;
 pub use combine::{ScoreCase, Vote, shares};
 pub use compose::{Case, Coordinates, Identity};
 pub use lanes::{Raised, Suppression, Triage};
+pub use lists::{DENY_LIST, DENY_TITLE, Listing};
 pub use priority::Stakes;
 pub use score_lane::Via;
 

@@ -46,9 +46,9 @@ impl Triage {
 
     /// Combines votes and decides whether they are worth an alert. Changes nothing.
     ///
-    /// Whoever was judged innocent raises none until that verdict expires; whoever was confirmed
-    /// is outside the budget. `weight_total` is the sum of all enabled models' weights, silent ones
-    /// included.
+    /// Whoever was judged innocent raises none until that verdict expires, nor whoever is allowed;
+    /// whoever was confirmed is outside the budget. `weight_total` is the sum of all enabled models'
+    /// weights, silent ones included.
     pub fn judge(
         &self,
         stratum: usize,
@@ -75,6 +75,9 @@ impl Triage {
             }
             _ => return None,
         };
+        if self.is_allowed(account, now) {
+            return Some(Err(Suppression::Allowed));
+        }
         let severity = combine::severity(p_value);
         let is_cooling = self.cool_downs.get(account.0, now, self.params.cool_down_ms).is_some();
         if is_cooling && (severity < Severity::High || via == Via::Exploration) {
@@ -101,9 +104,10 @@ impl Triage {
         let cool_down_ms = self.params.cool_down_ms;
         let since = self.cool_downs.get(account.0, now, cool_down_ms).map(|cooling| cooling.since);
         let judged = self.judged.get(account, now);
+        let is_candidate = judged.is_none() && !self.is_allowed(account, now);
         let p_value = self.combiner.p_value(stratum, votes, surprise);
         let may_begin = since.is_none_or(|since| since == now);
-        if let Some(p_value) = p_value.filter(|p| judged.is_none() && *p <= self.params.p_max) {
+        if let Some(p_value) = p_value.filter(|p| is_candidate && *p <= self.params.p_max) {
             self.budget.note(&self.params, account, p_value, now, may_begin);
         }
         // What is known or suspected to be no ordinary traffic must not teach what is ordinary; but
@@ -146,6 +150,7 @@ impl Triage {
             Judgement::TruePositive => (true, self.params.confirmed_ms),
             Judgement::FalsePositive | Judgement::Benign => (false, self.params.refuted_ms),
             Judgement::Unsure => return self.judged.forget(account),
+            Judgement::Allow | Judgement::Deny | Judgement::RollBack => return,
         };
         self.judged.set(account, is_confirmed, now.plus(span_ms.saturating_mul(1_000)));
     }

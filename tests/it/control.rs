@@ -37,6 +37,7 @@ fn verdict(alert_id: &str, subject: &str, verdict: Judgement) -> Control {
         analyst: "ann".to_owned(),
         weight: 1.0,
         time_ms: 0,
+        until_ms: None,
         note: None,
     }))
 }

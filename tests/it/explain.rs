@@ -9,8 +9,8 @@ use std::{
     process::{Command, Output},
 };
 use txwarden::{
-    model::Family,
-    sim::{Evm, Scenario},
+    model::{Chain, Family},
+    sim::{Evm, Scenario, Utxo},
 };
 
 /// An address that the simulator never uses.
@@ -28,9 +28,15 @@ const FORMAT: [&str; 2] = ["--format=ethereum_etl", "--chain=eip155:1"];
 
 /// Replays records and returns the first revisions of their alerts.
 fn replay(dir: &Path, records: &[String]) -> Vec<Value> {
+    replay_with(dir, records, &FORMAT)
+}
+
+fn replay_with(dir: &Path, records: &[String], with: &[&str]) -> Vec<Value> {
     let input = dir.join("replayed.jsonl");
     fs::write(&input, records.join("\n")).unwrap();
-    let args = ["replay", "-q", FORMAT[0], FORMAT[1], input.to_str().unwrap()];
+    let mut args = vec!["replay", "-q"];
+    args.extend(with);
+    args.push(input.to_str().unwrap());
     let output = txwarden(&args);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -39,7 +45,12 @@ fn replay(dir: &Path, records: &[String]) -> Vec<Value> {
 }
 
 fn explain(args: &[&str], input: &Path) -> Output {
-    let mut all = vec!["explain", FORMAT[0], FORMAT[1]];
+    explain_with(args, input, &FORMAT)
+}
+
+fn explain_with(args: &[&str], input: &Path, with: &[&str]) -> Output {
+    let mut all = vec!["explain"];
+    all.extend(with);
     all.extend(args);
     all.extend(["--input", input.to_str().unwrap()]);
     txwarden(&all)
@@ -135,4 +146,63 @@ fn sentences_name_the_change_and_what_is_missing_is_said() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.starts_with("transaction 0x") && said.contains("score:"), "{said}");
+}
+
+#[test]
+fn a_utxo_alert_is_explained_in_satoshi() {
+    let utxo = Utxo { n_blocks: 300, ..Utxo::default() };
+    let (lines, _) = Scenario::new(7).utxo(utxo).generate();
+    let records: Vec<String> =
+        lines.into_iter().filter(|l| l.family == Family::Utxo).map(|l| l.json).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    fs::write(&input, records.join("\n")).unwrap();
+    let chain = format!("--chain={}", Chain::BITCOIN);
+    let with = ["--format=bitcoin_etl", chain.as_str()];
+    let alerts = replay_with(dir.path(), &records, &with);
+    let is_wanted = |a: &&Value| ["fee_fat_finger", "dusting"].contains(&lane(a));
+    let alert = alerts.iter().find(is_wanted).expect("the simulator plants both");
+    let output = explain_with(&[alert["alert_id"].as_str().unwrap(), "--json"], &input, &with);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["tx"], alert["tx"]["id"]);
+    let changes = said["inputs"].as_array().unwrap();
+    let quieting = changes.iter().find(|change| {
+        let quiets = change["quiets"].as_array().unwrap();
+        quiets.iter().any(|quiet| quiet == lane(alert))
+    });
+    let quieting = quieting.unwrap_or_else(|| panic!("nothing keeps it quiet: {said}"));
+    assert!(quieting["input"].is_string() && quieting["to"].is_string());
+    assert!(said.to_string().contains("satoshi"), "{said}");
+}
+
+#[test]
+fn an_alert_that_follows_from_an_order_is_found_with_the_order_only() {
+    let evm = Evm { n_blocks: 300, ..Evm::default() };
+    let (lines, _) = Scenario::new(3).evm(evm).generate();
+    let records: Vec<String> =
+        lines.into_iter().filter(|l| l.family == Family::Evm).map(|l| l.json).collect();
+    let dir = tempfile::tempdir().unwrap();
+    let input = dir.path().join("in.jsonl");
+    fs::write(&input, records.join("\n")).unwrap();
+    let is_payment = |r: &Value| r["type"] == "transaction" && r["to_address"].is_string();
+    let last = records.iter().rev().map(|r| parse(r)).find(is_payment).unwrap();
+    let subject = format!("eip155:1:{}", last["to_address"].as_str().unwrap());
+    let order = ["verdict", "deny", &subject, "--analyst=ann", "--until=2100"];
+    let written = txwarden(&order);
+    assert_eq!(written.status.code(), Some(0), "{written:?}");
+    let mut order = parse(std::str::from_utf8(&written.stdout).unwrap());
+    order["time_ms"] = 0.into();
+    let orders = dir.path().join("orders.jsonl");
+    fs::write(&orders, format!("{order}\n")).unwrap();
+    let verdicts = format!("--verdicts={}", orders.to_str().unwrap());
+    let with = [FORMAT[0], FORMAT[1], verdicts.as_str()];
+    let alerts = replay_with(dir.path(), &records, &with);
+    let denied = alerts.iter().find(|a| lane(a) == "deny_list").expect("the account is denied");
+    let id = denied["alert_id"].as_str().unwrap();
+    assert_eq!(explain(&[id], &input).status.code(), Some(1), "without the order there is none");
+    let output = explain_with(&[id], &input, &with);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("rule deny_list (high)") && said.contains("by order of ann"), "{said}");
 }

@@ -24,6 +24,7 @@ fn judge(driver: &mut Driver, account: u64, verdict: Judgement) {
         analyst: "ann".to_owned(),
         weight: 1.0,
         time_ms: 0,
+        until_ms: None,
         note: None,
     };
     driver.control(Control::Verdict(Box::new(verdict))).unwrap();
@@ -106,4 +107,109 @@ fn scores(actions: &[Action]) -> Vec<Option<f64>> {
         _ => None,
     };
     actions.iter().filter_map(score).collect()
+}
+
+fn order(driver: &mut Driver, subject: String, verdict: Judgement, until_ms: Option<i64>) {
+    let verdict = Verdict {
+        schema: Verdict::SCHEMA.to_owned(),
+        alert_id: None,
+        subject,
+        verdict,
+        analyst: "ann".to_owned(),
+        weight: 1.0,
+        time_ms: 0,
+        until_ms,
+        note: None,
+    };
+    driver.control(Control::Verdict(Box::new(verdict))).unwrap();
+}
+
+/// Alerts about account 5, by the detector that leads them.
+fn about_five(actions: &[Action], detector: &str) -> usize {
+    let subject = format!("eip155:1:{}", address(5));
+    let is_its = |a: &&txwarden::model::Alert| {
+        a.revision == 1 && a.subject == subject && a.evidence[0].detector == detector
+    };
+    crate::engine::alerts(actions).into_iter().filter(is_its).count()
+}
+
+#[test]
+fn orders_about_an_account_hold_until_they_end() {
+    let lines = traffic(6_000);
+    let subject = || format!("eip155:1:{}", address(5));
+    let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
+    let before = feed(&mut driver, &lines[..3_000], 0);
+    assert_eq!(about_five(&before, "deny_list"), 0);
+    let now_ms = driver.stats().event_time_ms;
+    order(&mut driver, subject(), Judgement::Deny, Some(now_ms + 3_600_000));
+    let bytes = driver.freeze().encode().unwrap();
+    let after = feed(&mut driver, &lines[3_000..], 3_000);
+    assert_eq!(about_five(&after, "deny_list"), 1, "one alert, repeats fold into it");
+    let denied = crate::engine::alerts(&after)
+        .into_iter()
+        .find(|a| a.evidence[0].detector == "deny_list")
+        .unwrap();
+    assert_eq!(denied.title, "A denied account is active");
+    assert!(denied.reason.contains("by order of ann"), "{}", denied.reason);
+
+    let mut restored = Driver::over(Engine::restore(setup(), &bytes).unwrap(), Fits::Inline);
+    assert_eq!(json(&feed(&mut restored, &lines[3_000..], 3_000)), json(&after));
+
+    let mut lifted = Driver::over(Engine::restore(setup(), &bytes).unwrap(), Fits::Inline);
+    order(&mut lifted, subject(), Judgement::Deny, Some(0));
+    let after = feed(&mut lifted, &lines[3_000..], 3_000);
+    assert_eq!(about_five(&after, "deny_list"), 0, "an order that has ended takes it back");
+    assert!(!crate::engine::alerts(&after).is_empty());
+}
+
+#[test]
+fn the_allow_list_keeps_low_findings_quiet_and_counts_them() {
+    let lines = traffic(6_000);
+    let (early, late) = lines.split_at(3_000);
+    let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
+    feed(&mut driver, early, 0);
+    let bytes = driver.freeze().encode().unwrap();
+    let loud = feed(&mut driver, late, 3_000);
+    let alert = crate::engine::alerts(&loud)
+        .into_iter()
+        .find(|a| a.severity < txwarden::model::Severity::High && a.revision == 1)
+        .unwrap()
+        .clone();
+    let mut allowed = Driver::over(Engine::restore(setup(), &bytes).unwrap(), Fits::Inline);
+    order(&mut allowed, alert.subject.clone(), Judgement::Allow, Some(i64::MAX));
+    let quiet = feed(&mut allowed, late, 3_000);
+    let is_its = |a: &&txwarden::model::Alert| a.subject == alert.subject;
+    assert!(!crate::engine::alerts(&quiet).into_iter().any(|a| is_its(&a)));
+    assert!(!crate::engine::alerts(&quiet).is_empty(), "others are raised as before");
+    assert!(allowed.stats().suppressed["allowed"] >= 1);
+    assert_eq!(allowed.stats().n_verdicts_unmatched, 0);
+}
+
+#[test]
+fn an_operator_restores_the_previous_fit() {
+    let lines = traffic(9_000);
+    let mut often = setup();
+    let params = r#"{"params": {"schedule": {"every_days": 0.01}}}"#;
+    let verdicts = serde_json::from_str(params).unwrap();
+    often.params.detect.models.insert("verdicts".to_owned(), verdicts);
+    let mut driver = Driver::new(often, Fits::Inline).unwrap();
+    feed(&mut driver, &lines[..JUDGED_AT], 0);
+    judge(&mut driver, 5, Judgement::TruePositive);
+    (6..16).for_each(|n| judge(&mut driver, n, Judgement::Benign));
+    let model_id = |driver: &Driver| driver.engine().triage().identity().model_id.clone();
+    let mut at = JUDGED_AT;
+    while !model_id(&driver).contains("verdicts@2") {
+        assert!(at < lines.len(), "no second fit: {}", model_id(&driver));
+        judge(&mut driver, 20 + at as u64, Judgement::Benign);
+        feed(&mut driver, &lines[at..at + 100], at);
+        at += 100;
+    }
+    order(&mut driver, "eip155:1/model/verdicts".to_owned(), Judgement::RollBack, None);
+    feed(&mut driver, &lines[at..at + 1], at);
+    assert!(model_id(&driver).contains("verdicts@1"), "{}", model_id(&driver));
+    assert_eq!(driver.stats().n_verdicts_unmatched, at as u64 / 100 - JUDGED_AT as u64 / 100 + 11);
+    order(&mut driver, "eip155:1/model/verdicts".to_owned(), Judgement::RollBack, None);
+    order(&mut driver, "eip155:1/model/none".to_owned(), Judgement::RollBack, None);
+    let n = driver.stats().n_verdicts_unmatched;
+    assert_eq!(n, at as u64 / 100 - JUDGED_AT as u64 / 100 + 13, "nothing to go back to");
 }

@@ -33,6 +33,7 @@ const SCENARIOS: &[(&str, Scenario)] = &[
     ("seasonal", Scenario::Flood),
     ("kmeans", Scenario::Strange),
     ("dbscan", Scenario::Pocket),
+    ("creep", Scenario::Creep),
     ("verdicts", Scenario::Collector),
 ];
 

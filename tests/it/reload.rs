@@ -117,6 +117,7 @@ fn judge(job: &Job, verdict: Judgement) {
         analyst: "ann".to_owned(),
         weight: 1.0,
         time_ms: 5,
+        until_ms: None,
         note: None,
     };
     let topic = job.params.verdicts.topic.clone().unwrap();

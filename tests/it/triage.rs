@@ -55,7 +55,7 @@ impl Bench {
             stakes: Stakes::default(),
             at: &self.at,
         };
-        self.triage.raise_rule(&case, "Large transfer", finding, &mut self.alerts)
+        self.triage.raise_rule(&case, "Large transfer", finding, None, &mut self.alerts)
     }
 
     fn statuses(&self) -> Vec<(u32, Status)> {

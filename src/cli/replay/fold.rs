@@ -1,10 +1,6 @@
 //! Drives one engine over records: writes what it wants written, a batch at a time.
 
-use super::{
-    super::{CliError, output::Output},
-    control::ControlLog,
-    verdicts::Verdicts,
-};
+use super::super::{CliError, output::Output, turns::Turns};
 use crate::{
     audit::Chain,
     decode::Settings,
@@ -36,9 +32,7 @@ pub(super) type Chains = BTreeMap<(String, i32), Chain>;
 /// One engine and what it wants written.
 pub(super) struct Fold {
     driver: Driver,
-    /// Of the run that is repeated.
-    control: Option<ControlLog>,
-    verdicts: Option<Verdicts>,
+    turns: Turns,
     outputs: Outputs,
     batch: usize,
     n_pending: usize,
@@ -51,16 +45,10 @@ pub(super) struct Fold {
 
 impl Fold {
     /// Makes a fold that writes after every `batch` records.
-    pub(super) fn new(
-        driver: Driver,
-        control: Option<ControlLog>,
-        outputs: Outputs,
-        batch: usize,
-    ) -> Self {
+    pub(super) fn new(driver: Driver, turns: Turns, outputs: Outputs, batch: usize) -> Self {
         Self {
             driver,
-            control,
-            verdicts: None,
+            turns,
             outputs,
             batch,
             n_pending: 0,
@@ -69,11 +57,6 @@ impl Fold {
             actions: Vec::new(),
             chains: BTreeMap::new(),
         }
-    }
-
-    /// Takes in verdicts as event time reaches them.
-    pub(super) fn with_verdicts(self, verdicts: Option<Verdicts>) -> Self {
-        Self { verdicts, ..self }
     }
 
     /// Returns the number of records folded.
@@ -88,27 +71,9 @@ impl Fold {
         (topic, partition): (&str, i32),
         value: &[u8],
     ) -> Result<bool, CliError> {
-        let Self { driver, control, verdicts, actions, n_records, .. } = self;
-        if let Some(verdicts) = verdicts {
-            verdicts.apply(driver)?;
-        }
-        match control {
-            None => {
-                let offset = *n_records as i64;
-                let record =
-                    Record { topic, partition, offset, value: Some(value), ..Record::default() };
-                driver.feed(settings, record, actions);
-            }
-            Some(control) => {
-                let is_set_aside = control.apply(*n_records, driver)?;
-                let record = control.record(*n_records, value);
-                let settings = &control.bundle().settings;
-                match is_set_aside {
-                    true => driver.set_aside(settings, record, actions),
-                    false => driver.feed(settings, record, actions),
-                }
-            }
-        }
+        let offset = self.n_records as i64;
+        let record = Record { topic, partition, offset, value: Some(value), ..Record::default() };
+        self.turns.feed(&mut self.driver, settings, record, &mut self.actions)?;
         self.n_records += 1;
         self.n_pending += 1;
         let is_full = self.n_pending >= self.batch;
@@ -121,9 +86,7 @@ impl Fold {
     /// Writes what is left, and returns the driver with the chain of each topic and partition.
     pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
         self.flush()?;
-        if let Some(control) = &mut self.control {
-            control.finish(self.n_records, &mut self.driver)?;
-        }
+        self.turns.finish(self.n_records, &mut self.driver)?;
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
             output.as_mut().map_or(Ok(()), Output::flush)?;

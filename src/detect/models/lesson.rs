@@ -287,6 +287,20 @@ impl Memory {
         }
     }
 
+    /// Goes back to the fit before the present one; what is in shadow is dropped, and the next fit
+    /// waits for its turn anew. Returns whether there was one.
+    pub fn roll_back(&mut self) -> bool {
+        let Some(previous) = self.previous.take() else { return false };
+        self.current = Some(previous);
+        self.candidate = None;
+        self.trial = Trial::default();
+        // A fit under way is not waited for any more.
+        self.n_requested += 1;
+        self.requested = self.now;
+        self.n_changes_then = self.rulings.n_changes();
+        true
+    }
+
     /// Asks for a fit, if one is due.
     pub fn request(&mut self, model: &str, n_records: u64, ttl: i64) -> Option<FitJob> {
         let every = (self.schedule.every_days * EventTime::DAY as f64) as i64;
@@ -316,8 +330,12 @@ impl Memory {
         })
     }
 
-    /// Takes a fit into the shadow; one that was refused leaves everything as it is.
+    /// Takes a fit into the shadow; one that was refused, or that nobody waits for any more, leaves
+    /// everything as it is.
     pub fn install(&mut self, what: &'static str, fitted: &Fitted, n_columns: usize) {
+        if fitted.id != self.n_requested {
+            return;
+        }
         let is_sound =
             |fit: &Option<Ensemble>| fit.as_ref().is_none_or(|f| f.trees.is_shaped(n_columns));
         let Ok(Some(fit)) = snapshot::decode(what, 1, &fitted.bytes, is_sound) else { return };

@@ -3,6 +3,7 @@
 mod amount_z;
 mod burst;
 mod columns;
+mod creep;
 mod dbscan;
 mod definition;
 mod evidence;
@@ -20,6 +21,7 @@ mod verdicts;
 
 pub use amount_z::AmountZ;
 pub use burst::Burst;
+pub use creep::Creep;
 pub use dbscan::Dbscan;
 pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
 use definition::{entry, guard};
@@ -48,6 +50,7 @@ pub const TABLE: &[Entry] = &[
     guard::<Seasonal>(0.0),
     guard::<Kmeans>(0.15),
     guard::<Dbscan>(0.15),
+    guard::<Creep>(0.1),
     // It claims a share that grows with the accounts judged fraud, and nothing before.
     entry::<Verdicts>(0.0),
 ];

@@ -264,6 +264,10 @@ impl Model for Verdicts {
         self.learned.install(Self::META.id, &fitted, self.schema.defs.len());
     }
 
+    fn roll_back(&mut self) -> bool {
+        self.learned.roll_back()
+    }
+
     fn fitted_id(&self) -> Option<u64> {
         self.fitted().map(|fitted| fitted.id)
     }

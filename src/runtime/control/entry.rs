@@ -144,6 +144,7 @@ mod tests {
             analyst: "ann".to_owned(),
             weight: 0.1,
             time_ms: 1,
+            until_ms: None,
             note: Some("ours".to_owned()),
         };
         let source = Origin { topic: "v".to_owned(), partition: 0, offset: 9 };

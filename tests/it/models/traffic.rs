@@ -30,6 +30,8 @@ pub enum Scenario {
     Strange,
     /// A small group of alike transactions, from the start.
     Pocket,
+    /// One user pays a little more each time: no step is large.
+    Creep,
 }
 
 pub struct Planted {
@@ -56,10 +58,12 @@ impl Traffic {
     pub fn evm(scenario: Scenario) -> Self {
         let mut time = EventTime::from_secs(1_736_121_600);
         let mut events = Vec::new();
+        // Habits take weeks.
+        let stretch = if scenario == Scenario::Creep { 20 } else { 1 };
         for n in 0..EVENTS as u64 {
             let is_planted = is_planted(scenario, n);
             let payment = if is_planted { planted(scenario, n) } else { ordinary(n) };
-            time = time.plus(payment.gap_secs * EventTime::SECOND);
+            time = time.plus(stretch * payment.gap_secs * EventTime::SECOND);
             events.push(Planted { event: evm(n, time, &payment), is_planted });
         }
         Self { chain: Chain::parse(Chain::ETHEREUM).unwrap(), events }
@@ -121,6 +125,10 @@ fn planted(scenario: Scenario, n: u64) -> Payment {
         Scenario::Flood => Payment { gap_secs: 1, ..usual },
         Scenario::Strange => {
             Payment { from: 200_000 + n, to: None, value: 12_345.678_9, n_bytes: 5_000, ..usual }
+        }
+        Scenario::Creep => {
+            let steps = (n - WARM_UP_EVENTS as u64) as f64 / 25.0;
+            Payment { from: 3, value: habit(3, n) * libm::exp10(0.05 * steps), ..usual }
         }
         Scenario::Pocket => {
             Payment { from: 300_000 + n, to: Some(400_000 + n), value: 0.5, n_bytes: 4, ..usual }

@@ -1,4 +1,4 @@
-//! `replay --control`: the turns of an exported control log, taken where a run took them.
+//! `--control`: the turns of an exported control log, taken where a run took them.
 
 use super::super::CliError;
 use crate::{

@@ -1,4 +1,4 @@
-//! `replay --verdicts`: an analyst's verdicts from a file, taken in at their event time.
+//! `--verdicts`: an analyst's verdicts from a file, taken in at their event time.
 
 use super::super::CliError;
 use crate::{engine::Control, model::Verdict, runtime::Driver};
