@@ -144,7 +144,8 @@ fn bench(
     let chain = Chain::parse(format.default_chain()).unwrap_or_else(|e| unreachable!("{e}"));
     let mut limits = Limits::default();
     if name.ends_with("_unchecked") {
-        limits.checks = Checks { hash: Policy::Ignore, sender: Policy::Ignore };
+        let (hash, sender) = (Policy::Ignore, Policy::Ignore);
+        limits.checks = Checks { hash, sender, ..Checks::default() };
     } else if name.ends_with("_unsigned") {
         limits.checks.sender = Policy::Ignore;
     }

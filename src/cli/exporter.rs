@@ -5,7 +5,7 @@ use crate::{
     decode::{Reason, SkipReason},
     detect::{models, rules},
     engine::{Engine, EngineError, Setup, Stats},
-    model::{Judgement, Severity, Status},
+    model::{ConflictKind, Judgement, Severity, Status},
     ops::{
         http::Shared,
         metrics::{Metric, Metrics},
@@ -77,6 +77,9 @@ fn start(metrics: &Metrics) {
     }
     for outcome in Outcome::ALL {
         metrics.start(Metric::Reloads, &[outcome.as_str()]);
+    }
+    for kind in ConflictKind::ALL {
+        metrics.start(Metric::Conflicts, &[kind.as_str()]);
     }
     for status in Status::ALL {
         metrics.start(Metric::AlertsByStatus, &[status.as_str()]);
@@ -178,6 +181,7 @@ impl Exporter {
         add(Metric::Transactions, now.n_transactions, before.n_transactions);
         add(Metric::LateEvents, now.n_late, before.n_late);
         add(Metric::Revisions, now.n_revisions, before.n_revisions);
+        add(Metric::Observations, now.n_observations, before.n_observations);
         add(Metric::Reorgs, now.n_reorgs, before.n_reorgs);
         add(Metric::Gaps, now.n_gaps, before.n_gaps);
         add(Metric::EvictedAccounts, now.n_evicted_accounts, before.n_evicted_accounts);
@@ -189,6 +193,7 @@ impl Exporter {
             (Metric::Alerts, &now.alerts_by_detector, &before.alerts_by_detector),
             (Metric::AlertsBySeverity, &now.alerts_by_severity, &before.alerts_by_severity),
             (Metric::AlertsByStatus, &now.alerts_by_status, &before.alerts_by_status),
+            (Metric::Conflicts, &now.conflicts, &before.conflicts),
             (Metric::Suppressed, &now.suppressed, &before.suppressed),
             (Metric::Verdicts, &now.verdicts, &before.verdicts),
         ] {
@@ -256,6 +261,7 @@ impl Observer for Exporter {
         let number = partition.to_string();
         let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
         set(Metric::Accounts, engine.state().n_accounts() as f64);
+        set(Metric::PendingAlerts, triage.n_pending() as f64);
         set(Metric::OpenAlerts, triage.n_open() as f64);
         set(Metric::ScoreThreshold, triage.p_threshold());
         set(Metric::BudgetFill, triage.budget_fill());

@@ -123,9 +123,12 @@ fn read_block(
     let header = Header::of(header);
     let at = check_header(&header, reader)?;
     let txs = transactions(rest, reader.limits())?;
-    block::check_merkle(txs.iter().map(|tx| tx.id), &header.merkle_root)?;
-    block::check_witnesses(&txs)?;
-    reader.quality |= Quality::HASH_VERIFIED;
+    let checks = reader.limits().checks;
+    let merkle = block::check_merkle(txs.iter().map(|tx| tx.id), &header.merkle_root);
+    let merkle = merkle.and_then(|()| block::check_witnesses(&txs));
+    if reader.weigh(merkle, checks.merkle)? {
+        reader.quality |= Quality::HASH_VERIFIED;
+    }
     let chain = &reader.settings.chain;
     let height = block::height(&header, &txs[0], &*chain.id == Chain::BITCOIN);
     // Without a height nothing can be placed in the chain.
@@ -161,7 +164,8 @@ fn transactions<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<RawTx<'a>>, 
 fn check_header(header: &Header, reader: &mut Reader<'_>) -> Result<(EventTime, Clock), Refusal> {
     // Other chains hash their work with scrypt or merge-mine.
     if &*reader.settings.chain.native.symbol == "BTC" && !header.has_work() {
-        return Err(refuse(Reason::CheckFailed, "the block's hash is above its own target"));
+        let checked = Err(refuse(Reason::CheckFailed, "the block's hash is above its own target"));
+        reader.weigh(checked, reader.limits().checks.work)?;
     }
     let seconds = Field { name: "time", value: Value::Whole(u64::from(header.time)) };
     time::block_time(seconds, None, reader)
@@ -194,7 +198,7 @@ fn event(
 /// Makes the model's transaction of a raw one.
 ///
 /// Inputs say only what they spend: values and accounts are known to who has seen those outputs.
-pub(super) fn body(tx: &RawTx<'_>, reader: &Reader<'_>) -> Result<UtxoTx, Refusal> {
+pub(super) fn body(tx: &RawTx<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
     let chain = &reader.settings.chain;
     let is_coinbase = tx.is_coinbase();
     let inputs = tx.inputs.iter().filter(|_| !is_coinbase).map(|input| TxIn {

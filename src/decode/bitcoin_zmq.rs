@@ -47,10 +47,8 @@ fn body(bytes: &[u8]) -> Result<Body, Refusal> {
     };
     let observation = |phase| match rest.first_chunk() {
         Some(seq) if is_long(MEMPOOL_BYTES) => Ok(Body::Observation(Box::new(Observation {
-            tx: hash,
-            phase,
             mempool_seq: Some(u64::from_le_bytes(*seq)),
-            replaced_by: None,
+            ..Observation::of(hash, phase)
         }))),
         _ => wrong_length(),
     };

@@ -26,11 +26,24 @@ pub struct Checks {
     pub hash: Policy,
     /// Senders against the signature: the costly one, and capped by `signatures_max`.
     pub sender: Policy,
+    /// Inputs that pay less than the outputs take (UTXO).
+    pub sums: Policy,
+    /// A block's transactions and witnesses against what its header commits to (UTXO).
+    pub merkle: Policy,
+    /// A header's hash against its own target (Bitcoin).
+    pub work: Policy,
 }
 
 impl Default for Checks {
     fn default() -> Self {
-        Self { hash: Policy::DeadLetter, sender: Policy::Flag }
+        let dead_letter = Policy::DeadLetter;
+        Self {
+            hash: dead_letter,
+            sender: Policy::Flag,
+            sums: dead_letter,
+            merkle: dead_letter,
+            work: dead_letter,
+        }
     }
 }
 
@@ -63,5 +76,25 @@ impl Reader<'_> {
             (false, Policy::Ignore) => {}
         }
         Ok(())
+    }
+
+    /// Lets a refusal by a check pass if its policy says so, flagged; returns whether the check was
+    /// passed. Other refusals stand.
+    pub(super) fn weigh(
+        &mut self,
+        checked: Result<(), Refusal>,
+        policy: Policy,
+    ) -> Result<bool, Refusal> {
+        match (checked, policy) {
+            (Ok(()), _) => Ok(true),
+            (Err(Refusal::DeadLetter { reason: Reason::CheckFailed, .. }), Policy::Flag) => {
+                self.quality |= Quality::CHECK_FAILED;
+                Ok(false)
+            }
+            (Err(Refusal::DeadLetter { reason: Reason::CheckFailed, .. }), Policy::Ignore) => {
+                Ok(false)
+            }
+            (Err(refusal), _) => Err(refusal),
+        }
     }
 }

@@ -16,7 +16,7 @@ mod schemas;
 
 pub use auto::decide;
 pub use layer::{Layer, Wrapping};
-pub(super) use peel::{peel, undo};
+pub(super) use peel::{peel, source, undo};
 pub use schemas::{
     SCHEMA_BYTES_MAX, SCHEMAS_MAX, SchemaError, SchemaId, SchemaKind, SchemaText, Schemas,
 };

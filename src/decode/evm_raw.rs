@@ -140,5 +140,5 @@ fn check_items(n: usize, reader: &Reader<'_>) -> Result<(), Refusal> {
 
 fn observation(id: [u8; 32]) -> Body {
     let (tx, phase) = (Hash32(id), Phase::Announced);
-    Body::Observation(Box::new(Observation { tx, phase, mempool_seq: None, replaced_by: None }))
+    Body::Observation(Box::new(Observation::of(tx, phase)))
 }

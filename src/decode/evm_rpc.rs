@@ -155,13 +155,7 @@ fn announced(
 ) -> Result<(), Refusal> {
     let tx = field.need(field.hash()?)?;
     let time = time::kafka_time(reader);
-    let phase = Phase::Announced;
-    let body = Body::Observation(Box::new(Observation {
-        tx,
-        phase,
-        mempool_seq: None,
-        replaced_by: None,
-    }));
+    let body = Body::Observation(Box::new(Observation::of(tx, Phase::Announced)));
     events.push(Event { time, clock: Clock::Kafka, quality: reader.quality, body });
     Ok(())
 }

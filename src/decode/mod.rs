@@ -20,6 +20,7 @@ pub mod inspect;
 mod json;
 mod keys;
 mod mapped;
+mod node;
 mod number;
 mod reason;
 mod record;
@@ -109,6 +110,8 @@ impl Default for Limits {
 pub struct Batch {
     pub events: Vec<Event>,
     pub parts: Vec<Part>,
+    /// The node that the record says it comes from, where that matters: something is pending.
+    pub node: Option<Box<str>>,
     /// Scratch of the scanner.
     keys: Vec<json::SeenKey>,
     /// What the scanner expects, from the records before.

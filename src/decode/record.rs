@@ -6,6 +6,7 @@ use super::{
     field::{Reader, refuse},
     guide::Guides,
     json::{Flaw, Scanner},
+    node,
 };
 use crate::model::{Event, Quality, Record};
 
@@ -88,10 +89,11 @@ pub(super) enum Read {
 pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
     batch.events.clear();
     batch.parts.clear();
+    batch.node = None;
     let refusal = match check_size(&settings.limits, record) {
         Err(refusal) => refusal,
         Ok(bytes) => match read_content(settings, record, bytes, batch) {
-            Ok(()) => return,
+            Ok(()) => return node::note(settings, record, batch),
             Err(refusal) => refusal,
         },
     };
@@ -184,7 +186,7 @@ fn read_document(
     bytes: &[u8],
     batch: &mut Batch,
 ) -> Result<(), Flaw> {
-    let Batch { events, parts, keys, guides } = batch;
+    let Batch { events, parts, keys, guides, .. } = batch;
     let mut scanner = Scanner::of_record(bytes, &settings.limits, keys);
     // Counted over all parts: what a record may cost does not depend on how it is cut.
     let mut n_signatures = 0;

@@ -153,7 +153,9 @@ impl Engine {
             self.stats.n_parts += 1;
             match &part.verdict {
                 Ok(range) => {
-                    is_new |= self.on_part(&mut batch.events[range.clone()], &at, actions);
+                    let node = batch.node.as_deref();
+                    let events = &mut batch.events[range.clone()];
+                    is_new |= self.on_part(events, node, &at, actions);
                 }
                 Err(Refusal::Skip(reason)) => {
                     count(&mut self.stats.skipped, reason.as_str());
@@ -206,13 +208,14 @@ impl Engine {
     fn on_part(
         &mut self,
         events: &mut [Event],
+        node: Option<&str>,
         at: &Coordinates,
         actions: &mut Vec<Action>,
     ) -> bool {
         self.stats.n_decoded += 1;
         let (mut n_duplicates, mut is_scored) = (0, false);
         for event in events.iter_mut() {
-            let is_duplicate = self.on_event(event, at, actions);
+            let is_duplicate = self.on_event(event, node, at, actions);
             n_duplicates += usize::from(is_duplicate);
             is_scored |= !is_duplicate && matches!(event.body, Body::Tx(_));
         }
@@ -230,17 +233,25 @@ impl Engine {
         n_duplicates < events.len()
     }
 
-    /// Scores and learns one event; returns whether it was a duplicate instead.
+    /// Scores and learns one event; returns whether it was a duplicate instead: another node's
+    /// sighting of what is known is an observation.
     pub(super) fn on_event(
         &mut self,
         event: &mut Event,
+        node: Option<&str>,
         at: &Coordinates,
         actions: &mut Vec<Action>,
     ) -> bool {
         self.stats.n_events += 1;
+        let is_news = self.witness(event, node);
         let admission = self.state.admit(event);
+        let mut alerts = std::mem::take(&mut self.scratch.alerts);
         match admission.disposition {
-            Disposition::Duplicate => return true,
+            Disposition::Duplicate => {
+                self.tend_again(event, at, &mut alerts);
+                self.write(alerts, actions);
+                return !is_news;
+            }
             Disposition::Late => {
                 event.quality |= Quality::LATE;
                 self.stats.n_late += 1;
@@ -249,8 +260,7 @@ impl Engine {
         }
         self.stats.event_time_ms = self.stats.event_time_ms.max(event.time.millis());
         self.note_seen(event);
-
-        let mut alerts = std::mem::take(&mut self.scratch.alerts);
+        self.count_conflicts(&admission.signals);
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
@@ -264,16 +274,22 @@ impl Engine {
         self.state.apply_labelled(event, &self.setup.reference);
         self.stats.n_gaps = self.state.n_gaps();
         self.stats.n_evicted_accounts = self.state.n_evicted_accounts();
+        self.tend(event, at, &mut alerts);
         if let Some(tip) = self.state.tip_height() {
             self.stats.tip_height = tip;
             self.triage.advance(tip, at, &mut alerts);
         }
+        self.write(alerts, actions);
+        false
+    }
+
+    /// Hands out alerts, and keeps the buffer that they were in.
+    fn write(&mut self, mut alerts: Vec<Alert>, actions: &mut Vec<Action>) {
         for alert in alerts.drain(..) {
             self.count_alert(&alert);
             actions.push(Action::Alert(Box::new(alert)));
         }
         self.scratch.alerts = alerts;
-        false
     }
 
     /// Collects all opinions on one event, raises what is worth it, and lets the models learn.
@@ -311,7 +327,8 @@ impl Engine {
         let focus = tx.and_then(|tx| summary::focus(tx, state));
         stats.n_transactions += u64::from(tx.is_some());
 
-        let mut raiser = Raiser { triage, stats, at, alerts };
+        let corroborate_ms = setup.params.triage.corroborate_ms;
+        let mut raiser = Raiser { triage, stats, at, alerts, corroborate_ms };
         if let Some(focus) = &focus {
             detectors.votes(&scene, votes, opinions);
             let report = setup.is_reporting_scores.then(|| {
@@ -333,7 +350,9 @@ impl Engine {
         for finding in findings.drain(..) {
             raiser.rule(detectors, &scene, tx, finding);
         }
-        if focus.is_some() {
+        // Once: when it is in a block, where blocks are told of.
+        let is_awaited = tx.is_some_and(|tx| state.is_pending(tx)) && state.tip_height().is_some();
+        if focus.is_some() && !is_awaited {
             detectors.learn(&scene, votes, opinions);
         }
     }

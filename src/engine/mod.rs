@@ -5,6 +5,7 @@ mod detectors;
 mod fits;
 mod fold;
 mod ledger;
+mod mempool;
 mod poison;
 mod raise;
 mod reconfigure;

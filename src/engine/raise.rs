@@ -2,6 +2,7 @@
 
 use super::{
     detectors::Detectors,
+    mempool,
     score_report::ScoreOutcome,
     stats::{Stats, count},
     summary::{self, Focus},
@@ -19,6 +20,8 @@ pub(super) struct Raiser<'a> {
     pub(super) stats: &'a mut Stats,
     pub(super) at: &'a Coordinates,
     pub(super) alerts: &'a mut Vec<Alert>,
+    /// How long other nodes have to tell of a pending transaction.
+    pub(super) corroborate_ms: i64,
 }
 
 impl Raiser<'_> {
@@ -38,7 +41,7 @@ impl Raiser<'_> {
             Some(Err(suppression)) => self.note(Raised::Suppressed(suppression)),
             Some(Ok(score)) => {
                 let explained = detectors.explain_shares(scene, &score.shares, votes, opinions);
-                let case = case(scene, tx, self.at);
+                let case = self.case(scene, tx);
                 let subject = focus.subject.clone();
                 let raised = self.triage.raise_score(
                     &case,
@@ -90,9 +93,29 @@ impl Raiser<'_> {
             // Most findings are info: they never build a case.
             Raised::Suppressed(crate::triage::Suppression::Severity)
         } else {
-            self.triage.raise_rule(&case(scene, tx, self.at), title, finding, account, self.alerts)
+            let case = self.case(scene, tx);
+            self.triage.raise_rule(&case, title, finding, account, self.alerts)
         };
         self.note(raised);
+    }
+
+    fn case<'s>(&self, scene: &'s Scene<'s>, tx: Option<&Tx>) -> Case<'s>
+    where
+        Self: 's,
+    {
+        let now = scene.event.time;
+        let nodes = |tx: &Tx| mempool::corroboration(scene.state, &tx.id, now, self.corroborate_ms);
+        Case {
+            chain: scene.chain,
+            event: scene.event.id(&scene.chain.id),
+            time: now,
+            inclusion: scene.event.inclusion(),
+            pending: tx.and_then(|tx| mempool::pending(scene, tx)),
+            corroboration: tx.map(nodes).unwrap_or_default(),
+            tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
+            stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
+            at: self.at,
+        }
     }
 
     fn note(&mut self, raised: Raised) -> ScoreOutcome {
@@ -116,17 +139,5 @@ pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, tx: &Tx, out: &mut Vec
         if let Some(listing) = triage.denial(scene.state.key(address), now) {
             out.push(listing.finding(scene.chain, Subject::Account(address.clone()), now));
         }
-    }
-}
-
-fn case<'a>(scene: &'a Scene<'a>, tx: Option<&Tx>, at: &'a Coordinates) -> Case<'a> {
-    Case {
-        chain: scene.chain,
-        event: scene.event.id(&scene.chain.id),
-        time: scene.event.time,
-        inclusion: scene.event.inclusion(),
-        tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
-        stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
-        at,
     }
 }

@@ -20,6 +20,8 @@ pub struct Stats {
     pub n_reorgs: u64,
     /// Times the chain's blocks did not follow one another.
     pub n_gaps: u64,
+    /// Times a node told of a pending transaction that it had not told of before.
+    pub n_observations: u64,
     /// Accounts forgotten because memory was full.
     pub n_evicted_accounts: u64,
     /// First revisions.
@@ -42,6 +44,8 @@ pub struct Stats {
     pub alerts_by_severity: Counts,
     /// Every revision.
     pub alerts_by_status: Counts,
+    /// Transactions that compete with earlier ones, by kind.
+    pub conflicts: Counts,
     /// By suppression reason.
     pub suppressed: Counts,
     /// By what the analyst concluded.

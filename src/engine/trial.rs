@@ -107,7 +107,7 @@ impl Engine {
             let Ok(range) = &part.verdict else { continue };
             for event in &mut batch.events[range.clone()] {
                 if !matches!(&event.body, Body::Tx(t) if t.id == *tx) {
-                    self.on_event(event, &at, &mut Vec::new());
+                    self.on_event(event, batch.node.as_deref(), &at, &mut Vec::new());
                     continue;
                 }
                 let admission = self.state.admit(event);

@@ -58,7 +58,7 @@ pub enum Status {
     Provisional,
     /// Buried under the configured number of blocks.
     Confirmed,
-    /// The node declared the block final.
+    /// Buried so deep that no reorg is expected to reach it, or declared final by a node.
     Final,
     /// No longer true, see `retraction`.
     Retracted,
@@ -269,6 +269,25 @@ impl Alert {
             map.remove("provenance");
         }
         serde_json::to_string(&value)
+    }
+
+    /// Becomes the next revision of an earlier body, whose repeats and witnesses it keeps.
+    pub fn succeed(&mut self, earlier: &Self) {
+        self.revision = earlier.revision + 1;
+        self.related.clone_from(&earlier.related);
+        self.incident_id.clone_from(&earlier.incident_id);
+        let is_heard = |node: &str| self.corroboration.iter().any(|c| c.node == node);
+        let kept: Vec<_> =
+            earlier.corroboration.iter().filter(|c| !is_heard(&c.node)).cloned().collect();
+        self.corroboration.extend(kept);
+    }
+
+    /// Sets where the alert stands, and with it the finality of its block.
+    pub fn set_status(&mut self, status: Status) {
+        self.status = status;
+        if let Some(block) = self.tx.as_mut().and_then(|tx| tx.block.as_mut()) {
+            block.finality = status;
+        }
     }
 
     /// Cuts the alert down to what surely fits: every list and sentence is bounded.

@@ -308,7 +308,8 @@ impl Event {
             Body::Observation(o) => {
                 let at = o.mempool_seq.unwrap_or_else(|| self.time.micros().cast_unsigned());
                 let phase = o.phase.as_str().as_bytes();
-                EventId::of(chain, "tx_observation", &[&o.tx.0, phase, &at.to_le_bytes()])
+                let node = o.node.as_deref().unwrap_or_default().as_bytes();
+                EventId::of(chain, "tx_observation", &[&o.tx.0, node, phase, &at.to_le_bytes()])
             }
         }
     }

@@ -35,7 +35,7 @@ pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
 pub use node::{BlockStep, Notice, Observation, Phase, Step};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
-pub use signal::{Conflict, ConflictKey, ConflictKind, Reorg, Signal};
+pub use signal::{CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Reorg, Signal};
 pub use stablecoin::{Stablecoin, stablecoin};
 pub use time::EventTime;
 pub use token::{Approval, Log, TokenAmount, TokenStandard, Transfer, TransferSource};

@@ -11,10 +11,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Observation {
     pub tx: TxId,
+    /// `None` where nothing names the node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Box<str>>,
     pub phase: Phase,
     /// The node's own count of changes of its mempool, where it tells it.
     pub mempool_seq: Option<u64>,
     pub replaced_by: Option<TxId>,
+}
+
+impl Observation {
+    /// Makes an observation of which nothing else is told.
+    pub fn of(tx: TxId, phase: Phase) -> Self {
+        Self { tx, node: None, phase, mempool_seq: None, replaced_by: None }
+    }
 }
 
 /// The stage of a transaction's life at which a node saw it.
@@ -57,6 +67,11 @@ impl Step {
 }
 
 impl Phase {
+    /// Returns whether the node has the transaction (or had, at some time) rather than dropped it.
+    pub fn is_presence(self) -> bool {
+        matches!(self, Self::Announced | Self::Admitted | Self::InBlock)
+    }
+
     /// Returns the name used in identities and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use super::{
     account::Address,
     amount::Amount,
-    event::OutPoint,
+    event::{OutPoint, Tx},
     id::{BlockHash, TxId},
 };
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Reorg {
     pub is_too_deep: bool,
 }
 
+/// Inputs of one transaction that claim an outpoint.
+pub const CLAIMS_PER_TX_MAX: usize = 1_024;
+
 /// What two transactions compete for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConflictKey {
@@ -38,7 +41,15 @@ pub enum ConflictKey {
     SenderNonce(Address, u64),
 }
 
-/// How a replacement differs from what it replaces.
+/// How a replacement differs from what it replaces: one table for all account models.
+///
+/// | | the original could be replaced | it was in a block, or ruled a replacement out |
+/// |-|-|-|
+/// | everybody is paid as before | `SpeedUp` | `SpeedUp` |
+/// | nobody but the sender is paid | `Cancel` | `DoubleSpend` |
+/// | somebody else, or otherwise | `Redirect` | `DoubleSpend` |
+///
+/// A pending nonce can be replaced; an outpoint can when an input of its spender says so (BIP 125).
 ///
 /// # Source
 /// Fee bump: forkmonitor (same scripts, each change ≤ 10,000 sat); speed-up, cancel and redirect:
@@ -46,16 +57,24 @@ pub enum ConflictKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConflictKind {
-    /// UTXO: same scripts, every value within 10,000 sat.
-    FeeBump,
-    /// UTXO: the same outpoint pays somebody else.
-    DoubleSpend,
-    /// EVM: same recipient, value and data.
     SpeedUp,
-    /// EVM: the sender pays itself nothing.
     Cancel,
-    /// EVM: other recipient, value or calldata.
     Redirect,
+    DoubleSpend,
+}
+
+impl ConflictKind {
+    pub const ALL: [Self; 4] = [Self::SpeedUp, Self::Cancel, Self::Redirect, Self::DoubleSpend];
+
+    /// Returns the name used on the wire and as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SpeedUp => "speed_up",
+            Self::Cancel => "cancel",
+            Self::Redirect => "redirect",
+            Self::DoubleSpend => "double_spend",
+        }
+    }
 }
 
 /// Two transactions on one conflict key.
@@ -73,4 +92,18 @@ pub struct Conflict {
     pub value_at_risk: Amount,
     /// The first recipient of the original.
     pub original_to: Option<Address>,
+}
+
+impl Tx {
+    /// Returns what the transaction claims: its sender's nonce, or its outpoints, of which the
+    /// first [`CLAIMS_PER_TX_MAX`] count.
+    pub fn conflict_keys(&self) -> impl Iterator<Item = ConflictKey> + '_ {
+        let nonce = self.evm().and_then(|evm| {
+            evm.nonce.map(|nonce| ConflictKey::SenderNonce(evm.from.clone(), nonce))
+        });
+        let inputs = self.utxo().map_or(&[][..], |utxo| &utxo.inputs);
+        let outpoints = inputs.iter().filter_map(|input| input.outpoint);
+        let outpoints = outpoints.map(ConflictKey::OutPoint).take(CLAIMS_PER_TX_MAX);
+        nonce.into_iter().chain(outpoints)
+    }
 }

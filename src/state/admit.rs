@@ -4,8 +4,9 @@ use super::{
     Admission, Disposition, State,
     blocks::Place,
     dedup::{Seen, body_key, fact_key},
+    replacement::Bid,
 };
-use crate::model::{Body, Event, Signal, Step};
+use crate::model::{AccountKey, Body, CLAIMS_PER_TX_MAX, Event, Signal, Step, Tx, TxIn};
 
 impl State {
     /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
@@ -41,10 +42,34 @@ impl State {
             Disposition::New
         };
         if let (Body::Tx(tx), false) = (&event.body, disposition == Disposition::Duplicate) {
-            let conflicts = self.conflicts.of(event, tx, &self.hasher);
+            let conflicts = self.conflicts.of(event, tx, || self.bid(tx), &self.hasher);
             signals.extend(conflicts.into_iter().map(|c| Signal::Conflict(Box::new(c))));
         }
         Admission { disposition, signals }
+    }
+
+    /// Notes which node tells of a pending transaction, before the event is admitted; returns
+    /// whether that is news.
+    pub fn witness(&mut self, event: &Event, node: Option<&str>) -> bool {
+        self.sightings.witness(event, node, &self.hasher)
+    }
+
+    /// Returns whether a transaction is still to come in a block.
+    pub fn is_pending(&self, tx: &Tx) -> bool {
+        tx.inclusion.is_none() && !self.params.learns_unincluded
+    }
+
+    /// Reads what a transaction pays, and which of it goes back to whom it spends from.
+    pub(super) fn bid(&self, tx: &Tx) -> Bid {
+        let owner = |input: &TxIn| match &input.address {
+            Some(address) => Some(self.key(address)),
+            None => self.resolve_input(input)?.1,
+        };
+        let inputs = tx.utxo().map_or(&[][..], |utxo| &utxo.inputs);
+        let owners = inputs.iter().take(CLAIMS_PER_TX_MAX).filter_map(owner);
+        let mut owners: Vec<AccountKey> = owners.collect();
+        owners.sort_unstable();
+        Bid::of(tx, &owners, &self.hasher)
     }
 
     /// Returns whether every fact of an event has been seen.

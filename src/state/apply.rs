@@ -30,7 +30,8 @@ impl State {
     /// Learns an admitted event where some accounts are labelled: what they own is tainted.
     pub fn apply_labelled(&mut self, event: &Event, reference: &Reference) {
         if let Body::Tx(tx) = &event.body {
-            self.conflicts.claim(event, tx, &self.hasher);
+            let bid = self.bid(tx);
+            self.conflicts.claim(event, tx, bid, &self.hasher);
             if tx.inclusion.is_none() {
                 let body = Seen::of(event);
                 self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);

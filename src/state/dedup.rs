@@ -69,7 +69,8 @@ pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
         Body::Asset(a) => hasher.hash(&[b"asset", a.address.bytes()]),
         Body::Observation(o) => {
             let at = o.mempool_seq.map_or_else(|| micros(event), u64::to_le_bytes);
-            hasher.hash(&[o.phase.as_str().as_bytes(), &o.tx.0, &at])
+            let node = o.node.as_deref().unwrap_or_default().as_bytes();
+            hasher.hash(&[o.phase.as_str().as_bytes(), &o.tx.0, &at, node])
         }
     }
 }

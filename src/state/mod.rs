@@ -27,7 +27,9 @@ mod params;
 mod plain;
 mod planes;
 mod profile;
+mod replacement;
 mod seen_txs;
+mod sightings;
 mod table;
 mod taint;
 mod tx_logs;
@@ -40,12 +42,13 @@ pub use graph::{DEGREE_MAX, Move};
 pub use outputs::Output;
 pub use params::Params;
 pub use profile::Profile;
+pub use sightings::{NODES_MAX, Sighting};
 pub use taint::{TAINT_HOPS_MAX, Taint};
 pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
 pub use windows::WindowKind;
 
 use crate::model::{
-    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, TxId, TxIn, UtxoTx,
+    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, Tx, TxId, TxIn, UtxoTx,
 };
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +93,7 @@ pub struct State {
     blocks: blocks::Blocks,
     conflicts: conflicts::Conflicts,
     bodies: table::Table<dedup::Seen>,
+    sightings: sightings::Sightings,
     n_too_deep: u64,
 }
 
@@ -104,6 +108,7 @@ impl State {
             blocks: blocks::Blocks::new(params.journal_blocks_max, params.journal_bytes_max),
             conflicts: conflicts::Conflicts::new(params.conflicts_max),
             bodies: table::Table::new(params.dedup_max),
+            sightings: sightings::Sightings::new(params.sightings_max),
             n_too_deep: 0,
         }
     }
@@ -122,6 +127,7 @@ impl State {
             outputs_max,
             conflicts_max,
             dedup_max,
+            sightings_max,
             journal_blocks_max,
             journal_bytes_max,
             learns_unincluded: _,
@@ -133,6 +139,7 @@ impl State {
             ("state.outputs_max", outputs_max, wanted.outputs_max),
             ("state.conflicts_max", conflicts_max, wanted.conflicts_max),
             ("state.dedup_max", dedup_max, wanted.dedup_max),
+            ("state.sightings_max", sightings_max, wanted.sightings_max),
             ("state.journal_blocks_max", journal_blocks_max, wanted.journal_blocks_max),
             ("state.journal_bytes_max", journal_bytes_max, wanted.journal_bytes_max),
         ];
@@ -201,6 +208,22 @@ impl State {
                 None => value.map(|value| (value, account)),
             },
         }
+    }
+
+    /// Returns what nodes have told of a transaction while it was pending, in the order in which
+    /// they first told anything.
+    pub fn sightings(&self, tx: &TxId) -> impl Iterator<Item = Sighting<'_>> {
+        self.sightings.of(tx, &self.hasher)
+    }
+
+    /// Returns the nodes that have told of pending transactions, each with when it last did.
+    pub fn nodes(&self) -> impl Iterator<Item = (&str, EventTime)> {
+        self.sightings.nodes()
+    }
+
+    /// Returns the digests of what a transaction claims: see [`Tx::conflict_keys`].
+    pub fn conflict_keys(&self, tx: &Tx) -> impl Iterator<Item = u64> {
+        tx.conflict_keys().map(|key| conflicts::hash(&key, &self.hasher))
     }
 
     /// Returns what is remembered of a transaction's logs so far.
@@ -288,6 +311,7 @@ impl State {
             blocks: self.blocks.clone(),
             conflicts: self.conflicts.share(),
             bodies: self.bodies.share(),
+            sightings: self.sightings.share(),
             n_too_deep: self.n_too_deep,
         })
     }

@@ -20,6 +20,9 @@ pub struct Params {
     pub conflicts_max: usize,
     /// Event ids remembered for deduplication. 24 bytes each.
     pub dedup_max: usize,
+    /// Pending transactions of which is remembered which nodes told of them, and when: by default
+    /// an hour of Ethereum. 160 bytes each.
+    pub sightings_max: usize,
     /// Blocks that can be undone, at most 256.
     pub journal_blocks_max: usize,
     /// Bytes of undo information kept.
@@ -38,6 +41,7 @@ impl Default for Params {
             outputs_max: 1_000_000,
             conflicts_max: 262_144,
             dedup_max: 1_000_000,
+            sightings_max: 65_536,
             journal_blocks_max: 256,
             journal_bytes_max: 256 << 20,
             learns_unincluded: false,

@@ -32,7 +32,7 @@ macro_rules! plain_numbers {
     )*};
 }
 
-plain_numbers!(u8, u16, u32, u64, i64, f32);
+plain_numbers!(u8, u16, u32, u64, i32, i64, f32);
 
 impl Plain for bool {
     const N_BYTES: usize = 1;

@@ -24,11 +24,13 @@ pub(super) struct SeenTx {
     pub time: EventTime,
     /// It was in a block at some time.
     pub is_confirmed: bool,
+    /// It could be replaced while it was pending.
+    pub is_replaceable: bool,
     pub to: Option<Address>,
     pub total: Amount,
     /// EVM: digest of recipient, value and calldata. UTXO: of all scripts.
     pub payload: u64,
-    /// The first outputs; empty for EVM.
+    /// The first outputs; empty for EVM, where `to` gets `total`.
     pub outputs: Box<[SeenOutput]>,
     pub n_outputs: u32,
 }
@@ -37,7 +39,7 @@ pub(super) struct SeenTx {
 pub(super) struct SeenOutput {
     pub script: u64,
     pub value: u64,
-    /// It goes back to one of the inputs.
+    /// It goes back to one of the inputs, or pays nobody.
     pub is_change: bool,
 }
 
@@ -49,6 +51,7 @@ struct Fixed {
     id: [u8; 32],
     time: i64,
     is_confirmed: bool,
+    is_replaceable: bool,
     total: [u64; 4],
     payload: u64,
     n_outputs: u32,
@@ -64,6 +67,7 @@ plain!(Fixed {
     id: [u8; 32],
     time: i64,
     is_confirmed: bool,
+    is_replaceable: bool,
     total: [u64; 4],
     payload: u64,
     n_outputs: u32,
@@ -146,6 +150,7 @@ impl SeenTx {
             id: self.id.0,
             time: self.time.micros(),
             is_confirmed: self.is_confirmed,
+            is_replaceable: self.is_replaceable,
             total: *self.total.0.as_limbs(),
             payload: self.payload,
             n_outputs: self.n_outputs,
@@ -171,6 +176,7 @@ impl SeenTx {
             id: Hash32(fixed.id),
             time: EventTime::from_micros(fixed.time),
             is_confirmed: fixed.is_confirmed,
+            is_replaceable: fixed.is_replaceable,
             to,
             total,
             payload: fixed.payload,

@@ -1,9 +1,12 @@
 //! Writes alert bodies: from a case and the findings about it to `txwarden.alert/1`.
 
-use super::priority::{self, Stakes};
+use super::{
+    pending::Pending,
+    priority::{self, Stakes},
+};
 use crate::model::{
-    Alert, AlertId, Chain, EventId, EventTime, Evidence, Finding, Inclusion, Method, Provenance,
-    Severity, Status, Subject, TxSummary,
+    Alert, AlertId, Chain, Corroboration, EventId, EventTime, Evidence, Finding, Inclusion, Method,
+    Provenance, Severity, Status, Subject, TxSummary,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,10 @@ pub struct Case<'a> {
     pub event: EventId,
     pub time: EventTime,
     pub inclusion: Option<Inclusion>,
+    /// The transaction, while it is in no block.
+    pub pending: Option<Pending>,
+    /// Which nodes have seen it.
+    pub corroboration: Vec<Corroboration>,
     pub tx: Option<TxSummary>,
     pub stakes: Stakes,
     pub at: &'a Coordinates,
@@ -104,7 +111,7 @@ impl Proposal {
             evidence: evidence(self.findings),
             incident_id: None,
             related: None,
-            corroboration: Vec::new(),
+            corroboration: case.corroboration.clone(),
             provenance,
             links: None,
             drill: false,

@@ -1,7 +1,7 @@
 //! The lanes: a finding or a score becomes an alert, a revision, or a counted suppression.
 
 use super::{
-    Params,
+    Depths, Params,
     budget::Budget,
     combine::Combiner,
     compose::{self, Case, Coordinates, Identity, Proposal},
@@ -10,18 +10,16 @@ use super::{
     judged::Judged,
     lists::Lists,
     open::{Open, OpenAlerts},
+    pending::{Checks, Claim},
 };
 use crate::model::{
-    AccountKey, Alert, AlertId, BlockHash, EventId, Family, Finding, Related, Retraction,
-    RetractionReason, Severity, Status,
+    AccountKey, Alert, AlertId, EventId, Family, Finding, Related, Severity, Status,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Ids of folded repeats that an alert lists.
 const RELATED_MAX: usize = 16;
-/// Deepest reorg that can still retract: the journal's bound.
-const REORG_DEPTH_MAX: u64 = 256;
 
 /// Why something found did not become an alert of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,16 +81,18 @@ pub struct Triage {
     pub(super) feedback: Feedback,
     pub(super) judged: Judged,
     pub(super) lists: Lists,
-    pub(super) n_confirmations: u64,
+    pub(super) checks: Checks,
+    pub(super) depths: Depths,
     seq: u64,
-    tip_height: u64,
+    pub(super) tip_height: u64,
 }
 
 impl Triage {
     /// Makes a triage with nothing raised.
     pub fn new(params: Params, identity: Identity, family: Family) -> Self {
         Self {
-            n_confirmations: params.n_confirmations_on(family),
+            depths: params.depths_on(family),
+            checks: Checks::default(),
             budget: Budget::new(&params),
             combiner: Combiner::new(&params),
             params,
@@ -115,6 +115,11 @@ impl Triage {
     /// Returns how many alerts can still change.
     pub fn n_open(&self) -> usize {
         self.open.len()
+    }
+
+    /// Returns how many of those are on transactions in no block.
+    pub fn n_pending(&self) -> usize {
+        self.open.pending.len()
     }
 
     /// Returns the alerts that can still change, oldest first.
@@ -179,51 +184,6 @@ impl Triage {
         self.raise(case, key, proposal, out)
     }
 
-    /// Moves the tip: alerts buried deep enough are confirmed.
-    pub fn advance(&mut self, tip_height: u64, at: &Coordinates, out: &mut Vec<Alert>) {
-        if tip_height <= self.tip_height {
-            return;
-        }
-        self.tip_height = tip_height;
-        if let Some(height) = tip_height.checked_sub(self.n_confirmations) {
-            for id in self.open.take_confirmed(height) {
-                self.revise(id, at, out, |alert| {
-                    // One that was retracted meanwhile stays retracted.
-                    let is_provisional = alert.status == Status::Provisional;
-                    if is_provisional {
-                        set_status(alert, Status::Confirmed);
-                    }
-                    is_provisional
-                });
-            }
-        }
-        self.open.forget_below(tip_height.saturating_sub(REORG_DEPTH_MAX));
-    }
-
-    /// Takes back the alerts of orphaned blocks.
-    pub fn retract(
-        &mut self,
-        blocks: &[BlockHash],
-        by: &str,
-        at: &Coordinates,
-        out: &mut Vec<Alert>,
-    ) {
-        for id in self.open.in_blocks(blocks) {
-            self.cool_downs.end(id);
-            self.revise(id, at, out, |alert| {
-                if alert.status == Status::Retracted {
-                    return false;
-                }
-                set_status(alert, Status::Retracted);
-                alert.retraction =
-                    Some(Retraction { reason: RetractionReason::Reorg, by: by.to_owned() });
-                true
-            });
-        }
-        // The chain is shorter now; the same heights will come again.
-        self.tip_height = 0;
-    }
-
     pub(super) fn raise(
         &mut self,
         case: &Case<'_>,
@@ -232,13 +192,13 @@ impl Triage {
         out: &mut Vec<Alert>,
     ) -> Raised {
         let id = proposal.id(case);
-        let mut revision = 1;
-        if let Some(known) = self.open.get_mut(id) {
-            if known.alert.status != Status::Retracted {
+        let known = self.open.get_mut(id).cloned();
+        if let Some(known) = &known {
+            let is_confirmed = known.height.is_none() && case.inclusion.is_some();
+            if known.alert.status != Status::Retracted && !is_confirmed {
                 return Raised::Suppressed(Suppression::Duplicate);
             }
-            // Included again after a reorg: the same alert, one revision further.
-            revision = known.alert.revision + 1;
+            // In a block now, or again after a reorg: the same alert, one revision further.
         } else if let Some(cooling) = self.cool_downs.get(key, case.time, self.params.cool_down_ms)
             && let Some(raised) = self.fold_repeat(cooling, id, case, &proposal, out)
         {
@@ -247,21 +207,34 @@ impl Triage {
         self.seq += 1;
         let provenance = self.identity.provenance(case.at, self.seq);
         let mut alert = proposal.compose(case, id, provenance);
-        alert.revision = revision;
-        if revision == 1 {
-            self.feedback.note(id, lead_of(&alert));
+        let mut is_cooling = false;
+        match &known {
+            Some(known) => {
+                alert.succeed(&known.alert);
+                is_cooling = known.alert.status != Status::Retracted;
+            }
+            None => self.feedback.note(id, lead_of(&alert)),
         }
         alert.confidence = self.feedback.confidence(lead_of(&alert));
-        let open = Open {
-            alert: Arc::new(alert.clone()),
-            height: case.inclusion.map(|i| i.height),
-            block: case.inclusion.and_then(|i| i.block),
-        };
+        let pending = case.pending.as_ref();
+        let until = case.time.plus(self.params.pending_max_ms.saturating_mul(1_000));
+        let mut open = Open::new(Arc::new(alert.clone()));
+        open.height = case.inclusion.map(|i| i.height);
+        open.block = case.inclusion.and_then(|i| i.block);
+        let claimed = known.as_ref().and_then(|known| known.claim.clone());
+        let renewed = claimed.map(|claim| Claim { until, ..claim });
+        open.claim = pending.map(|pending| pending.claim(until)).or(renewed);
         self.open.insert(id, open, self.params.open_alerts_max);
-        let entry = Entry { alert: id, since: case.time };
-        self.cool_downs.start(key, entry, self.params.cool_downs_max);
+        if let Some(pending) = pending.filter(|_| !alert.corroboration.is_empty()) {
+            let due = case.time.plus(self.params.corroborate_ms.saturating_mul(1_000));
+            self.checks.push(due, id, pending.tx);
+        }
+        if !is_cooling {
+            let entry = Entry { alert: id, since: case.time };
+            self.cool_downs.start(key, entry, self.params.cool_downs_max);
+        }
         out.push(alert);
-        if revision == 1 { Raised::Alert } else { Raised::Revision }
+        if known.is_none() { Raised::Alert } else { Raised::Revision }
     }
 
     /// Folds a repeat into the alert that is cooling: silently, or as a revision when it is high
@@ -279,9 +252,13 @@ impl Triage {
             return (!is_grave).then_some(Raised::Suppressed(Suppression::CoolDown));
         };
         let related = Arc::make_mut(&mut open.alert).related.get_or_insert_with(Related::default);
-        related.suppressed_count += 1;
         let repeat = repeat.hex();
-        if related.alert_ids.len() < RELATED_MAX && !related.alert_ids.contains(&repeat) {
+        if related.alert_ids.contains(&repeat) {
+            // Told when its transaction was pending; it is in a block now.
+            return Some(Raised::Suppressed(Suppression::Duplicate));
+        }
+        related.suppressed_count += 1;
+        if related.alert_ids.len() < RELATED_MAX {
             related.alert_ids.push(repeat);
         }
         if !is_grave {
@@ -305,7 +282,7 @@ impl Triage {
     }
 
     /// Changes an open alert and writes it as its next revision, if `change` says so.
-    fn revise(
+    pub(super) fn revise(
         &mut self,
         id: AlertId,
         at: &Coordinates,
@@ -333,11 +310,4 @@ fn lead_of(alert: &Alert) -> &str {
 /// Returns what stood before the note on repeats.
 fn first_sentence(reason: &str) -> &str {
     reason.split(" Repeated ").next().unwrap_or(reason)
-}
-
-fn set_status(alert: &mut Alert, status: Status) {
-    alert.status = status;
-    if let Some(block) = alert.tx.as_mut().and_then(|tx| tx.block.as_mut()) {
-        block.finality = status;
-    }
 }

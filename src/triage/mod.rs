@@ -4,20 +4,24 @@ mod budget;
 mod combine;
 mod compose;
 mod cooldown;
+mod fate;
 mod feedback;
 mod judged;
 mod lanes;
 mod levels;
 mod lists;
 mod open;
+mod pending;
 mod priority;
 mod reconfigure;
 mod score_lane;
 
 pub use combine::{ScoreCase, Vote, shares};
 pub use compose::{Case, Coordinates, Identity};
+pub use fate::Included;
 pub use lanes::{Raised, Suppression, Triage};
 pub use lists::{DENY_LIST, DENY_TITLE, Listing};
+pub use pending::{KEYS_MAX, Pending};
 pub use priority::Stakes;
 pub use score_lane::Via;
 
@@ -50,6 +54,15 @@ pub struct Params {
     /// Blocks on top of an alert's block before it is `confirmed`; when absent 12 on EVM chains and
     /// 6 on UTXO chains, the depths at which exchanges commonly credit deposits.
     pub n_confirmations: Option<u64>,
+    /// Blocks on top of an alert's block before it is `final`; when absent 64 on EVM chains, two
+    /// epochs, after which Ethereum finalises, and 100 on UTXO chains, where coinbases mature.
+    pub n_final: Option<u64>,
+    /// Event time after which an alert on a pending transaction expires, unless a block has come
+    /// with that: 72 h, as long as mempools keep one. Where no block is ever told, none expires.
+    pub pending_max_ms: i64,
+    /// Event time within which other nodes are expected to tell of a pending transaction that an
+    /// alert is about; then the alert names those that have not.
+    pub corroborate_ms: i64,
     /// Alerts that can still be revised or retracted; the oldest leave first.
     pub open_alerts_max: usize,
     /// Subjects in cool-down; the oldest leave first.
@@ -59,13 +72,24 @@ pub struct Params {
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 3_600_000;
 
+/// Blocks on top of an alert's block before it is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Depths {
+    n_confirmations: u64,
+    n_final: u64,
+}
+
 impl Params {
-    /// Returns the confirmations that apply on a chain of this family.
-    fn n_confirmations_on(&self, family: Family) -> u64 {
-        self.n_confirmations.unwrap_or(match family {
-            Family::Evm => 12,
-            Family::Utxo => 6,
-        })
+    /// Returns the depths that apply on a chain of this family.
+    fn depths_on(&self, family: Family) -> Depths {
+        let (n_confirmations, n_final) = match family {
+            Family::Evm => (12, 64),
+            Family::Utxo => (6, 100),
+        };
+        let n_confirmations = self.n_confirmations.unwrap_or(n_confirmations);
+        // Nothing is final before it is confirmed.
+        let n_final = self.n_final.unwrap_or(n_final).max(n_confirmations);
+        Depths { n_confirmations, n_final }
     }
 }
 
@@ -88,6 +112,11 @@ impl Default for Params {
             cool_down_ms: 24 * 3_600_000,
             severity_min: Severity::Low,
             n_confirmations: None,
+            n_final: None,
+            pending_max_ms: 3 * DAY_MS,
+            // Nine in ten nodes of Bitcoin have a transaction within ten seconds, of Ethereum
+            // within four.
+            corroborate_ms: 10_000,
             open_alerts_max: 4_096,
             cool_downs_max: 65_536,
         }

@@ -1,11 +1,9 @@
 //! Alerts that can still change: confirmed by depth, retracted by a reorg, revised by repeats.
 
+use super::pending::{Claim, PendingAlerts};
 use crate::model::{Alert, AlertId, BlockHash};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// An alert and what its fate depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,16 +14,37 @@ pub(super) struct Open {
     pub(super) alert: Arc<Alert>,
     pub(super) height: Option<u64>,
     pub(super) block: Option<BlockHash>,
+    /// What it hung on while its transaction was pending: it may be so again after a reorg.
+    pub(super) claim: Option<Claim>,
+    /// Counts all alerts in the order in which they were first raised.
+    number: u64,
 }
 
-/// Open alerts by id, by height and by age; when full the oldest are forgotten and stay as they
-/// are.
+impl Open {
+    /// Makes an entry for an alert that is about to be remembered.
+    pub(super) fn new(alert: Arc<Alert>) -> Self {
+        Self { alert, height: None, block: None, claim: None, number: 0 }
+    }
+}
+
+/// How far the block of an alert has been buried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Included,
+    Confirmed,
+    Final,
+}
+
+/// Open alerts by id, by age, and by height and stage or as pending; when full the oldest are
+/// forgotten and stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct OpenAlerts {
     by_id: BTreeMap<AlertId, Open>,
-    order: VecDeque<AlertId>,
-    /// Included and not yet confirmed.
-    unconfirmed: BTreeMap<u64, Vec<AlertId>>,
+    by_age: BTreeMap<u64, AlertId>,
+    n_ever: u64,
+    /// By stage and height.
+    buried: [BTreeMap<u64, Vec<AlertId>>; 3],
+    pub(super) pending: PendingAlerts,
 }
 
 impl OpenAlerts {
@@ -34,36 +53,52 @@ impl OpenAlerts {
     }
 
     /// Remembers an alert that was just raised or reinstated.
-    pub(super) fn insert(&mut self, id: AlertId, open: Open, open_max: usize) {
-        if let Some(height) = open.height {
-            self.unconfirmed.entry(height).or_default().push(id);
+    pub(super) fn insert(&mut self, id: AlertId, mut open: Open, open_max: usize) {
+        open.number = self.by_id.get(&id).map_or(self.n_ever, |known| known.number);
+        if open.number == self.n_ever {
+            self.by_age.insert(open.number, id);
+            self.n_ever += 1;
         }
-        if self.by_id.insert(id, open).is_none() {
-            self.order.push_back(id);
+        self.pending.remove(id);
+        match (open.height, &open.claim) {
+            (Some(height), _) => self.bury(id, height, Stage::Included),
+            (None, Some(claim)) => self.pending.insert(id, claim.clone()),
+            (None, None) => {}
         }
+        self.by_id.insert(id, open);
         self.shrink_to(open_max);
+    }
+
+    /// Notes how far the block of an alert has been buried.
+    pub(super) fn bury(&mut self, id: AlertId, height: u64, stage: Stage) {
+        self.buried[stage as usize].entry(height).or_default().push(id);
     }
 
     /// Forgets the oldest beyond a bound.
     pub(super) fn shrink_to(&mut self, open_max: usize) {
         while self.by_id.len() > open_max {
-            let Some(oldest) = self.order.pop_front() else { break };
+            let Some((_, oldest)) = self.by_age.pop_first() else { break };
             self.by_id.remove(&oldest);
+            self.pending.remove(oldest);
         }
     }
 
-    /// Returns the ids that `height` confirms, lowest block first.
-    pub(super) fn take_confirmed(&mut self, height: u64) -> Vec<AlertId> {
-        let mut later = self.unconfirmed.split_off(&(height + 1));
-        std::mem::swap(&mut later, &mut self.unconfirmed);
-        later.into_values().flatten().collect()
+    /// Returns the ids of a stage up to `height`, lowest block first: they leave the stage.
+    pub(super) fn take_buried(&mut self, stage: Stage, height: u64) -> Vec<(u64, AlertId)> {
+        let stage = &mut self.buried[stage as usize];
+        let mut later = stage.split_off(&(height + 1));
+        std::mem::swap(&mut later, stage);
+        later
+            .into_iter()
+            .flat_map(|(height, ids)| ids.into_iter().map(move |id| (height, id)))
+            .collect()
     }
 
     /// Returns the ids whose block is among `blocks`, lowest block first, then oldest first.
     pub(super) fn in_blocks(&self, blocks: &[BlockHash]) -> Vec<AlertId> {
         let mut found: Vec<(Option<u64>, AlertId)> = self
-            .order
-            .iter()
+            .by_age
+            .values()
             .filter_map(|id| {
                 let open = self.by_id.get(id)?;
                 blocks.contains(&open.block?).then_some((open.height, *id))
@@ -75,20 +110,28 @@ impl OpenAlerts {
 
     /// Forgets alerts of blocks below `height`: no reorg can reach them any more.
     pub(super) fn forget_below(&mut self, height: u64) {
-        while let Some(oldest) = self.order.front() {
-            match self.by_id.get(oldest) {
-                Some(open) if open.height.is_none_or(|h| h >= height) => break,
-                _ => {}
+        let Some(height) = height.checked_sub(1) else { return };
+        for stage in [Stage::Included, Stage::Confirmed, Stage::Final] {
+            for (buried_at, id) in self.take_buried(stage, height) {
+                // Orphaned and included again, it is in a later block as well.
+                if self.by_id.get(&id).is_some_and(|open| open.height == Some(buried_at)) {
+                    self.forget(id);
+                }
             }
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_id.remove(&oldest);
-            }
+        }
+    }
+
+    /// Forgets an alert, which stays as it is.
+    pub(super) fn forget(&mut self, id: AlertId) {
+        self.pending.remove(id);
+        if let Some(open) = self.by_id.remove(&id) {
+            self.by_age.remove(&open.number);
         }
     }
 
     /// Returns the newest revisions, oldest alert first.
     pub(super) fn alerts(&self) -> impl Iterator<Item = &Alert> {
-        self.order.iter().filter_map(|id| self.by_id.get(id).map(|open| &*open.alert))
+        self.by_age.values().filter_map(|id| self.by_id.get(id).map(|open| &*open.alert))
     }
 
     pub(super) fn len(&self) -> usize {

@@ -23,7 +23,7 @@ impl Triage {
         self.budget.reconfigure(&params);
         self.cool_downs.shrink_to(params.cool_downs_max);
         self.open.shrink_to(params.open_alerts_max);
-        self.n_confirmations = params.n_confirmations_on(family);
+        self.depths = params.depths_on(family);
         self.params = params;
         self.identity = identity;
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path};
 use txwarden::{
     decode::{
-        Batch, DETAIL_BYTES_MAX, Format, Limits, Refusal, Settings, base64, decode,
+        Batch, DETAIL_BYTES_MAX, Format, Limits, Policy, Refusal, Settings, base64, decode,
         inspect::{Inspection, Inspector, Verdict},
     },
     model::{Chain, Quality, Record},
@@ -277,4 +277,33 @@ fn signatures_of_a_record_are_capped() {
     assert!(flags(1).contains(Quality::SENDER_VERIFIED));
     assert!(!flags(0).contains(Quality::SENDER_VERIFIED));
     assert!(flags(0).contains(Quality::HASH_VERIFIED));
+}
+
+/// What a check refutes is refused, flagged or let pass, as the policy of that check says.
+#[test]
+fn each_check_has_a_policy() {
+    let transaction = r#"{"type":"transaction","hash":"00000000000000000000000000000000000000000000000000000000000000aa",
+        "inputs":[{"index":0,"spent_transaction_hash":"00000000000000000000000000000000000000000000000000000000000000bb",
+        "spent_output_index":0,"addresses":["a"],"value":1}],
+        "outputs":[{"index":0,"addresses":["b"],"value":2}],"block_timestamp":1700000000,"block_number":null}"#;
+    let mut settings = Settings {
+        format: Format::BitcoinEtl,
+        chain: Chain::parse(Chain::BITCOIN).unwrap(),
+        is_batch_allowed: false,
+        limits: Limits::default(),
+        mapping: None,
+        envelope: Default::default(),
+    };
+    let mut batch = Batch::default();
+    let record = Record { value: Some(transaction.as_bytes()), ..Record::default() };
+    let cases =
+        [(Policy::DeadLetter, None), (Policy::Flag, Some(true)), (Policy::Ignore, Some(false))];
+    for (policy, is_flagged) in cases {
+        settings.limits.checks.sums = policy;
+        decode(&settings, &record, &mut batch);
+        let flags =
+            batch.parts[0].verdict.as_ref().ok().map(|range| batch.events[range.start].quality);
+        let found = flags.map(|quality| quality.contains(Quality::CHECK_FAILED));
+        assert_eq!(found, is_flagged, "{policy:?}: {:?}", batch.parts[0].verdict);
+    }
 }

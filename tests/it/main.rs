@@ -33,6 +33,7 @@ mod job;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod mappings;
+mod mempool;
 mod models;
 mod object_store;
 mod oracle;

@@ -165,7 +165,15 @@ fn the_table_is_sorted_and_each_line_is_complete() {
         assert!(!meta.families.is_empty() && !meta.references.is_empty(), "{}", meta.id);
         assert!(!meta.false_positives.is_empty(), "{}", meta.id);
         assert!(meta.references.iter().all(|r| r.starts_with("https://")), "{}", meta.id);
-        let subjects = ["sender", "receiver", "transaction", "block", "outpoint", "account"];
+        let subjects = [
+            "outpoint or sender",
+            "sender",
+            "receiver",
+            "transaction",
+            "block",
+            "outpoint",
+            "account",
+        ];
         assert!(subjects.contains(&meta.subject), "{}: subject {}", meta.id, meta.subject);
         let defaults = (entry.defaults)();
         assert!(defaults.is_object(), "{}: {defaults}", meta.id);

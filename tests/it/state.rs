@@ -174,7 +174,7 @@ fn replacements_are_told_apart() {
 fn a_fee_bump_is_no_double_spend() {
     let spend = |n: u64, outputs: &[(u8, u64)]| utxo(n, &[(99, 0, 1, 100_000)], outputs);
     let cases = [
-        (spend(2, &[(2, 60_000), (1, 29_000)]), ConflictKind::FeeBump, 0),
+        (spend(2, &[(2, 60_000), (1, 29_000)]), ConflictKind::SpeedUp, 0),
         (spend(2, &[(3, 60_000), (1, 39_000)]), ConflictKind::DoubleSpend, 60_000),
         (spend(2, &[(2, 20_000), (1, 79_000)]), ConflictKind::DoubleSpend, 40_000),
     ];

@@ -53,10 +53,12 @@ pub(super) fn read(
     let ids = transactions(item.at(Key::Txs), &place, reader, events)?;
     let root = item.at(Key::MerkleRoot).bare_hash()?;
     if let Some(root) = root.filter(|_| !ids.is_empty()) {
-        check_merkle(ids.into_iter(), &root)?;
-        if is_header_verified(item, &hash, &root, reader)? {
-            events[first..].iter_mut().for_each(|e| e.quality |= Quality::HASH_VERIFIED);
-        }
+        let checks = reader.limits().checks;
+        let is_right = reader.weigh(check_merkle(ids.into_iter(), &root), checks.merkle)?
+            & is_header_verified(item, &hash, &root, reader)?;
+        let verified = if is_right { Quality::HASH_VERIFIED } else { Quality::empty() };
+        let found = verified | reader.quality & Quality::CHECK_FAILED;
+        events[first..].iter_mut().for_each(|e| e.quality |= found);
     }
     if !is_active {
         events.truncate(first + 1);
@@ -163,5 +165,7 @@ fn is_header_verified(
     if computed == *hash {
         return Ok(true);
     }
-    Err(item.at(Key::Hash).refuse(Reason::CheckFailed, "the header hashes to something else"))
+    let refusal =
+        item.at(Key::Hash).refuse(Reason::CheckFailed, "the header hashes to something else");
+    reader.weigh(Err(refusal), reader.limits().checks.hash)
 }

@@ -191,9 +191,14 @@ fn apply_bytes(
         }
         _ => Ok(()),
     };
-    check(item.at(Key::Txid), Some(*id), tx.id)?;
     let witness_id = item.at(Key::Hash);
-    check(witness_id, witness_id.bare_hash()?, tx.witness_id)?;
+    let said = witness_id.bare_hash()?;
+    let checked = check(item.at(Key::Txid), Some(*id), tx.id);
+    let checked = checked.and_then(|()| check(witness_id, said, tx.witness_id));
+    if !reader.weigh(checked, reader.limits().checks.hash)? {
+        // The bytes are another transaction's: what the fields say stands.
+        return Ok(false);
+    }
     let mut exact = bitcoin_raw::body(&tx, reader)?;
     // Bytes do not say what an input spends, and old nodes know addresses that scripts do not show.
     for (exact, said) in exact.inputs.iter_mut().zip(&utxo.inputs) {

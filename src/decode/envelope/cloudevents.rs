@@ -38,6 +38,14 @@ pub(super) fn peel(
     if media.starts_with(BATCHED) { batch(bytes, settings) } else { structured(bytes, settings) }
 }
 
+/// Returns the source of an event in JSON.
+pub(super) fn source(bytes: &[u8], settings: &Settings) -> Option<Box<str>> {
+    match members(bytes, ["source"], &settings.limits).ok()? {
+        [Value::Text(text)] => Some((&*text.unescape()).into()),
+        _ => None,
+    }
+}
+
 /// Finds the data of an event in JSON.
 fn structured(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
     let names = ["specversion", "id", "source", "type", "data", "data_base64"];

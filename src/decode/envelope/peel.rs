@@ -49,6 +49,15 @@ pub(in crate::decode) fn peel<'a>(
     }
 }
 
+/// Returns the source that an event in JSON names, where that is what the record is wrapped in.
+pub(in crate::decode) fn source(settings: &Settings, record: &Record<'_>) -> Option<Box<str>> {
+    let is_event = match &settings.envelope.wrapping {
+        Wrapping::Layers(layers) => layers.first() == Some(&Layer::Cloudevents),
+        Wrapping::Auto => false,
+    };
+    is_event.then(|| cloudevents::source(record.value?, settings)).flatten()
+}
+
 /// Turns the events of a row that is gone into what takes them back.
 pub(in crate::decode) fn undo(events: &mut [Event]) {
     for event in events {
@@ -63,9 +72,7 @@ pub(in crate::decode) fn undo(events: &mut [Event]) {
             _ => None,
         };
         if let Some(tx) = tx {
-            let (phase, mempool_seq, replaced_by) = (Phase::Removed, None, None);
-            let gone = Observation { tx, phase, mempool_seq, replaced_by };
-            event.body = Body::Observation(Box::new(gone));
+            event.body = Body::Observation(Box::new(Observation::of(tx, Phase::Removed)));
         }
     }
 }

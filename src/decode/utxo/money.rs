@@ -39,7 +39,7 @@ pub fn satoshi(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<u64>,
 }
 
 /// Checks the recomputed sums: no output sum above the maximum, no money out of nothing.
-pub fn check_sums(tx: &UtxoTx, reader: &Reader<'_>) -> Result<(), Refusal> {
+pub fn check_sums(tx: &UtxoTx, reader: &mut Reader<'_>) -> Result<(), Refusal> {
     let out = tx.output_value();
     if out > money_max(&reader.settings.chain) {
         let detail = format!("outputs: a sum of {out} is more than the chain can hold");
@@ -48,7 +48,8 @@ pub fn check_sums(tx: &UtxoTx, reader: &Reader<'_>) -> Result<(), Refusal> {
     match tx.input_value() {
         Some(sum) if !tx.is_coinbase && !tx.inputs.is_empty() && sum < out => {
             let detail = format!("inputs: their sum {sum} is less than the outputs' {out}");
-            Err(refuse(Reason::CheckFailed, &detail))
+            let checked = Err(refuse(Reason::CheckFailed, &detail));
+            reader.weigh(checked, reader.limits().checks.sums).map(|_| ())
         }
         _ => Ok(()),
     }

@@ -4,8 +4,7 @@ use super::{Definition, bounded, finding, money};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
     model::{
-        Band, Conflict, ConflictKey, ConflictKind, Family, Finding, OutPoint, Severity, Signal,
-        Subject,
+        Band, Conflict, ConflictKey, ConflictKind, Family, Finding, Severity, Signal, Subject,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -32,11 +31,12 @@ impl Definition for DoubleSpendAttempt {
         title: "Double-spend attempt",
         description: "A second transaction spends an output that is already spent, and pays \
                       somebody else: not the same scripts, or a value moved by more than 10,000 \
-                      sat. High when the original was confirmed or paid a watched account, \
+                      sat; or it has the nonce of one that was in a block, and is not the same \
+                      payment. High when the original was confirmed or paid a watched account, \
                       critical when both.",
         severity: Severity::Medium,
-        families: &[Family::Utxo],
-        subject: "outpoint",
+        families: &[Family::Evm, Family::Utxo],
+        subject: "outpoint or sender",
         needs: &[],
         false_positives: &[
             "a wallet that replaces an unconfirmed payment by another on purpose",
@@ -63,22 +63,45 @@ impl Rule for DoubleSpendAttempt {
         let mut last_original = None;
         for signal in scene.signals {
             let Signal::Conflict(conflict) = signal else { continue };
-            let ConflictKey::OutPoint(outpoint) = &conflict.key else { continue };
             let at_risk = conflict.value_at_risk;
             // Two transactions that share several inputs are one attempt, not one per input.
-            if conflict.kind == ConflictKind::DoubleSpend
+            if is_attempt(conflict)
                 && at_risk >= crate::model::Amount::from_u64(self.params.value_at_risk_min)
                 && last_original != Some(conflict.original)
             {
                 last_original = Some(conflict.original);
-                out.push(attempt(scene, conflict, *outpoint));
+                out.push(attempt(scene, conflict));
             }
         }
     }
 }
 
-fn attempt(scene: &Scene<'_>, conflict: &Conflict, outpoint: OutPoint) -> Finding {
+/// Returns whether a conflict takes money back that recipients may count on: until it is in a block
+/// a nonce promises nothing, but whoever is shown a spent output without one is often paid.
+fn is_attempt(conflict: &Conflict) -> bool {
+    match (&conflict.key, conflict.kind) {
+        (_, ConflictKind::DoubleSpend) => true,
+        (_, ConflictKind::SpeedUp) => false,
+        (key, ConflictKind::Cancel | ConflictKind::Redirect) => {
+            matches!(key, ConflictKey::OutPoint(_))
+        }
+    }
+}
+
+fn attempt(scene: &Scene<'_>, conflict: &Conflict) -> Finding {
     let meta = DoubleSpendAttempt::META;
+    let (subject, what, quiet_if) = match &conflict.key {
+        ConflictKey::OutPoint(outpoint) => (
+            Subject::OutPoint(*outpoint),
+            "spends an output that".to_owned(),
+            "the replacement paid the same scripts, each value within 10,000 sat",
+        ),
+        ConflictKey::SenderNonce(sender, nonce) => (
+            Subject::Account(sender.clone()),
+            format!("has nonce {nonce} of {sender}, which"),
+            "the replacement was the same payment",
+        ),
+    };
     let watched = conflict.original_to.as_ref().and_then(|to| scene.reference.watch.get(to));
     let severity = match (watched.is_some(), conflict.is_original_confirmed) {
         (true, true) => Severity::Critical,
@@ -92,21 +115,25 @@ fn attempt(scene: &Scene<'_>, conflict: &Conflict, outpoint: OutPoint) -> Findin
         (None, _) => String::new(),
     };
     let amount = money::native_text(scene.chain, conflict.value_at_risk);
+    let [original, replacement] =
+        [conflict.original, conflict.replacement].map(|id| scene.chain.hash_text(&id));
+    let used = if scene.chain.family == Family::Utxo { "spent" } else { "used" };
+    let how = match conflict.kind {
+        ConflictKind::Cancel => ", as that allowed, and pays it back to its sender",
+        ConflictKind::Redirect => ", as that allowed",
+        ConflictKind::SpeedUp | ConflictKind::DoubleSpend => "",
+    };
     Finding {
         severity,
         value: 2.0,
         expected: Band::below(2.0),
         unit: Cow::Borrowed("spends"),
         explanation: format!(
-            "Transaction {} spends an output that the {state} transaction {} had already spent; \
-             {amount} that the original paid{whom} would be lost.",
-            conflict.replacement, conflict.original
+            "Transaction {replacement} {what} the {state} transaction {original} had already \
+             {used}{how}; {amount} that the original paid{whom} would be lost.",
         ),
-        quiet_if: "the replacement paid the same scripts, each value within 10,000 sat".to_owned(),
-        refs: bounded([
-            format!("tx:{}", conflict.original),
-            format!("tx:{}", conflict.replacement),
-        ]),
-        ..finding(meta, Subject::OutPoint(outpoint))
+        quiet_if: quiet_if.to_owned(),
+        refs: bounded([format!("tx:{original}"), format!("tx:{replacement}")]),
+        ..finding(meta, subject)
     }
 }

@@ -36,9 +36,11 @@ impl Definition for NonceReplaced {
     const META: &'static RuleMeta = &RuleMeta {
         id: "nonce_replaced",
         title: "Transaction replaced at its nonce",
-        description: "A sender's second transaction with one nonce. A speed-up (same recipient, \
-                      value and data) or a cancellation (to itself, nothing) is info; one that \
-                      goes elsewhere is medium, and high when the original paid a watched account.",
+        description: "A sender's second transaction with the nonce of a pending one. A speed-up \
+                      (same recipient, value and data) or a cancellation (to itself, nothing) is \
+                      info; one that goes elsewhere is medium, and high when the original paid a \
+                      watched account. Once the original was in a block it is a double spend, see \
+                      double_spend_attempt.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
@@ -89,7 +91,8 @@ fn replaced(
             (Severity::High, "redirects it away from a watched account")
         }
         ConflictKind::Redirect => (meta.severity, "redirects it: other recipient, value or data"),
-        ConflictKind::FeeBump | ConflictKind::DoubleSpend => return None,
+        // `double_spend_attempt` tells of those.
+        ConflictKind::DoubleSpend => return None,
     };
     let amount = money::native_text(scene.chain, conflict.value_at_risk);
     let whom = match (&conflict.original_to, watched) {

@@ -100,6 +100,20 @@ pub const TABLE: &[Def] = &[
         &["reason"],
         "Findings that triage held back.",
     ),
+    def(
+        Metric::Observations,
+        "mempool_observations_total",
+        Kind::Counter,
+        &[],
+        "Times a node told of a pending transaction that it had not told of before.",
+    ),
+    def(
+        Metric::Conflicts,
+        "conflicts_total",
+        Kind::Counter,
+        &["kind"],
+        "Transactions that claim what an earlier one claims, by how they differ.",
+    ),
     def(Metric::Reorgs, "reorgs_total", Kind::Counter, &[], "Chain reorganisations."),
     def(
         Metric::Gaps,
@@ -273,6 +287,13 @@ pub const TABLE: &[Def] = &[
         "Height of the newest block.",
     ),
     def(Metric::Accounts, "accounts", Kind::Gauge, &["topic", "partition"], "Accounts remembered."),
+    def(
+        Metric::PendingAlerts,
+        "pending_alerts",
+        Kind::Gauge,
+        &["topic", "partition"],
+        "Open alerts on transactions that are in no block.",
+    ),
     def(
         Metric::OpenAlerts,
         "open_alerts",

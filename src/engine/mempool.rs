@@ -1,0 +1,150 @@
+//! Pending transactions: who has seen them, and what a block or the lack of one does to alerts.
+
+use super::{Engine, stats::count};
+use crate::{
+    detect::Scene,
+    model::{
+        Alert, Body, Corroboration, Event, EventTime, Observation, RetractionReason, Signal, Step,
+        Tx, TxId,
+    },
+    state::State,
+    triage::{Coordinates, Included, Pending},
+};
+
+impl Engine {
+    /// Notes which node tells of a pending transaction, and what competes with what; returns
+    /// whether a node tells of it for the first time.
+    pub(super) fn witness(&mut self, event: &Event, node: Option<&str>) -> bool {
+        let is_news = self.state.witness(event, node);
+        self.stats.n_observations += u64::from(is_news);
+        is_news
+    }
+
+    /// Counts the conflicts that an event revealed, by kind.
+    pub(super) fn count_conflicts(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            if let Signal::Conflict(conflict) = signal {
+                count(&mut self.stats.conflicts, conflict.kind.as_str());
+            }
+        }
+    }
+
+    /// Brings open alerts up to what an event says of pending transactions, after it was scored.
+    pub(super) fn tend(&mut self, event: &Event, at: &Coordinates, alerts: &mut Vec<Alert>) {
+        match &event.body {
+            Body::Tx(tx) if tx.inclusion.is_some() => self.on_included(event, tx, at, alerts),
+            Body::Observation(o) => self.on_observation(o, at, alerts),
+            Body::Block(block) if block.step == Step::Final => {
+                if let Some(height) = block.height {
+                    self.triage.finalise(height, at, alerts);
+                }
+            }
+            _ => {}
+        }
+        // The clock of blocks may be hours ahead or behind: nodes are expected by their own.
+        if is_of_mempool(&event.body) {
+            let span_ms = self.setup.params.triage.corroborate_ms;
+            while let Some((id, tx)) = self.triage.next_check(event.time) {
+                let nodes = corroboration(&self.state, &tx, event.time, span_ms);
+                self.triage.corroborate(id, nodes, at, alerts);
+            }
+        }
+        // A source that has never told of a block cannot tell that one came without them.
+        if self.state.tip_height().is_some() {
+            let now = EventTime::from_millis(self.stats.event_time_ms);
+            self.triage.expire(now, at, alerts);
+        }
+    }
+
+    /// Does the same for an event that repeats what is known: only nodes can tell something by it.
+    pub(super) fn tend_again(&mut self, event: &Event, at: &Coordinates, alerts: &mut Vec<Alert>) {
+        if is_of_mempool(&event.body) {
+            self.tend(event, at, alerts);
+        }
+    }
+
+    fn on_included(&mut self, event: &Event, tx: &Tx, at: &Coordinates, alerts: &mut Vec<Alert>) {
+        let Some(inclusion) = tx.inclusion.filter(|_| self.triage.n_pending() > 0) else { return };
+        let chain = &self.setup.chain;
+        let block = inclusion.block.map(|block| chain.hash_text(&block));
+        let span_ms = self.setup.params.triage.corroborate_ms;
+        let included = Included {
+            tx: tx.id,
+            inclusion,
+            time: event.time,
+            block: block.as_deref(),
+            is_failed: tx.is_failed(),
+            corroboration: corroboration(&self.state, &tx.id, event.time, span_ms),
+        };
+        self.triage.include(&included, at, alerts);
+        let by = chain.hash_text(&tx.id);
+        self.triage.contradict(&tx.id, self.state.conflict_keys(tx), &by, at, alerts);
+    }
+
+    /// Takes alerts back once every node that had a transaction has dropped it.
+    fn on_observation(&mut self, seen: &Observation, at: &Coordinates, alerts: &mut Vec<Alert>) {
+        if seen.phase.is_presence() || self.state.sightings(&seen.tx).any(|s| !s.is_gone) {
+            return;
+        }
+        let (reason, by) = match (&seen.replaced_by, &seen.node) {
+            (Some(tx), _) => (RetractionReason::Contradiction, self.setup.chain.hash_text(tx)),
+            (None, Some(node)) => (RetractionReason::Expired, format!("dropped by {node}")),
+            (None, None) => (RetractionReason::Expired, "dropped from the mempool".to_owned()),
+        };
+        self.triage.drop_pending(&seen.tx, reason, &by, at, alerts);
+    }
+}
+
+/// Returns whether an event tells of a mempool and not of a block.
+fn is_of_mempool(body: &Body) -> bool {
+    match body {
+        Body::Tx(tx) => tx.inclusion.is_none(),
+        Body::Observation(_) => true,
+        _ => false,
+    }
+}
+
+/// Describes a scene's transaction as far as alerts depend on its being pending.
+pub(super) fn pending(scene: &Scene<'_>, tx: &Tx) -> Option<Pending> {
+    let keys = || scene.state.conflict_keys(tx).take(crate::triage::KEYS_MAX).collect();
+    scene.state.is_pending(tx).then(|| Pending { tx: tx.id, keys: keys() })
+}
+
+/// Says which nodes have seen a transaction while it was pending, and which of those that have told
+/// of anything since have not, once they have had the time to.
+pub(super) fn corroboration(
+    state: &State,
+    tx: &TxId,
+    now: EventTime,
+    span_ms: i64,
+) -> Vec<Corroboration> {
+    let mut nodes = Vec::new();
+    let mut first: Option<EventTime> = None;
+    for seen in state.sightings(tx) {
+        first = Some(first.map_or(seen.first, |first| first.min(seen.first)));
+        let Some(node) = seen.node else { continue };
+        let phase = if seen.is_gone { "removed" } else { "admitted" };
+        nodes.push(Corroboration {
+            node: node.to_owned(),
+            seen_ms: seen.first.millis(),
+            phase: phase.to_owned(),
+            agrees: !seen.is_gone,
+        });
+    }
+    let Some(first) = first.filter(|first| now.since(*first) >= span_ms.saturating_mul(1_000))
+    else {
+        return nodes;
+    };
+    // A node that has been silent since says nothing by its silence.
+    for (node, last) in state.nodes().filter(|(_, last)| *last > first) {
+        if nodes.iter().all(|known| known.node != node) {
+            nodes.push(Corroboration {
+                node: node.to_owned(),
+                seen_ms: last.millis(),
+                phase: "unseen".to_owned(),
+                agrees: false,
+            });
+        }
+    }
+    nodes
+}
