@@ -5,13 +5,16 @@
 #![allow(missing_docs)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use flate2::{Compression, write::GzEncoder};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256StarStar;
 use serde_json::Value;
-use std::hint::black_box;
+use std::{hint::black_box, io::Write, sync::Arc};
 use txwarden::{
     config::load_mapping,
-    decode::{Batch, Checks, Format, Limits, Policy, Settings, decode},
+    decode::{
+        Batch, Checks, Format, Limits, Mapping, Policy, Settings, Wrapping, decode, envelope::Layer,
+    },
     model::{Chain, Record},
 };
 
@@ -140,7 +143,27 @@ fn bench(
     make: impl Fn(&mut Xoshiro256StarStar) -> String,
 ) {
     let mut rng = Xoshiro256StarStar::seed_from_u64(1);
-    let records: Vec<String> = (0..N_RECORDS).map(|_| make(&mut rng)).collect();
+    let records: Vec<Vec<u8>> = (0..N_RECORDS).map(|_| make(&mut rng).into_bytes()).collect();
+    measure(c, name, &settings(name, format), &records);
+}
+
+/// Measures payments inside an envelope, by a mapping.
+fn bench_envelope(c: &mut Criterion, layer: Layer, wrap: impl Fn(Vec<u8>) -> Vec<u8>) {
+    let mut rng = Xoshiro256StarStar::seed_from_u64(1);
+    let payments = (0..N_RECORDS).map(|_| tron_payment(&mut rng).into_bytes());
+    let records: Vec<Vec<u8>> = payments.map(wrap).collect();
+    let mut settings = settings(layer.as_str(), Format::Mapped);
+    settings.envelope.wrapping = Wrapping::Layers(vec![layer]);
+    measure(c, layer.as_str(), &settings, &records);
+}
+
+fn gzip(bytes: Vec<u8>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish());
+    packed.unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+fn settings(name: &str, format: Format) -> Settings {
     let chain = Chain::parse(format.default_chain()).unwrap_or_else(|e| unreachable!("{e}"));
     let mut limits = Limits::default();
     if name.ends_with("_unchecked") {
@@ -149,16 +172,18 @@ fn bench(
     } else if name.ends_with("_unsigned") {
         limits.checks.sender = Policy::Ignore;
     }
-    let settings = Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits,
-        mapping: (format == Format::Mapped).then(tron_mapping),
-        envelope: Default::default(),
+    let mapping = match (format, name) {
+        (Format::Mapped, "ethereum_csv") => Some(mapping("ethereum_csv")),
+        (Format::Mapped, _) => Some(mapping("tron")),
+        _ => None,
     };
-    let mut group = c.benchmark_group(format!("decode/{}", format.as_str()));
-    let n_bytes = records.iter().map(String::len).sum::<usize>() / N_RECORDS;
+    let envelope = Default::default();
+    Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope }
+}
+
+fn measure(c: &mut Criterion, name: &str, settings: &Settings, records: &[Vec<u8>]) {
+    let mut group = c.benchmark_group(format!("decode/{}", settings.format.as_str()));
+    let n_bytes = records.iter().map(Vec::len).sum::<usize>() / N_RECORDS;
     // One element an iteration: the time shown is nanoseconds an event.
     group.throughput(Throughput::Bytes(n_bytes as u64));
     let mut batch = Batch::default();
@@ -166,9 +191,9 @@ fn bench(
     group.bench_function(name, |b| {
         b.iter_batched(
             || &records[next.next().unwrap_or_default()],
-            |text| {
-                let record = Record { value: Some(text.as_bytes()), ..Record::default() };
-                decode(&settings, black_box(&record), &mut batch);
+            |value| {
+                let record = Record { value: Some(value), ..Record::default() };
+                decode(settings, black_box(&record), &mut batch);
                 assert!(batch.parts[0].verdict.is_ok());
             },
             BatchSize::SmallInput,
@@ -177,9 +202,22 @@ fn bench(
     group.finish();
 }
 
-fn tron_mapping() -> std::sync::Arc<txwarden::decode::Mapping> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/mappings/tron.yaml");
+fn mapping(name: &str) -> Arc<Mapping> {
+    let path = format!("{}/config/mappings/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
     load_mapping(path.as_ref()).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+/// Writes a row of values in ether, as data sets of research have them.
+fn ether_row(rng: &mut Xoshiro256StarStar) -> String {
+    let (tx, from, to) = (hex(rng, 32), hex(rng, 20), hex(rng, 20));
+    let value = rng.r#gen::<u32>();
+    format!("4370000,1508131331,0x{tx},0x{from},0x{to},0.{value},0x")
+}
+
+/// Writes the hex of what a node says when a transaction enters its memory pool.
+fn mempool_message(rng: &mut Xoshiro256StarStar) -> String {
+    let (tx, sequence) = (hex(rng, 32), hex(rng, 8));
+    format!("{tx}41{sequence}")
 }
 
 /// Writes a TRON payment as the event plugin does.
@@ -197,8 +235,8 @@ fn tron_payment(rng: &mut Xoshiro256StarStar) -> String {
 
 fn all(c: &mut Criterion) {
     use Format::{
-        BitcoinEtl, BitcoinRaw, Bitcoind, EthereumEtl, EthereumEtlCsv, EvmBlock, EvmRaw, EvmRpc,
-        Mapped,
+        BitcoinEtl, BitcoinRaw, BitcoinZmq, Bitcoind, EthereumEtl, EthereumEtlCsv, EvmBlock,
+        EvmRaw, EvmRpc, Mapped,
     };
     bench(c, "transaction", EthereumEtl, |rng| ethereum_transaction(rng, CALLDATA_BYTES));
     bench(c, "transfer", EthereumEtl, |rng| ethereum_transaction(rng, 0));
@@ -220,7 +258,19 @@ fn all(c: &mut Criterion) {
     bench(c, "transaction", EthereumEtlCsv, |_| fixture(csv, "transaction"));
     bench(c, "transaction", Bitcoind, bitcoind_transaction);
     bench(c, "transaction", BitcoinRaw, bitcoin_raw_transaction);
+    bench(c, "message", BitcoinZmq, mempool_message);
     bench(c, "tron", Mapped, tron_payment);
+    bench(c, "ethereum_csv", Mapped, ether_row);
+    bench_envelope(c, Layer::Gzip, gzip);
+    bench_envelope(c, Layer::Zstd, |value| {
+        zstd::bulk::compress(&value, 3).unwrap_or_else(|e| unreachable!("{e}"))
+    });
+    bench_envelope(c, Layer::Connect, |value| {
+        [b"{\"schema\":{\"type\":\"struct\"},\"payload\":", &value[..], b"}"].concat()
+    });
+    bench_envelope(c, Layer::Debezium, |value| {
+        [b"{\"op\":\"c\",\"before\":null,\"after\":", &value[..], b"}"].concat()
+    });
 }
 
 criterion_group!(benches, all);

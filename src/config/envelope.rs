@@ -31,11 +31,6 @@ pub(super) fn load_all(
             mistakes.push(Mistake::new(node.locate(&path), format!("{path}: {text}")));
         };
         let wrapping = &input.envelope;
-        if *wrapping == Wrapping::Auto {
-            // A group of workers would have to agree on one record's answer for ever.
-            let text = "auto is for `decode` and `replay`, which say what it found: name that here";
-            complain("envelope", text.to_owned());
-        }
         let path = input.schemas.as_ref().map(|path| dir.join(path));
         match load_schemas(wrapping, path.as_deref()) {
             Ok(schemas) => {

@@ -4,8 +4,8 @@ use super::{Engine, stats::count};
 use crate::{
     detect::Scene,
     model::{
-        Alert, Body, Corroboration, Event, EventTime, Observation, RetractionReason, Signal, Step,
-        Tx, TxId,
+        Alert, Body, Corroboration, Event, EventTime, Observation, Retraction, RetractionReason,
+        Signal, Step, Tx, TxId,
     },
     state::State,
     triage::{Coordinates, Included, Pending},
@@ -33,7 +33,7 @@ impl Engine {
     pub(super) fn tend(&mut self, event: &Event, at: &Coordinates, alerts: &mut Vec<Alert>) {
         match &event.body {
             Body::Tx(tx) if tx.inclusion.is_some() => self.on_included(event, tx, at, alerts),
-            Body::Observation(o) => self.on_observation(o, at, alerts),
+            Body::Observation(o) => self.on_observation(event, o, at, alerts),
             Body::Block(block) if block.step == Step::Final => {
                 if let Some(height) = block.height {
                     self.triage.finalise(height, at, alerts);
@@ -82,7 +82,13 @@ impl Engine {
     }
 
     /// Takes alerts back once every node that had a transaction has dropped it.
-    fn on_observation(&mut self, seen: &Observation, at: &Coordinates, alerts: &mut Vec<Alert>) {
+    fn on_observation(
+        &mut self,
+        event: &Event,
+        seen: &Observation,
+        at: &Coordinates,
+        alerts: &mut Vec<Alert>,
+    ) {
         if seen.phase.is_presence() || self.state.sightings(&seen.tx).any(|s| !s.is_gone) {
             return;
         }
@@ -91,7 +97,10 @@ impl Engine {
             (None, Some(node)) => (RetractionReason::Expired, format!("dropped by {node}")),
             (None, None) => (RetractionReason::Expired, "dropped from the mempool".to_owned()),
         };
-        self.triage.drop_pending(&seen.tx, reason, &by, at, alerts);
+        let span_ms = self.setup.params.triage.corroborate_ms;
+        let nodes = corroboration(&self.state, &seen.tx, event.time, span_ms);
+        let retraction = Retraction { reason, by };
+        self.triage.drop_pending(&seen.tx, &retraction, &nodes, at, alerts);
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     Batching, Observer, OnFlood, Phase,
     checkpoints::Checkpoints,
     control::Inputs,
+    decided::decide,
     flood::is_format,
     outbox::Outbox,
     partition::Partition,
@@ -88,6 +89,9 @@ impl<'a> Fold<'a> {
             settle(partition, &mut self.outbox, self.inputs)?;
         }
         partition.turn(record.offset)?;
+        if partition.is_live {
+            decide(partition, &mut self.outbox, self.inputs, &record)?;
+        }
         let is_set_aside = set_aside(partition, &mut self.outbox, record.offset);
         if partition.is_live {
             note(&mut self.partitions, at, record.offset);

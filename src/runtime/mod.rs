@@ -12,6 +12,8 @@ mod checkpoints;
 pub mod clock;
 pub mod control;
 pub mod crash_loop;
+#[cfg(feature = "kafka")]
+mod decided;
 mod driver;
 mod error;
 mod flood;

@@ -6,6 +6,7 @@
 use super::{
     Observer,
     control::{Bundle, Entry, Fed, Feed, Inputs, Origin, Step, Why},
+    decided::agreed,
     flood::Flood,
     fold::Fold,
     outbox::Outbox,
@@ -134,7 +135,11 @@ fn reload(partition: &mut Partition, outbox: &mut Outbox, inputs: &Inputs) -> Re
     replace(partition, outbox, inputs, own, Why::Reload)
 }
 
-fn replace(
+/// Goes on with another bundle, or with the same under another version.
+///
+/// # Errors
+/// As [`Fold::steer`].
+pub fn replace(
     partition: &mut Partition,
     outbox: &mut Outbox,
     inputs: &Inputs,
@@ -228,7 +233,8 @@ fn message_of(entry: &Entry) -> Result<Message, serde_json::Error> {
 
 fn own(partition: &Partition, inputs: &Inputs) -> Result<Arc<Bundle>, String> {
     let topic = &partition.at.topic;
-    inputs.of(topic).ok_or_else(|| format!("topic {topic} is no input"))
+    let own = inputs.of(topic).ok_or_else(|| format!("topic {topic} is no input"))?;
+    agreed(own, partition.control.bundle())
 }
 
 fn setup(bundle: Arc<Bundle>) -> Step {

@@ -4,3 +4,5 @@ pub mod file;
 pub mod kafka;
 #[cfg(feature = "kafka")]
 pub mod mock;
+#[cfg(feature = "cloud")]
+pub mod registry;

@@ -151,13 +151,16 @@ impl Triage {
     pub fn drop_pending(
         &mut self,
         tx: &TxId,
-        reason: RetractionReason,
-        by: &str,
+        retraction: &Retraction,
+        nodes: &[Corroboration],
         at: &Coordinates,
         out: &mut Vec<Alert>,
     ) {
         for id in self.open.pending.of(tx) {
-            self.take_back(id, reason, by, at, out);
+            if let Some(open) = self.open.get_mut(id) {
+                std::sync::Arc::make_mut(&mut open.alert).corroboration = nodes.to_vec();
+            }
+            self.take_back(id, retraction.reason, &retraction.by, at, out);
         }
     }
 

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 #[cfg(feature = "kafka")]
+mod auto;
+#[cfg(feature = "kafka")]
 #[path = "../kafka/broker.rs"]
 mod broker;
 mod chain;
@@ -40,6 +42,8 @@ mod oracle;
 #[cfg(feature = "kafka")]
 mod outputs;
 mod readme;
+#[cfg(all(feature = "cloud", feature = "kafka"))]
+mod registry;
 mod released;
 #[cfg(feature = "kafka")]
 mod reload;

@@ -88,6 +88,11 @@ pub(in crate::decode) fn read(text: &str, parts: &mut Parts<'_>) -> Result<(), R
     let mut named: Option<Vec<Option<usize>>> = None;
     let mut n_rows = 0;
     while !rest.is_empty() {
+        // Millions of empty lines are no reason to make millions of rows.
+        if let Some(after) = rest.strip_prefix('\n') {
+            rest = after;
+            continue;
+        }
         let mut row = row(&mut rest)?;
         if let [only] = row.as_slice()
             && only.trim().is_empty()

@@ -14,13 +14,7 @@ pub const TABLE: &[Def] = &[
         &[],
         "Input records folded, rebuilding included.",
     ),
-    def(
-        Metric::RecordBytes,
-        "record_bytes_total",
-        Kind::Counter,
-        &[],
-        "Bytes of input records folded.",
-    ),
+    def(Metric::RecordBytes, "record_bytes_total", Kind::Counter, &[], "Bytes of records folded."),
     def(
         Metric::Parts,
         "parts_total",
@@ -100,20 +94,8 @@ pub const TABLE: &[Def] = &[
         &["reason"],
         "Findings that triage held back.",
     ),
-    def(
-        Metric::Observations,
-        "mempool_observations_total",
-        Kind::Counter,
-        &[],
-        "Times a node told of a pending transaction that it had not told of before.",
-    ),
-    def(
-        Metric::Conflicts,
-        "conflicts_total",
-        Kind::Counter,
-        &["kind"],
-        "Transactions that claim what an earlier one claims, by how they differ.",
-    ),
+    def(Metric::Observations, "observations_total", Kind::Counter, &[], "Sightings by nodes."),
+    def(Metric::Conflicts, "conflicts_total", Kind::Counter, &["kind"], "Rivals by kind."),
     def(Metric::Reorgs, "reorgs_total", Kind::Counter, &[], "Chain reorganisations."),
     def(
         Metric::Gaps,

@@ -54,6 +54,8 @@ pub enum Why {
     Restart,
     /// The configuration was read again while running.
     Reload,
+    /// A record showed what is around it, where the setting is `auto`.
+    Decided,
 }
 
 /// The record of the verdict topic that an entry was made from: it is never used twice.
