@@ -34,7 +34,8 @@ pub struct Branches {
 
 impl Branches {
     /// Links blocks, which are sorted by height and arrival, to their parents; where a source tells
-    /// no parents, the n-th block to come of a height stands on the n-th of the height below.
+    /// no parents, the last block to come of a height stands on the last of the height below, the
+    /// last but one on the last but one, and so on: what goes on is the branch that came last.
     ///
     /// # Cost
     /// O(n log n) in the blocks.
@@ -52,8 +53,8 @@ impl Branches {
             let parent = match node.parent {
                 Some(hash) => known.get(&hash).copied(),
                 None => below.and_then(|below| {
-                    let own = of_height[&node.height].iter().position(|sibling| *sibling == at)?;
-                    below.get(own.min(below.len() - 1)).copied()
+                    let later = of_height[&node.height].iter().rev().position(|o| *o == at)?;
+                    below.get((below.len() - 1).saturating_sub(later)).copied()
                 }),
             };
             // Heights grow from parent to child, whatever the records say: no cycles.

@@ -47,8 +47,8 @@ impl Triage {
     /// Combines votes and decides whether they are worth an alert. Changes nothing.
     ///
     /// Whoever was judged innocent raises none until that verdict expires, nor whoever is allowed;
-    /// whoever was confirmed is outside the budget. `weight_total` is the sum of all enabled models'
-    /// weights, silent ones included.
+    /// whoever was confirmed is outside the budget. `weight_total` is the sum of the weights of all
+    /// enabled models, silent ones included.
     pub fn judge(
         &self,
         stratum: usize,
