@@ -52,6 +52,9 @@ pub(super) fn merge(
 
 /// Makes what the stage is run with.
 pub(super) fn setup(config: &Config) -> Result<Setup, CliError> {
+    if config.route.streams.is_empty() {
+        return Err(CliError::Config("route.streams: nothing is to be merged".to_owned()));
+    }
     let mut settings = Vec::with_capacity(config.route.streams.len());
     for stream in &config.route.streams {
         let input = config.run.inputs.iter().find(|input| input.topic == stream.output);

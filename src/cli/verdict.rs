@@ -3,7 +3,7 @@
 use super::{CliError, moment, output};
 use crate::{
     model::{Judgement, Verdict},
-    runtime::clock,
+    runtime::now_ms,
 };
 
 /// Command line of `verdict`.
@@ -34,7 +34,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
-    let line = line(args, clock::now_ms()).map_err(CliError::Usage)?;
+    let line = line(args, now_ms()).map_err(CliError::Usage)?;
     output::stdout(format!("{line}\n").as_bytes())
 }
 

@@ -132,6 +132,9 @@ impl Raiser<'_> {
 
 /// Pushes a finding for each denied account that takes part in a transaction.
 pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, tx: &Tx, out: &mut Vec<Finding>) {
+    if !triage.has_listings() {
+        return;
+    }
     let Parties { sender_address, receiver_address, .. } = parties(tx, scene.state);
     let now = scene.event.time;
     let distinct = receiver_address.filter(|receiver| sender_address != Some(receiver));

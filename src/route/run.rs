@@ -50,10 +50,6 @@ impl Setup {
     /// # Errors
     /// A sentence for the operator.
     pub fn prepare(&self, stop: &AtomicBool) -> Result<(), RuntimeError> {
-        if self.params.streams.is_empty() {
-            let why = "route.streams: nothing is to be merged".to_owned();
-            return Err(RuntimeError::Params(vec![why]));
-        }
         let streams = &self.params.streams;
         let inputs: Vec<&str> =
             streams.iter().flat_map(|s| s.inputs.iter().map(String::as_str)).collect();

@@ -9,7 +9,7 @@
 mod cadence;
 #[cfg(feature = "kafka")]
 mod checkpoints;
-pub mod clock;
+mod clock;
 pub mod control;
 pub mod crash_loop;
 #[cfg(feature = "kafka")]
@@ -45,7 +45,6 @@ mod topics;
 #[cfg(feature = "kafka")]
 mod worker;
 
-#[cfg(feature = "kafka")]
 pub use clock::now_ms;
 #[cfg(feature = "kafka")]
 pub use control::InputSetup;

@@ -1,10 +1,7 @@
 //! Which pairs have paid each other how often: fingerprints with saturating counts.
 
-use super::{
-    cells::{Cells, CellsMark},
-    fixed::mix64,
-};
-use crate::model::AccountKey;
+use super::cells::{Cells, CellsMark};
+use crate::{model::AccountKey, stat::splitmix::mix};
 use serde::{Deserialize, Serialize};
 
 /// Pairs that share a bucket: one cache line.
@@ -37,8 +34,8 @@ pub(super) struct Pair(u64);
 impl Pair {
     /// Names the payments of an asset from one account to another.
     pub fn new(from: AccountKey, to: AccountKey, token: Option<AccountKey>) -> Self {
-        let token = token.map_or(0, |t| mix64(t.0));
-        Self(mix64(from.0 ^ mix64(to.0) ^ token))
+        let token = token.map_or(0, |t| mix(t.0));
+        Self(mix(from.0 ^ mix(to.0) ^ token))
     }
 }
 

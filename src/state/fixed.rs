@@ -4,6 +4,8 @@
 //! up with probability equal to the fraction keeps it unbiased; the "probability" comes from a hash
 //! of a counter, so the same history always gives the same bits.
 
+use crate::stat::splitmix::mix;
+
 /// A range of values kept in a number of bits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
@@ -38,20 +40,9 @@ pub(super) struct Dither(f64);
 impl Dither {
     /// Draws the dither of a counter's value.
     pub fn of(counter: u32, salt: u64) -> Self {
-        let bits = mix64(u64::from(counter) ^ (salt << 32));
+        let bits = mix(u64::from(counter) ^ (salt << 32));
         Self((bits >> 11) as f64 / (1u64 << 53) as f64)
     }
-}
-
-/// Mixes 64 bits.
-///
-/// # Source
-/// splitmix64 (Steele, Lea, Flood 2014).
-pub(super) fn mix64(v: u64) -> u64 {
-    let v = v.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let v = (v ^ (v >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let v = (v ^ (v >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    v ^ (v >> 31)
 }
 
 /// Keeps the upper half of an `f32`, rounded up: a maximum is never below what it is the maximum

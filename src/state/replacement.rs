@@ -1,9 +1,12 @@
 //! What a transaction pays, on any account model, and how a rival's payments differ from it.
 
 use super::seen_txs::{OUTPUTS_KEPT_MAX, SeenOutput, SeenTx};
-use crate::model::{
-    AccountHasher, AccountKey, Address, Amount, ConflictKind, Event, EvmTx, Tx, TxBody, TxOut,
-    UtxoTx,
+use crate::{
+    model::{
+        AccountHasher, AccountKey, Address, Amount, ConflictKind, Event, EvmTx, Tx, TxBody, TxOut,
+        UtxoTx,
+    },
+    stat::splitmix::mix,
 };
 
 /// Change of an output's value up to which a replacement is a fee bump (forkmonitor).
@@ -69,7 +72,7 @@ impl Bid {
         let payments: Vec<Payment> = utxo.outputs.iter().map(payment).collect();
         let first = utxo.outputs.iter().zip(&payments).find(|(_, payment)| !payment.is_change);
         let first = first.map_or(utxo.outputs.first(), |(output, _)| Some(output));
-        let step = |digest: u64, p: &Payment| super::fixed::mix64(digest.rotate_left(1) ^ p.script);
+        let step = |digest: u64, p: &Payment| mix(digest.rotate_left(1) ^ p.script);
         let mut sequences = utxo.inputs.iter().filter_map(|input| input.sequence);
         Self {
             to: first.and_then(|output| output.address.clone()),

@@ -31,10 +31,6 @@ pub(super) struct Lists {
 
 impl Lists {
     fn get(&self, account: AccountKey, now: EventTime) -> Option<&Listing> {
-        // Nearly always there is nothing to look for.
-        if self.entries.is_empty() {
-            return None;
-        }
         self.entries.get(&account).filter(|listing| now < listing.until)
     }
 
@@ -58,6 +54,11 @@ impl Triage {
     /// takes that back.
     pub fn list(&mut self, account: AccountKey, listing: Listing, now: EventTime) {
         self.lists.set(account, listing, now);
+    }
+
+    /// Returns whether anybody is on a list: nearly always nobody is.
+    pub fn has_listings(&self) -> bool {
+        !self.lists.entries.is_empty()
     }
 
     /// Returns whether an account is on the allow list.

@@ -11,7 +11,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("stat", &[]),
     ("decode", &["model"]),
-    ("state", &["model"]),
+    ("state", &["model", "stat"]),
     ("feature", &["model", "state"]),
     ("detect", &["model", "stat", "state", "feature"]),
     ("triage", &["model", "stat"]),

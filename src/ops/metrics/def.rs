@@ -52,3 +52,23 @@ pub(super) const fn def(
 ) -> Def {
     Def { id, name, kind, labels, help }
 }
+
+/// Makes the line of a counter.
+pub(super) const fn counter(
+    id: Metric,
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Def {
+    def(id, name, Kind::Counter, labels, help)
+}
+
+/// Makes the line of a gauge.
+pub(super) const fn gauge(
+    id: Metric,
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Def {
+    def(id, name, Kind::Gauge, labels, help)
+}

@@ -1,182 +1,144 @@
 //! The metric table.
 
 use super::{
-    def::{COUNTS, Def, Kind, SECONDS, def},
+    def::{COUNTS, Def, Kind, SECONDS, counter, def, gauge},
     id::Metric,
 };
 
 /// Every metric.
 pub const TABLE: &[Def] = &[
-    def(
-        Metric::Records,
-        "records_total",
-        Kind::Counter,
-        &[],
-        "Input records folded, rebuilding included.",
-    ),
-    def(Metric::RecordBytes, "record_bytes_total", Kind::Counter, &[], "Bytes of records folded."),
-    def(
+    counter(Metric::Records, "records_total", &[], "Input records folded, rebuilding included."),
+    counter(Metric::RecordBytes, "record_bytes_total", &[], "Bytes of input records folded."),
+    counter(
         Metric::Parts,
         "parts_total",
-        Kind::Counter,
         &[],
         "Parts of records: a record, or an element of a batch.",
     ),
-    def(
+    counter(
         Metric::DecodedParts,
         "decoded_parts_total",
-        Kind::Counter,
         &[],
         "Parts that became at least one event.",
     ),
-    def(Metric::Events, "events_total", Kind::Counter, &[], "Events decoded."),
-    def(Metric::Transactions, "transactions_total", Kind::Counter, &[], "Transactions scored."),
-    def(
+    counter(Metric::Events, "events_total", &[], "Events decoded."),
+    counter(Metric::Transactions, "transactions_total", &[], "Transactions scored."),
+    counter(
         Metric::LateEvents,
         "late_events_total",
-        Kind::Counter,
         &[],
         "Events behind the tip: scored and applied all the same.",
     ),
-    def(
-        Metric::Skipped,
-        "skipped_parts_total",
-        Kind::Counter,
-        &["reason"],
-        "Parts skipped on purpose.",
-    ),
-    def(
+    counter(Metric::Skipped, "skipped_parts_total", &["reason"], "Parts skipped on purpose."),
+    counter(
         Metric::DeadLetters,
         "dead_letters_total",
-        Kind::Counter,
         &["reason"],
         "Parts that could not be decoded.",
     ),
-    def(
-        Metric::Findings,
-        "findings_total",
-        Kind::Counter,
-        &["detector"],
-        "Findings before triage.",
-    ),
-    def(
+    counter(Metric::Findings, "findings_total", &["detector"], "Findings before triage."),
+    counter(
         Metric::Alerts,
         "alerts_total",
-        Kind::Counter,
         &["detector"],
         "Alerts, without further revisions, by leading detector.",
     ),
-    def(
+    counter(
         Metric::AlertsBySeverity,
         "alerts_by_severity_total",
-        Kind::Counter,
         &["severity"],
         "Alerts, without further revisions, by severity.",
     ),
-    def(
+    counter(
         Metric::AlertsByStatus,
         "alerts_by_status_total",
-        Kind::Counter,
         &["status"],
         "Alerts, all revisions, by the status they carry.",
     ),
-    def(
+    counter(
         Metric::Revisions,
         "alert_revisions_total",
-        Kind::Counter,
         &[],
         "Revisions of alerts beyond the first.",
     ),
-    def(
+    counter(
         Metric::Suppressed,
         "suppressed_findings_total",
-        Kind::Counter,
         &["reason"],
         "Findings that triage held back.",
     ),
-    def(Metric::Observations, "observations_total", Kind::Counter, &[], "Sightings by nodes."),
-    def(Metric::Conflicts, "conflicts_total", Kind::Counter, &["kind"], "Rivals by kind."),
-    def(Metric::Reorgs, "reorgs_total", Kind::Counter, &[], "Chain reorganisations."),
-    def(
-        Metric::Gaps,
-        "block_gaps_total",
-        Kind::Counter,
+    counter(
+        Metric::Observations,
+        "observations_total",
         &[],
-        "Blocks that did not follow on the one before.",
+        "Times a node told of a pending transaction that it had not told of before.",
     ),
-    def(
+    counter(
+        Metric::Conflicts,
+        "conflicts_total",
+        &["kind"],
+        "Transactions that claim what an earlier one claims, by how they differ.",
+    ),
+    counter(Metric::Reorgs, "reorgs_total", &[], "Chain reorganisations."),
+    counter(Metric::Gaps, "block_gaps_total", &[], "Blocks that did not follow on the one before."),
+    counter(
         Metric::EvictedAccounts,
         "evicted_accounts_total",
-        Kind::Counter,
         &[],
         "Accounts forgotten because memory was full.",
     ),
-    def(Metric::Fits, "fits_total", Kind::Counter, &[], "Background fits of models taken over."),
-    def(
+    counter(Metric::Fits, "fits_total", &[], "Background fits of models taken over."),
+    counter(
         Metric::OffsetHoles,
         "offset_holes_total",
-        Kind::Counter,
         &[],
         "Offsets that held no record: transaction markers, aborted or compacted records.",
     ),
-    def(
+    gauge(
         Metric::MissingHeights,
         "missing_heights",
-        Kind::Gauge,
         &["topic", "partition"],
         "Heights below the newest block of which nothing was ever seen, or nothing since a reorg.",
     ),
-    def(
+    counter(
         Metric::ClosedGaps,
         "closed_gap_heights_total",
-        Kind::Counter,
         &[],
         "Missing heights that came after all.",
     ),
-    def(
+    gauge(
         Metric::ChainPartitions,
         "chain_partitions",
-        Kind::Gauge,
         &["chain"],
         "Input partitions of the chain; above 1 each is judged on its own.",
     ),
-    def(
+    counter(
         Metric::RoutedRecords,
         "routed_records_total",
-        Kind::Counter,
         &["topic"],
         "Records that the stage `route` passed on, by output.",
     ),
-    def(
+    counter(
         Metric::RoutedLate,
         "routed_late_records_total",
-        Kind::Counter,
         &["topic"],
         "Records passed on that came after their window, and are marked so.",
     ),
-    def(
+    counter(
         Metric::RoutedEarly,
         "routed_early_records_total",
-        Kind::Counter,
         &["topic"],
         "Records passed on before their window was over because a bound was reached.",
     ),
-    def(
+    gauge(
         Metric::RouteHeld,
         "route_held_records",
-        Kind::Gauge,
         &["topic"],
         "Records that wait in the window of the stage.",
     ),
-    def(
-        Metric::Batches,
-        "batches_total",
-        Kind::Counter,
-        &[],
-        "Batches ended, rebuilding included.",
-    ),
+    counter(Metric::Batches, "batches_total", &[], "Batches ended, rebuilding included."),
     def(Metric::BatchRecords, "batch_records", Kind::Histogram(COUNTS), &[], "Records in a batch."),
-    def(Metric::Commits, "commits_total", Kind::Counter, &[], "Kafka transactions committed."),
+    counter(Metric::Commits, "commits_total", &[], "Kafka transactions committed."),
     def(
         Metric::CommitSeconds,
         "commit_seconds",
@@ -184,17 +146,15 @@ pub const TABLE: &[Def] = &[
         &[],
         "Time from the first send to the end of the commit.",
     ),
-    def(
+    counter(
         Metric::EmittedAlerts,
         "emitted_alerts_total",
-        Kind::Counter,
         &[],
         "Alerts committed to the alert topic, all revisions.",
     ),
-    def(
+    counter(
         Metric::EmittedDeadLetters,
         "emitted_dead_letters_total",
-        Kind::Counter,
         &[],
         "Dead letters committed to the dead-letter topic.",
     ),
@@ -205,116 +165,100 @@ pub const TABLE: &[Def] = &[
         &[],
         "Time from a record's Kafka timestamp to its alert's commit.",
     ),
-    def(
+    counter(
         Metric::Checkpoints,
         "checkpoints_total",
-        Kind::Counter,
         &[],
         "Checkpoints of the alerts' hash chains committed.",
     ),
-    def(
+    counter(
         Metric::ProducerRestarts,
         "producer_restarts_total",
-        Kind::Counter,
         &[],
         "Producers given up after an error and replaced.",
     ),
-    def(
+    counter(
         Metric::ClientErrors,
         "client_errors_total",
-        Kind::Counter,
         &[],
         "Errors that a Kafka client recovered from.",
     ),
-    def(
+    gauge(
         Metric::Lag,
         "consumer_lag_records",
-        Kind::Gauge,
         &["topic", "partition"],
         "Records between the engine and the end of the log.",
     ),
-    def(
+    gauge(
         Metric::Paused,
         "partition_paused",
-        Kind::Gauge,
         &["topic", "partition"],
         "1 while the partition is stopped because format errors piled up.",
     ),
-    def(
+    gauge(
         Metric::Live,
         "partition_live",
-        Kind::Gauge,
         &["topic", "partition"],
         "1 once the partition has caught up and emits alerts.",
     ),
-    def(
+    gauge(
         Metric::RebuildProgress,
         "rebuild_progress_ratio",
-        Kind::Gauge,
         &["topic", "partition"],
         "How much of the state has been rebuilt after a takeover.",
     ),
-    def(
+    gauge(
         Metric::EventTime,
         "event_time_seconds",
-        Kind::Gauge,
         &["topic", "partition"],
         "Event time of the newest event, since the epoch.",
     ),
-    def(
+    gauge(
         Metric::TipHeight,
         "tip_height_blocks",
-        Kind::Gauge,
         &["topic", "partition"],
         "Height of the newest block.",
     ),
-    def(Metric::Accounts, "accounts", Kind::Gauge, &["topic", "partition"], "Accounts remembered."),
-    def(
+    gauge(Metric::Accounts, "accounts", &["topic", "partition"], "Accounts remembered."),
+    gauge(
         Metric::PendingAlerts,
         "pending_alerts",
-        Kind::Gauge,
         &["topic", "partition"],
         "Open alerts on transactions that are in no block.",
     ),
-    def(
+    gauge(
         Metric::OpenAlerts,
         "open_alerts",
-        Kind::Gauge,
         &["topic", "partition"],
         "Alerts that can still be revised or retracted.",
     ),
-    def(
+    gauge(
         Metric::ScoreThreshold,
         "score_p_threshold",
-        Kind::Gauge,
         &["topic", "partition"],
         "Greatest p-value at which the models raise an alert now.",
     ),
-    def(
+    gauge(
         Metric::BudgetFill,
         "alert_budget_fill_ratio",
-        Kind::Gauge,
         &["topic", "partition"],
         "Share of the models' alert budget that may be spent at once.",
     ),
-    def(
+    gauge(
         Metric::ModelAge,
         "model_age_records",
-        Kind::Gauge,
         &["topic", "partition"],
         "Records since a background fit last took over.",
     ),
-    def(
+    counter(
         Metric::Restores,
         "restores_total",
-        Kind::Counter,
         &["outcome"],
         "Snapshots tried at takeovers by what became of them.",
     ),
-    def(
+    counter(
         Metric::Snapshots,
         "snapshots_total",
-        Kind::Counter,
         &["outcome"],
         "Snapshots of engines by what became of them.",
     ),
@@ -325,73 +269,44 @@ pub const TABLE: &[Def] = &[
         &[],
         "Time to encode and write a snapshot, beside detection.",
     ),
-    def(
+    gauge(
         Metric::SnapshotBytes,
         "snapshot_bytes",
-        Kind::Gauge,
         &["topic", "partition"],
         "Size of the newest snapshot.",
     ),
-    def(
+    gauge(
         Metric::SnapshotTime,
         "snapshot_timestamp_seconds",
-        Kind::Gauge,
         &["topic", "partition"],
         "When the newest snapshot was taken, since the epoch.",
     ),
-    def(
+    gauge(
         Metric::LastCheckpoint,
         "last_checkpoint_timestamp_seconds",
-        Kind::Gauge,
         &["topic", "partition"],
         "Time of the partition's last checkpoint, since the epoch.",
     ),
-    def(
-        Metric::Partitions,
-        "assigned_partitions",
-        Kind::Gauge,
-        &[],
-        "Partitions that this process owns.",
-    ),
-    def(Metric::Ready, "ready", Kind::Gauge, &[], "1 while /readyz says ready."),
-    def(Metric::RulesEnabled, "rules_enabled", Kind::Gauge, &["chain"], "Rules that run."),
-    def(
+    gauge(Metric::Partitions, "assigned_partitions", &[], "Partitions that this process owns."),
+    gauge(Metric::Ready, "ready", &[], "1 while /readyz says ready."),
+    gauge(Metric::RulesEnabled, "rules_enabled", &["chain"], "Rules that run."),
+    gauge(
         Metric::NotEvaluable,
         "rule_not_evaluable",
-        Kind::Gauge,
         &["chain", "rule"],
         "1 for an enabled rule that misses data and stays quiet.",
     ),
-    def(Metric::Labels, "reference_labels", Kind::Gauge, &["chain"], "Labelled accounts loaded."),
-    def(
-        Metric::Watched,
-        "reference_watched_accounts",
-        Kind::Gauge,
-        &["chain"],
-        "Watched accounts loaded.",
-    ),
-    def(Metric::Prices, "reference_prices", Kind::Gauge, &["chain"], "Assets with a price table."),
-    def(
+    gauge(Metric::Labels, "reference_labels", &["chain"], "Labelled accounts loaded."),
+    gauge(Metric::Watched, "reference_watched_accounts", &["chain"], "Watched accounts loaded."),
+    gauge(Metric::Prices, "reference_prices", &["chain"], "Assets with a price table."),
+    gauge(
         Metric::ConfigInfo,
         "config_info",
-        Kind::Gauge,
         &["chain", "hash"],
         "1 for the settings in force; the hash is the one in alerts.",
     ),
-    def(
-        Metric::Reloads,
-        "config_reloads_total",
-        Kind::Counter,
-        &["outcome"],
-        "Reloads by outcome.",
-    ),
-    def(Metric::Verdicts, "verdicts_total", Kind::Counter, &["verdict"], "Verdicts learned."),
-    def(
-        Metric::BadVerdicts,
-        "bad_verdicts_total",
-        Kind::Counter,
-        &[],
-        "Records that are no verdicts.",
-    ),
-    def(Metric::BuildInfo, "build_info", Kind::Gauge, &["version"], "Always 1."),
+    counter(Metric::Reloads, "config_reloads_total", &["outcome"], "Reloads by outcome."),
+    counter(Metric::Verdicts, "verdicts_total", &["verdict"], "Verdicts learned."),
+    counter(Metric::BadVerdicts, "bad_verdicts_total", &[], "Records that are no verdicts."),
+    gauge(Metric::BuildInfo, "build_info", &["version"], "Always 1."),
 ];
