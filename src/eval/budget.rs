@@ -1,6 +1,8 @@
 //! What the alerts of one budget were worth: to whom they went, how early, and how evenly.
 
-use super::{prequential::Scored, report::Range, stream::NOBODY, truth::Truth};
+use super::{
+    hindsight::Hindsight, prequential::Scored, report::Range, stream::NOBODY, truth::Truth,
+};
 use crate::{engine::ScoreOutcome, model::EventTime};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +42,22 @@ pub struct BudgetReport {
     pub n_new_subjects: usize,
     /// Share of those that had an alert.
     pub subject_recall_new: Option<f64>,
+    /// The precision of whoever knew the labels: positive subjects have no more alerts to give.
+    pub precision_ceiling: Option<f64>,
+    /// Precision and subject recall of the best fixed threshold in hindsight.
+    pub fixed_precision: Option<f64>,
+    pub fixed_subject_recall: Option<f64>,
+}
+
+/// How many alerts there may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Allowance {
+    pub per_day: f64,
+    /// Between two alerts on one subject.
+    ///
+    /// # Units
+    /// Microseconds.
+    pub cool_down: i64,
 }
 
 /// The history of one positive subject inside the range.
@@ -54,8 +72,14 @@ struct History {
     was_confirmed: bool,
 }
 
-/// Counts the alerts of a run whose engine had a budget of `per_day`.
-pub fn at_budget(scored: &[Scored], truth: &Truth, per_day: f64, range: Range) -> BudgetReport {
+/// Counts the alerts of a run whose engine had this allowance.
+pub fn at_budget(
+    scored: &[Scored],
+    truth: &Truth,
+    allowance: Allowance,
+    range: Range,
+) -> BudgetReport {
+    let per_day = allowance.per_day;
     let mut histories: BTreeMap<u32, History> = BTreeMap::new();
     let (mut n_alerts, mut n_true) = (0, 0);
     let (mut n_re_alerts, mut n_re_true) = (0, 0);
@@ -82,6 +106,9 @@ pub fn at_budget(scored: &[Scored], truth: &Truth, per_day: f64, range: Range) -
     let new = || histories.values().filter(|h| !h.was_confirmed);
     let n_new_alerted = new().filter(|h| h.alerted.is_some()).count();
     let value: f64 = histories.values().map(|h| h.value).sum();
+    let hindsight = Hindsight::new(scored, truth, range, allowance.cool_down);
+    let n_allowed = libm::round(days.0.len() as f64 * per_day) as usize;
+    let fixed = hindsight.fixed(n_allowed);
     BudgetReport {
         n_alerts,
         precision: share(n_true, n_alerts),
@@ -103,6 +130,9 @@ pub fn at_budget(scored: &[Scored], truth: &Truth, per_day: f64, range: Range) -
         precision_with_re_alerts: share(n_true + n_re_true, all),
         n_new_subjects: new().count(),
         subject_recall_new: share(n_new_alerted, new().count()),
+        precision_ceiling: share(hindsight.n_chances().min(n_allowed), n_allowed),
+        fixed_precision: share(fixed.n_true, fixed.n),
+        fixed_subject_recall: share(fixed.n_subjects, histories.len()),
     }
 }
 
@@ -185,7 +215,7 @@ mod tests {
             subject,
             sender,
             value,
-            score: 0.0,
+            score: value,
             p_value: 1.0,
             outcome: if is_alert { ScoreOutcome::Alert } else { ScoreOutcome::Quiet },
             known: None,
@@ -212,7 +242,8 @@ mod tests {
         let truth = Truth::of(4, [1, 2]);
         let end = EventTime::from_secs(14 * 86_400);
         let range = Range { from: EventTime::default(), until: end };
-        let report = at_budget(&events, &truth, 0.25, range);
+        let allowance = Allowance { per_day: 0.25, cool_down: EventTime::DAY };
+        let report = at_budget(&events, &truth, allowance, range);
         assert_eq!((report.n_alerts, report.n_new_subjects), (3, 2));
         assert_eq!(report.precision, Some(1.0 / 3.0));
         assert_eq!(report.subject_recall, Some(0.5));
@@ -223,7 +254,13 @@ mod tests {
         assert_eq!((report.weekly_ratio_min, report.weeks_even), (Some(0.0), Some(0.0)));
         // 14 days: 1 and 2 alerts on the first two; 95 % of 14 is the fourteenth.
         assert_eq!(report.p95_day, Some(8.0));
-        let nothing = at_budget(&[], &truth, 1.0, Range { from: end, until: end });
+        // 14 days at 0.25 allow 4 (3.5, rounded); subject 1 has one chance, for all its events lie
+        // within a day, and 2 another.
+        assert_eq!(report.precision_ceiling, Some(0.5));
+        // Every threshold keeps within four: the lowest raises one alert on each of 1, 2 and 3.
+        assert_eq!(report.fixed_precision, Some(2.0 / 3.0));
+        assert_eq!(report.fixed_subject_recall, Some(1.0));
+        let nothing = at_budget(&[], &truth, allowance, Range { from: end, until: end });
         assert_eq!(nothing, BudgetReport::default());
     }
 }

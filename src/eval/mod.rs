@@ -9,6 +9,7 @@ mod budget;
 mod control;
 mod curves;
 mod draw;
+mod hindsight;
 mod prequential;
 mod ranking;
 mod report;
@@ -17,7 +18,7 @@ mod simulated;
 mod stream;
 mod truth;
 
-pub use budget::{BudgetReport, at_budget};
+pub use budget::{Allowance, BudgetReport, at_budget};
 pub use control::relabel;
 pub use curves::{Curve, Curves};
 pub use draw::Draw;

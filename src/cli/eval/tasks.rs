@@ -5,8 +5,8 @@ use crate::{
     cli::{CliError, output},
     engine::Setup,
     eval::{
-        self, BudgetReport, Control, Curves, Figures, Plan, Range, Sample, Scored, SeedReport,
-        Stream, Truth, Verdicts, at_budget, baseline, rank, relabel,
+        self, Allowance, BudgetReport, Control, Curves, Figures, Plan, Range, Sample, Scored,
+        SeedReport, Stream, Truth, Verdicts, at_budget, baseline, rank, relabel,
     },
     model::EventTime,
 };
@@ -177,7 +177,7 @@ impl<'a> Evaluation<'a> {
             }
             Task::Budget(idx) => {
                 let Budget { name, per_day } = self.budgets[idx].clone();
-                let report = at_budget(&scored, &truth, per_day, self.range);
+                let report = at_budget(&scored, &truth, self.allowance(per_day), self.range);
                 Part::Budget(name, Box::new(report))
             }
             Task::Blind => {
@@ -194,7 +194,7 @@ impl<'a> Evaluation<'a> {
         let truth = &sample.truth;
         let mut report = eval::figures(scored, truth, self.range, seed);
         for budget in self.budgets.iter().filter(|b| b.per_day == self.main_budget()) {
-            let at = at_budget(scored, truth, budget.per_day, self.range);
+            let at = at_budget(scored, truth, self.allowance(budget.per_day), self.range);
             report.budgets.insert(budget.name.clone(), at);
         }
         for (idx, name) in baseline::NAMES.into_iter().enumerate() {
@@ -212,6 +212,11 @@ impl<'a> Evaluation<'a> {
             (report.ap_no_value, report.ap_no_value_cold) = (report.figures.ap, report.ap_cold);
         }
         report
+    }
+
+    fn allowance(&self, per_day: f64) -> Allowance {
+        let cool_down = self.setup.params.triage.cool_down_ms.saturating_mul(1_000);
+        Allowance { per_day, cool_down }
     }
 
     fn relabelled(&self, sample: &Sample, seed: u64, n: u32) -> Truth {

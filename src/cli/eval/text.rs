@@ -22,11 +22,14 @@ const FIGURES: [(&str, &str); 14] = [
 ];
 
 /// Columns of the block of budgets.
-const BUDGET: [&str; 8] = [
+const BUDGET: [&str; 11] = [
     "precision",
     "subject_recall",
     "subject_recall_new",
     "precision_with_re_alerts",
+    "precision_ceiling",
+    "fixed_precision",
+    "fixed_subject_recall",
     "value_saved",
     "hours_before",
     "weekly_ratio",
