@@ -161,6 +161,11 @@ impl TrailingRanks {
         self.n_pushed >= self.warm_up
     }
 
+    /// Returns whether the next row takes the place of the oldest.
+    pub fn is_full(&self) -> bool {
+        self.n_pushed >= u64::from(self.window)
+    }
+
     /// Returns the grid of a column.
     pub fn grid(&self, column: usize) -> &Grid {
         &self.grids[column]

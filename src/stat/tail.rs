@@ -85,12 +85,24 @@ const TAIL_SHARE: f64 = 0.01;
 pub struct Calibration {
     window: TrailingRanks,
     tail: Option<Tail>,
+    /// Once the window is full, one score in so many takes the place of the oldest.
+    one_in: u32,
+    n_passed_over: u32,
 }
 
 impl Calibration {
     /// Makes a calibration that has seen nothing.
     pub fn new(horizon: Horizon) -> Self {
-        Self { window: TrailingRanks::new(1, horizon), tail: None }
+        Self::with_memory(horizon, 1)
+    }
+
+    /// Makes one whose window, once full, takes in only one score of `one_in`: it remembers
+    /// `one_in` windows in the memory of one.
+    ///
+    /// What is usual then moves slowly, and a surprise means the same from one month to the next.
+    pub fn with_memory(horizon: Horizon, one_in: u32) -> Self {
+        let window = TrailingRanks::new(1, horizon);
+        Self { window, tail: None, one_in: one_in.max(1), n_passed_over: 0 }
     }
 
     /// Returns whether enough scores have been seen.
@@ -105,10 +117,16 @@ impl Calibration {
 
     /// Learns a score; what is not finite is left out.
     pub fn push(&mut self, score: f64) {
-        if score.is_finite() {
-            let tail = &mut self.tail;
-            self.window.push_then(&[score as f32], |sorted| *tail = Tail::fit(sorted, TAIL_SHARE));
+        if !score.is_finite() {
+            return;
         }
+        if self.window.is_full() && self.n_passed_over + 1 < self.one_in {
+            self.n_passed_over += 1;
+            return;
+        }
+        self.n_passed_over = 0;
+        let tail = &mut self.tail;
+        self.window.push_then(&[score as f32], |sorted| *tail = Tail::fit(sorted, TAIL_SHARE));
     }
 
     /// Returns −log10 of the share of past scores above this one, from 0 to [`SURPRISE_MAX`].
@@ -166,6 +184,23 @@ mod tests {
         assert!(calibration.surprise(20.0) > 5.0);
         let score = calibration.score_at(3.0).unwrap();
         assert!((calibration.surprise(score) - 3.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_long_memory_outlives_its_window() {
+        let horizon = Horizon { window: 1_000, refresh: 100, warm_up: 100 };
+        let (mut short, mut long) =
+            (Calibration::new(horizon), Calibration::with_memory(horizon, 10));
+        let uniform = |i: u32| f64::from(i * 7_919 % 1_000) / 1_000.0;
+        (0..1_000)
+            .for_each(|i| [&mut short, &mut long].into_iter().for_each(|c| c.push(uniform(i))));
+        assert_eq!(short.rank(0.5), long.rank(0.5));
+        // Half a memory later everything is higher: the short one has forgotten that it was not.
+        (0..5_000).for_each(|i| {
+            [&mut short, &mut long].into_iter().for_each(|c| c.push(2.0 + uniform(i)));
+        });
+        assert!(short.rank(1.5) < 0.01, "{}", short.rank(1.5));
+        assert!((long.rank(1.5) - 0.5).abs() < 0.1, "{}", long.rank(1.5));
     }
 
     #[test]
