@@ -8,12 +8,13 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use flate2::{Compression, write::GzEncoder};
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256StarStar;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{hint::black_box, io::Write, sync::Arc};
 use txwarden::{
-    config::load_mapping,
+    config::{load_mapping, load_schemas},
     decode::{
-        Batch, Checks, Format, Limits, Mapping, Policy, Settings, Wrapping, decode, envelope::Layer,
+        Batch, Checks, Envelope, Format, Limits, Mapping, Policy, Settings, Wrapping, base64,
+        decode, envelope::Layer,
     },
     model::{Chain, Record},
 };
@@ -157,6 +158,31 @@ fn bench_envelope(c: &mut Criterion, layer: Layer, wrap: impl Fn(Vec<u8>) -> Vec
     measure(c, layer.as_str(), &settings, &records);
 }
 
+/// Measures a record of the fixtures in a registry's wire format: schema id, then Avro, Protobuf or
+/// JSON.
+fn bench_registry(c: &mut Criterion, name: &str) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/decode/envelope/schemas");
+    let wrapping = Wrapping::Layers(vec![Layer::Confluent]);
+    let schemas = load_schemas(&wrapping, Some(folder.as_ref()));
+    let schemas = schemas.unwrap_or_else(|e| unreachable!("{e}"));
+    let mapping = serde_json::from_value(json!({"records": [{
+        "kind": "payment",
+        "id": {"path": "id", "form": "text"},
+        "from": {"prefix": "house"},
+        "to": {"paths": ["to", "kind", "id"]},
+        "amount": {"path": "amount", "decimals": 18},
+    }]}));
+    let mut settings = settings(name, Format::Mapped);
+    settings.mapping = Some(Arc::new(mapping.unwrap_or_else(|e| unreachable!("{e}"))));
+    settings.envelope = Envelope { wrapping, schemas };
+    let lines = include_str!("../fixtures/decode/envelope/registry.jsonl").lines();
+    let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.find(|line| line["name"] == name).unwrap_or_default();
+    let payload = base64::decode(line["payload_b64"].as_str().unwrap_or_default());
+    let payload = payload.unwrap_or_default();
+    measure(c, &format!("confluent {name}"), &settings, &vec![payload; N_RECORDS]);
+}
+
 fn gzip(bytes: Vec<u8>) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let packed = encoder.write_all(&bytes).and_then(|()| encoder.finish());
@@ -271,6 +297,14 @@ fn all(c: &mut Criterion) {
     bench_envelope(c, Layer::Debezium, |value| {
         [b"{\"op\":\"c\",\"before\":null,\"after\":", &value[..], b"}"].concat()
     });
+    bench_envelope(c, Layer::Cloudevents, |value| {
+        let head =
+            b"{\"specversion\":\"1.0\",\"id\":\"1\",\"source\":\"s\",\"type\":\"t\",\"data\":";
+        [&head[..], &value[..], b"}"].concat()
+    });
+    for name in ["avro", "pb [1]", "json"] {
+        bench_registry(c, name);
+    }
 }
 
 criterion_group!(benches, all);
