@@ -1,5 +1,5 @@
-//! End to end on a real broker: the worker beside bare consumption, and beside its own twin that
-//! writes the same without transactions.
+//! End to end on a real broker: the worker beside bare consumption and beside its own twin that
+//! writes the same without transactions, and the stage `route` before it.
 //!
 //! `cargo bench --bench kafka` prints a table. Fixed seed; needs java and mvn.
 
@@ -34,6 +34,7 @@ mod bench {
         detect::{Member, models},
         engine::{Action, Params as EngineParams, Setup},
         model::{Chain, Reference},
+        route::{self, StreamParams},
         runtime::{
             Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, run,
             snapshot,
@@ -104,6 +105,87 @@ mod bench {
             println!("{:<28} {bare:>12.0} {:>12}", format!("no transactions, {batch}"), "-");
             println!("{:<28} {rate:>12.0} {commits:>12.1}", format!("run, {batch}"));
         }
+        println!("{:<28} {:>12} {:>12}", "route", "in/s", "out/s");
+        let split = split(broker, &lines);
+        for (name, inputs) in [("1 partition", vec![topic]), ("3 topics, 5 partitions", split)] {
+            let (read, written) = merge(broker, inputs, lines.len() as u64);
+            println!("{:<28} {read:>12.0} {written:>12.0}", format!("route, {name}"));
+        }
+    }
+
+    /// Writes the records to a topic for each kind, as an exporter does; returns the topics.
+    fn split(broker: &Broker, lines: &[(String, i64)]) -> Vec<String> {
+        let kinds = [("blocks", 1), ("transactions", 2), ("rest", 2)];
+        let topics = kinds.map(|(base, n)| {
+            let topic = broker.name(base);
+            broker.create_topic(&topic, n);
+            topic
+        });
+        let producer = broker.producer();
+        for (n, (line, ms)) in (0..).zip(lines) {
+            let is = |kind: &str| line.starts_with(&format!("{{\"type\": \"{kind}\""));
+            let at = [is("block"), is("transaction"), true].iter().position(|is_it| *is_it);
+            let kind = at.unwrap();
+            broker::send(&producer, &topics[kind], n % kinds[kind].1, line.as_bytes(), *ms);
+        }
+        producer.flush(Duration::from_secs(60)).unwrap();
+        topics.to_vec()
+    }
+
+    /// Times the stage from its first commit to the last one before its inputs fall silent, and
+    /// stops it once everything is out.
+    struct Merged {
+        until: u64,
+        stop: Arc<AtomicBool>,
+        /// Records read and written so far, and when: at the first commit and the newest.
+        marks: Mutex<Vec<(Instant, u64, u64)>>,
+        n_out: Mutex<u64>,
+    }
+
+    impl route::Observer for Merged {
+        fn routed(&self, _: &str, counts: route::Counts, n_held: usize) {
+            let mut n_out = self.n_out.lock().unwrap();
+            *n_out += counts.n_released;
+            if *n_out >= self.until {
+                self.stop.store(true, Ordering::Release);
+            }
+            // What waits for nothing but the idle time is no throughput.
+            if n_held > 0 && counts.n_idle_closed == 0 {
+                let mut marks = self.marks.lock().unwrap();
+                marks.truncate(1);
+                marks.push((Instant::now(), *n_out + n_held as u64, *n_out));
+            }
+        }
+    }
+
+    /// Returns records read and written a second.
+    fn merge(broker: &Broker, inputs: Vec<String>, n: u64) -> (f64, f64) {
+        let output = broker.name("ordered");
+        broker.create_topic(&output, 1);
+        let stream = StreamParams { idle_ms: 1_000, ..StreamParams::new(&output, inputs) };
+        let setup = route::Setup {
+            kafka: kafka::Params {
+                brokers: broker.bootstrap().to_owned(),
+                group: broker.name("bench"),
+                start: Some(Start::Earliest),
+                ..kafka::Params::default()
+            },
+            params: route::Params { group: None, streams: vec![stream] },
+            settings: vec![settings()],
+            batch: Batching::default(),
+            create_topics: false,
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let (marks, n_out) = (Mutex::default(), Mutex::default());
+        let observer = Merged { until: n, stop: told, marks, n_out };
+        route::run(&setup, &stop, &observer).unwrap();
+        let marks = observer.marks.lock().unwrap();
+        let [(began, read, written), (ended, read_last, written_last)] = marks[..] else {
+            panic!("fewer than two commits under load: {marks:?}")
+        };
+        let rate = |from: u64, to: u64| (to - from) as f64 / (ended - began).as_secs_f64();
+        (rate(read, read_last), rate(written, written_last))
     }
 
     fn setup(reference: &Arc<Reference>, has_models: bool) -> Setup {

@@ -53,7 +53,12 @@ pub(super) struct Coverage<'a> {
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let (store, config) = args.store.open()?;
     let mut text = String::new();
-    for place in args.place.places(&store)? {
+    let mut places = args.place.places(&store)?;
+    if let (Some(config), false) = (&config, args.place.has_group()) {
+        // A store may be shared by groups.
+        places.retain(|place| place.group == config.run.kafka.group);
+    }
+    for place in places {
         let header = args.place.header(&store, &place)?;
         let (engine, _) = engine_of(&store, &header, config.as_ref())?;
         let source = format!("{} at offset {}", header.place, header.offset);
@@ -68,8 +73,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
     }
     if text.is_empty() {
-        let why = format!("no snapshot in {}: see state inspect", store.url());
-        return Err(CliError::Usage(why));
+        return Err(CliError::Usage(format!(
+            "no snapshot of this group in {}: run writes one every snapshots.every_ms and when it \
+             stops; state inspect shows what is there",
+            store.url()
+        )));
     }
     output::stdout(text.as_bytes())
 }

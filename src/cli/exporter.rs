@@ -26,6 +26,8 @@ use std::{
 pub(super) struct Exporter {
     metrics: Arc<Metrics>,
     is_ready: Arc<AtomicBool>,
+    /// Nothing is judged in this process.
+    is_route_alone: bool,
     /// One entry a partition of the configured topics.
     partitions: Mutex<BTreeMap<(String, i32), Partition>>,
     /// The configuration's hash in force, by chain.
@@ -139,7 +141,8 @@ impl Exporter {
             start_partition(&metrics, &input.topic, 0);
         }
         let partitions = Mutex::new(BTreeMap::new());
-        let exporter = Self { metrics, is_ready, partitions, configs: Mutex::default() };
+        let (configs, is_route_alone) = (Mutex::default(), inputs.is_empty());
+        let exporter = Self { metrics, is_ready, is_route_alone, partitions, configs };
         let setups: Vec<_> = inputs.iter().map(|input| &input.setup).collect();
         exporter.reconfigured(&setups)?;
         Ok(exporter)
@@ -343,7 +346,23 @@ impl route::Observer for Exporter {
         self.metrics.set(Metric::RouteHeld, &[output], n_held as f64);
     }
 
+    fn settled(&self) {
+        // Beside detection that is not the whole truth.
+        if self.is_route_alone {
+            self.metrics.set(Metric::Ready, &[], 1.0);
+            self.is_ready.store(true, Ordering::Release);
+        }
+    }
+
+    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
+        self.metrics.set(Metric::Lag, &[topic, &partition.to_string()], n_offsets as f64);
+    }
+
     fn producer_restarted(&self) {
         self.metrics.add(Metric::ProducerRestarts, &[], 1);
+    }
+
+    fn client_error(&self) {
+        self.metrics.add(Metric::ClientErrors, &[], 1);
     }
 }

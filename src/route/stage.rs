@@ -26,6 +26,9 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How long closing all clients may take.
 const CLOSE_MAX: Duration = Duration::from_millis(1_100);
 
+/// How often the lag is observed.
+const REPORT_EVERY: Duration = Duration::from_secs(2);
+
 /// How often lanes that stopped at a full window are looked at, and the ends of logs.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -42,6 +45,7 @@ pub(super) struct Stage<'a> {
     /// The stage's clock.
     began: Instant,
     looked: Instant,
+    reported: Instant,
 }
 
 impl<'a> Stage<'a> {
@@ -56,8 +60,20 @@ impl<'a> Stage<'a> {
         let producer = Some(Producer::connect(&kafka, 0, patience, false)?);
         let outputs: Vec<&str> = setup.params.streams.iter().map(|s| s.output.as_str()).collect();
         let consumer = Consumer::subscribe(&kafka, 0, &outputs)?;
-        let (streams, began) = (Vec::new(), Instant::now());
-        Ok(Self { setup, kafka, consumer, producer, streams, observer, stop, began, looked: began })
+        let (streams, now) = (Vec::new(), Instant::now());
+        let (began, looked, reported) = (now, now, now);
+        Ok(Self {
+            setup,
+            kafka,
+            consumer,
+            producer,
+            streams,
+            observer,
+            stop,
+            began,
+            looked,
+            reported,
+        })
     }
 
     /// Works until told to stop, then leaves in good order.
@@ -86,6 +102,9 @@ impl<'a> Stage<'a> {
             }
             if self.looked.elapsed() >= LOOK_EVERY {
                 self.look()?;
+            }
+            if self.reported.elapsed() >= REPORT_EVERY {
+                self.report();
             }
             if self.streams.iter().any(|s| s.is_due(&self.setup.batch)) {
                 self.flush()?;
@@ -131,6 +150,17 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
+    /// Tells the observer how far the inputs are behind, and what the clients recovered from.
+    fn report(&mut self) {
+        self.reported = Instant::now();
+        for (at, n_offsets) in self.streams.iter().flat_map(Stream::lags) {
+            self.observer.consumer_lag(&at.topic, at.partition, n_offsets);
+        }
+        let mut n_errors = self.consumer.log().take_errors();
+        n_errors += self.producer.as_ref().map_or(0, |p| p.log().take_errors());
+        (0..n_errors).for_each(|_| self.observer.client_error());
+    }
+
     fn tolerate(&self, source: KafkaError) -> Result<(), RuntimeError> {
         let what = match source.rdkafka_error_code() {
             _ if matches!(source, KafkaError::MessageConsumptionFatal(_)) => {
@@ -156,6 +186,8 @@ impl<'a> Stage<'a> {
         match change {
             Rebalanced::Assigned(outputs) => self.take_over(&outputs),
             Rebalanced::Revoked { partitions, is_lost } => {
+                let outputs: Vec<&str> = partitions.iter().map(|at| at.topic.as_str()).collect();
+                tracing::info!(?outputs, is_lost, "streams revoked");
                 if !is_lost && let Err(error) = self.transact() {
                     // Nothing is lost: the next owner starts at what was committed.
                     tracing::warn!(%error, "last batch before a revocation not committed");
@@ -189,7 +221,9 @@ impl<'a> Stage<'a> {
         // The outputs stand for their streams in the group; they are not read.
         self.consumer.pause(outputs).map_err(cannot)?;
         // A first start is recorded at once: `latest` must mean the same after a crash.
-        self.flush()
+        self.flush()?;
+        self.observer.settled();
+        Ok(())
     }
 
     /// Opens the streams of outputs; returns where all partitions begin, the outputs among them.

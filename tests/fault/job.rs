@@ -6,7 +6,7 @@ use crate::{
     lab::Lab,
     oracle::{self, BITCOIN, How},
     process::Process,
-    traffic::{Chain, EVM_PARTITIONS, Traffic},
+    traffic::{Chain, EVM_PARTITIONS, Feed, Traffic},
     watch::Watch,
 };
 use rdkafka::producer::{BaseProducer, Producer};
@@ -200,11 +200,13 @@ log: {{ format: json }}
 
     /// Starts a process with failpoints.
     pub fn start_with(&self, instance: &str, failpoints: &str) -> Process {
-        Process::start(&self.config(instance), failpoints, self.guarded)
+        Process::start("run", &self.config(instance), failpoints, self.guarded)
     }
 
     pub fn watch(&self) -> Watch {
-        Watch::new(self)
+        let feeds = self.traffic.feeds.iter();
+        let place = |feed: &Feed| (self.topic(feed.chain).to_owned(), feed.partition);
+        Watch::new(self.broker, &self.group, feeds.map(place).collect())
     }
 
     /// Waits until everything that was written has been answered.

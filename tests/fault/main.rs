@@ -14,6 +14,7 @@ mod job;
 mod lab;
 mod oracle;
 mod process;
+mod stage;
 mod table;
 mod traffic;
 mod watch;

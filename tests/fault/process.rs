@@ -1,4 +1,4 @@
-//! One `txwarden run` process: its log, its signals, its end.
+//! One `txwarden` process that runs until told to stop: its log, its signals, its end.
 
 use std::{
     fs,
@@ -30,10 +30,11 @@ struct Log {
 }
 
 impl Process {
-    /// Starts `run`, with failpoints of a debug build; `guarded` is a directory with a guard.
-    pub fn start(config: &Path, failpoints: &str, guarded: &Path) -> Self {
+    /// Starts `run` or `route`, with failpoints of a debug build; `guarded` is a directory with a
+    /// guard.
+    pub fn start(subcommand: &str, config: &Path, failpoints: &str, guarded: &Path) -> Self {
         let mut child = command()
-            .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", &log_level(), "-c"])
+            .args([subcommand, "--http-listen", "127.0.0.1:0", "--log-level", &log_level(), "-c"])
             .arg(config)
             .current_dir(config.parent().unwrap())
             .env("TXWARDEN_FAILPOINTS", failpoints)

@@ -1,26 +1,24 @@
 //! Watches a group from outside: its committed offsets, and how long partitions stand still.
 
-use crate::{job::Job, process::PATIENCE};
+use crate::{broker::Broker, process::PATIENCE};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer},
 };
 use std::time::{Duration, Instant};
 
-/// Reads the committed offsets of a job's partitions, in the order of its feeds.
+/// Reads a group's committed offsets.
 pub struct Watch {
     consumer: BaseConsumer,
     places: Vec<(String, i32)>,
 }
 
 impl Watch {
-    pub fn new(job: &Job<'_>) -> Self {
-        let mut config = job.broker.config();
+    /// Makes a watch of topics and partitions, in whose order offsets are told.
+    pub fn new(broker: &Broker, group: &str, places: Vec<(String, i32)>) -> Self {
+        let mut config = broker.config();
         // A pending transaction must not hold up whoever only watches.
-        config.set("group.id", &job.group).set("isolation.level", "read_uncommitted");
-        let place =
-            |feed: &crate::traffic::Feed| (job.topic(feed.chain).to_owned(), feed.partition);
-        let places = job.traffic.feeds.iter().map(place).collect();
+        config.set("group.id", group).set("isolation.level", "read_uncommitted");
         Self { consumer: config.create().unwrap(), places }
     }
 

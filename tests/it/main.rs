@@ -53,6 +53,8 @@ mod route;
 mod route_kafka;
 mod rules;
 mod rules_real;
+#[cfg(feature = "kafka")]
+mod run_route;
 mod schema;
 #[cfg(feature = "kafka")]
 mod signals;

@@ -16,10 +16,10 @@ use txwarden::{
 };
 
 /// Two seconds are promised; the rest is for a machine that runs other tests beside this one.
-const STOP_MAX: Duration = Duration::from_millis(2_500);
+pub const STOP_MAX: Duration = Duration::from_millis(2_500);
 
 /// A `run` under way; killed when a test fails.
-struct Running {
+pub struct Running {
     child: Child,
     log: Receiver<String>,
     /// Where it answers HTTP.
@@ -27,11 +27,16 @@ struct Running {
 }
 
 impl Running {
-    /// Starts `run` and returns when it has told that it is up.
     fn start(config: &Path) -> Self {
+        Self::start_with(config, &[])
+    }
+
+    /// Starts `run` and returns when it has told that it is up.
+    pub fn start_with(config: &Path, more: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_txwarden"))
             .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
             .arg(config)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -57,16 +62,25 @@ impl Running {
         while !self.log.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
     /// Asks for a reload over HTTP; returns the whole answer.
     fn post_reload(&self) -> String {
+        self.ask("POST /-/reload")
+    }
+
+    /// Returns the metrics, with the head of the answer.
+    pub fn metrics(&self) -> String {
+        self.ask("GET /metrics")
+    }
+
+    fn ask(&self, what: &str) -> String {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let request = "POST /-/reload HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        let request = format!("{what} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -74,7 +88,7 @@ impl Running {
     }
 
     /// Waits for the end and returns the exit code with the time it took.
-    fn end(mut self) -> (Option<i32>, Duration) {
+    pub fn end(mut self) -> (Option<i32>, Duration) {
         let since = Instant::now();
         let status = self.child.wait().unwrap();
         (status.code(), since.elapsed())

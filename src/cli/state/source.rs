@@ -68,6 +68,11 @@ impl StoreArgs {
 }
 
 impl PlaceArgs {
+    /// Returns whether a group is asked for.
+    pub(in crate::cli) fn has_group(&self) -> bool {
+        self.group.is_some()
+    }
+
     /// Returns the places that are asked for.
     pub(in crate::cli) fn places(&self, store: &Store) -> Result<Vec<Place>, CliError> {
         let mut places = store.places().map_err(failed)?;

@@ -187,7 +187,7 @@ pub const TABLE: &[Def] = &[
         Metric::Lag,
         "consumer_lag_records",
         &["topic", "partition"],
-        "Records between the engine and the end of the log.",
+        "Records between the engine, or the stage route, and the end of the log.",
     ),
     gauge(
         Metric::Paused,

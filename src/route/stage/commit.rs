@@ -2,10 +2,10 @@
 
 use super::{Stage, fence_max, stream::Offset};
 use crate::{
-    ops::kafka::Patience,
+    ops::{failpoint, kafka::Patience},
     runtime::RuntimeError,
     sink::kafka::{Passed, Producer, Remedy, Stage as At, Topics, Transaction, TransactionError},
-    source::kafka::TopicPartition,
+    source::kafka::{Consumer, TopicPartition},
 };
 use rdkafka::error::KafkaError;
 use std::{
@@ -67,7 +67,12 @@ impl Stage<'_> {
             now_ms: 0,
             deadline: if is_stopping { LAST_MAX } else { fence_max(&self.kafka) },
         };
-        let member = self.consumer.group_metadata().ok_or_else(gone)?;
+        let member = if failpoint::is_on("no_generation") {
+            Consumer::outsider(&self.kafka)
+        } else {
+            self.consumer.group_metadata()
+        };
+        let member = member.ok_or_else(gone)?;
         let producer = self.producer.as_mut().ok_or_else(gone)?;
         producer.transact(&transaction, member)?;
         self.committed(&offsets);

@@ -124,6 +124,11 @@ impl Stream {
         self.inputs.iter().map(|input| (input.at.clone(), input.lane.next()))
     }
 
+    /// Returns how many offsets of each partition are not read yet.
+    pub(super) fn lags(&self) -> impl Iterator<Item = (&TopicPartition, i64)> + '_ {
+        self.inputs.iter().map(|input| (&input.at, (input.end - input.lane.next()).max(0)))
+    }
+
     pub(super) fn lane_of(&self, topic: &str, partition: i32) -> Option<usize> {
         let is_its = |i: &Input| i.at.partition == partition && i.at.topic == topic;
         self.inputs.iter().position(is_its)

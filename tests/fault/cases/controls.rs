@@ -1,11 +1,12 @@
 //! Negative controls: broken variants that the suite must notice, or it proves nothing.
 
-use super::members;
+use super::{members, route};
 use crate::{
     case::Outcome,
     job::{Job, Options},
     lab::Lab,
     oracle::{self, How},
+    stage::{self, Stage},
 };
 
 /// How often a control is tried whose fault is a race.
@@ -75,6 +76,38 @@ pub fn no_generation(lab: &Lab, n: usize) -> Outcome {
         // A zombie may hear that it lost its partitions before its batch is over.
         if let Some(outcome) = difference(&job) {
             return outcome;
+        }
+    }
+    panic!("the control passed unnoticed {TRIES} times")
+}
+
+/// Records are committed before the offsets they come from; the process dies in between.
+pub fn route_at_least_once(lab: &Lab, n: usize) -> Outcome {
+    let stage = Stage::new(lab, "control_route_once", stage::Options::default());
+    stage.feed(1.0);
+    for _ in 0..n {
+        let process = stage.start_with("a", "commit_before_send=on;batch_after_offsets=pause@3");
+        let hit = process.await_line("failpoint batch_after_offsets");
+        assert!(hit.is_some(), "{}", process.log());
+        process.kill();
+    }
+    stage.close_idle();
+    let mut last = stage.start_with("a", "commit_before_send=on");
+    stage.await_all();
+    last.stop();
+    let why = stage.compare().expect_err("the control passed unnoticed");
+    Outcome { n_records: stage.n_records(), ..Outcome::default() }.noting(format!("noticed: {why}"))
+}
+
+/// A zombie of the stage wakes up, and its transactions carry the group's name alone.
+pub fn route_no_generation(lab: &Lab, n: usize) -> Outcome {
+    for _ in 0..TRIES {
+        let stage = Stage::new(lab, "control_route_fence", stage::Options::slow());
+        route::freeze(lab, &stage, 2 * n, "no_generation=on");
+        // A zombie may hear that its stream is another's before its batch is over.
+        if let Err(why) = stage.compare() {
+            let outcome = Outcome { n_records: stage.n_records(), ..Outcome::default() };
+            return outcome.noting(format!("noticed: {why}"));
         }
     }
     panic!("the control passed unnoticed {TRIES} times")

@@ -6,6 +6,7 @@ mod kills;
 mod members;
 mod outputs;
 mod poison;
+mod route;
 mod signals;
 mod snapshots;
 mod tamper;
@@ -161,6 +162,18 @@ pub const TABLE: &[Case] = &[
         run: tamper::positions,
     },
     Case {
+        name: "route_kill",
+        shows: "SIGKILL to route, at random and at points: each record once, in order, late marked",
+        counts: [0, 8, 60],
+        run: route::killed,
+    },
+    Case {
+        name: "route_zombie",
+        shows: "SIGSTOP to route beyond the session, an heir, SIGCONT: the same",
+        counts: [0, 1, 12],
+        run: route::zombie,
+    },
+    Case {
         name: "control_at_least_once",
         shows: "outputs committed before offsets, SIGKILL between: the suite must notice",
         counts: [1, 1, 1],
@@ -183,5 +196,17 @@ pub const TABLE: &[Case] = &[
         shows: "offsets without the group's generation, SIGSTOP: the suite must notice",
         counts: [0, 1, 1],
         run: controls::no_generation,
+    },
+    Case {
+        name: "control_route_once",
+        shows: "route commits records before offsets, SIGKILL between: the suite must notice",
+        counts: [0, 1, 1],
+        run: controls::route_at_least_once,
+    },
+    Case {
+        name: "control_route_fence",
+        shows: "route without the group's generation, SIGSTOP: the suite must notice",
+        counts: [0, 1, 1],
+        run: controls::route_no_generation,
     },
 ];
