@@ -2,7 +2,7 @@
 
 use super::reload::Outcome;
 use crate::{
-    decode::{Reason, SkipReason},
+    decode::{Reason, SkipReason, Wrapping},
     detect::{models, rules},
     engine::{Engine, EngineError, Setup, Stats},
     model::{ConflictKind, Judgement, Severity, Status},
@@ -32,6 +32,8 @@ pub(super) struct Exporter {
     partitions: Mutex<BTreeMap<(String, i32), Partition>>,
     /// The configuration's hash in force, by chain.
     configs: Mutex<BTreeMap<Arc<str>, String>>,
+    /// What records are wrapped in, by configured topic.
+    envelopes: Mutex<BTreeMap<String, Wrapping>>,
 }
 
 /// What is known of a partition that is ours.
@@ -141,8 +143,12 @@ impl Exporter {
             start_partition(&metrics, &input.topic, 0);
         }
         let partitions = Mutex::new(BTreeMap::new());
-        let (configs, is_route_alone) = (Mutex::default(), inputs.is_empty());
-        let exporter = Self { metrics, is_ready, is_route_alone, partitions, configs };
+        let (configs, envelopes) = (Mutex::default(), Mutex::default());
+        let is_route_alone = inputs.is_empty();
+        let exporter = Self { metrics, is_ready, is_route_alone, partitions, configs, envelopes };
+        for input in inputs {
+            exporter.envelope(&input.topic, &input.settings.envelope.wrapping);
+        }
         let setups: Vec<_> = inputs.iter().map(|input| &input.setup).collect();
         exporter.reconfigured(&setups)?;
         Ok(exporter)
@@ -257,6 +263,22 @@ impl Observer for Exporter {
 
     fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
         self.metrics.set(Metric::Lag, &[topic, &partition.to_string()], n_offsets as f64);
+    }
+
+    fn envelope(&self, topic: &str, wrapping: &Wrapping) {
+        let mut known = self.envelopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.get(topic);
+        // Some partitions may not know yet what others have decided.
+        if before == Some(wrapping) || (before.is_some() && *wrapping == Wrapping::Auto) {
+            return;
+        }
+        let set = |wrapping: &Wrapping, value| {
+            self.metrics.set(Metric::InputEnvelope, &[topic, &wrapping.to_string()], value);
+        };
+        if let Some(before) = known.insert(topic.to_owned(), wrapping.clone()) {
+            set(&before, 0.0);
+        }
+        set(wrapping, 1.0);
     }
 
     fn engine(&self, topic: &str, partition: i32, engine: &Engine) {

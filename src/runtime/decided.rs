@@ -1,8 +1,8 @@
-//! `auto`: what the records of a partition are wrapped in is decided by one of them, once, and
-//! written to the control log, so that whoever replays it decides the same.
+//! `auto`: what the records of a topic are wrapped in is decided by one of them, once, and written
+//! to the control log, so that whoever replays it decides the same.
 
 use super::{
-    control::{Bundle, Inputs, Why},
+    control::{Agreement, Bundle, Inputs, Why},
     outbox::Outbox,
     partition::Partition,
     steer::replace,
@@ -13,7 +13,8 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Decides from a record that is about to be folded, where nothing is decided and it shows it.
+/// Decides from a record that is about to be folded, where nothing is decided and it shows it; what
+/// another partition's record has shown before counts more.
 ///
 /// Until then each record is read as it shows itself to be, which is without an envelope.
 ///
@@ -24,15 +25,28 @@ pub fn decide(
     outbox: &mut Outbox,
     inputs: &Inputs,
     record: &Record<'_>,
+    agreement: &dyn Agreement,
 ) -> Result<(), String> {
     let now = partition.control.bundle();
     if now.settings.envelope.wrapping != Wrapping::Auto {
         return Ok(());
     }
-    let Some(wrapping) = envelope::decide(&now.settings, record) else { return Ok(()) };
+    let Some(shown) = envelope::decide(&now.settings, record) else { return Ok(()) };
+    let (topic, number, offset) = (record.topic, record.partition, record.offset);
+    let wrapping = agreement.on_envelope(&partition.at, offset, &shown)?;
     let own = with(now, &wrapping)?;
-    let (topic, offset) = (record.topic, record.offset);
-    tracing::info!(topic, offset, envelope = %wrapping, "envelope decided");
+    if shown == wrapping {
+        tracing::info!(topic, partition = number, offset, envelope = %wrapping, "envelope decided");
+    } else {
+        tracing::warn!(
+            topic,
+            partition = number,
+            offset,
+            envelope = %wrapping,
+            %shown,
+            "envelope was decided by another partition's record, and this one shows another"
+        );
+    }
     replace(partition, outbox, inputs, own, Why::Decided).map_err(|why| {
         format!(
             "the records of topic {topic} show envelope {wrapping}, and that cannot be kept \

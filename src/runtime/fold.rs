@@ -3,7 +3,7 @@
 use super::{
     Batching, Observer, OnFlood, Phase,
     checkpoints::Checkpoints,
-    control::Inputs,
+    control::{Agreement, Inputs},
     decided::decide,
     flood::is_format,
     outbox::Outbox,
@@ -27,6 +27,8 @@ pub struct Fold<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) steering: Steering,
     checkpoints: Checkpoints<'a>,
+    /// Where the partitions of a topic agree on what its records are wrapped in.
+    agreement: &'a dyn Agreement,
     /// Who raises the alerts, as a CloudEvents source.
     source: String,
     pub partitions: Vec<Partition>,
@@ -48,6 +50,7 @@ impl<'a> Fold<'a> {
         on_flood: OnFlood,
         observer: &'a dyn Observer,
         checkpoints: Checkpoints<'a>,
+        agreement: &'a dyn Agreement,
     ) -> Self {
         Self {
             inputs,
@@ -56,6 +59,7 @@ impl<'a> Fold<'a> {
             observer,
             steering: Steering::default(),
             checkpoints,
+            agreement,
             source: format!("/txwarden/{}", checkpoints.group),
             partitions: Vec::new(),
             outbox: Outbox::default(),
@@ -90,7 +94,7 @@ impl<'a> Fold<'a> {
         }
         partition.turn(record.offset)?;
         if partition.is_live {
-            decide(partition, &mut self.outbox, self.inputs, &record)?;
+            decide(partition, &mut self.outbox, self.inputs, &record, self.agreement)?;
         }
         let is_set_aside = set_aside(partition, &mut self.outbox, record.offset);
         if partition.is_live {
@@ -234,6 +238,7 @@ impl<'a> Fold<'a> {
         (self.n_records, self.n_bytes, self.since) = (0, 0, None);
         for p in &self.partitions {
             let (topic, number) = (&p.at.topic, p.at.partition);
+            self.observer.envelope(topic, &p.control.bundle().settings.envelope.wrapping);
             self.observer.engine(topic, number, p.driver.engine());
             self.observer.phase(topic, number, p.phase());
         }

@@ -1,7 +1,7 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
 use super::{RestoreOutcome, snapshot::Report};
-use crate::engine::Engine;
+use crate::{decode::Wrapping, engine::Engine};
 
 /// Where a partition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,9 @@ pub trait Observer: Send + Sync {
 
     /// How many offsets the partition's engine is behind the end of the log.
     fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
+
+    /// What a partition takes the topic's records to be wrapped in, after a batch.
+    fn envelope(&self, _topic: &str, _wrapping: &Wrapping) {}
 
     /// The engine after a batch: its counts, and how full its memory is.
     fn engine(&self, _topic: &str, _partition: i32, _engine: &Engine) {}

@@ -2,7 +2,7 @@
 
 use super::{
     InputSetup, Observer, Params, RuntimeError,
-    control::Inputs,
+    control::{Ballot, Inputs},
     signing::load_signer,
     snapshot::{Publisher, Store},
     topics,
@@ -83,6 +83,7 @@ pub fn run_reloadable(
             None
         }
     };
+    let ballot = Ballot::new(&params.kafka, &params.outputs.control, &stop);
     let first = Context {
         slot: 0,
         params,
@@ -91,6 +92,7 @@ pub fn run_reloadable(
         store: store.as_ref(),
         publisher: publisher.as_ref(),
         observer: &*observer,
+        agreement: &ballot,
         stop: &stop,
     };
     let outcome = work(first);

@@ -6,7 +6,7 @@ mod rebalance;
 use super::{
     Observer, Params, Phase, RuntimeError, cadence,
     checkpoints::Checkpoints,
-    control::{Feed, Inputs},
+    control::{Agreement, Feed, Inputs},
     fold::Fold,
     snapshot::{Publisher, Store},
 };
@@ -47,6 +47,7 @@ pub struct Context<'a> {
     pub store: Option<&'a Store>,
     pub publisher: Option<&'a Publisher>,
     pub observer: &'a dyn Observer,
+    pub agreement: &'a dyn Agreement,
     pub stop: &'a AtomicBool,
 }
 
@@ -74,12 +75,14 @@ impl<'a> Worker<'a> {
         let params = ctx.params;
         let patience = Patience::new(fence_max(params), ctx.stop);
         let producer = Producer::connect(&params.kafka, ctx.slot, patience, false)?;
-        let inputs = ctx.inputs.now();
-        let topics: Vec<&str> = inputs.iter().map(|i| i.topic.as_str()).collect();
+        let known = ctx.inputs.now();
+        let topics: Vec<&str> = known.iter().map(|i| i.topic.as_str()).collect();
         let consumer = Consumer::subscribe(&params.kafka, ctx.slot, &topics)?;
         let checkpoints =
             Checkpoints { params: &params.audit, signer: ctx.signer, group: &params.kafka.group };
-        let fold = Fold::new(ctx.inputs, &params.batch, params.on_flood, ctx.observer, checkpoints);
+        let Context { inputs, observer, agreement, .. } = ctx;
+        let (batch, on_flood) = (&params.batch, params.on_flood);
+        let fold = Fold::new(inputs, batch, on_flood, observer, checkpoints, agreement);
         let feed = params.verdicts.topic.as_ref().map(|topic| {
             let patience = Patience::new(fence_max(params), ctx.stop);
             Feed::connect(&params.kafka, topic, patience)

@@ -136,14 +136,19 @@ impl Job {
     }
 
     /// Waits until the group's committed offset is as wanted, and returns it.
-    pub fn await_offset(&self, mut is_wanted: impl FnMut(i64) -> bool) -> i64 {
+    pub fn await_offset(&self, is_wanted: impl FnMut(i64) -> bool) -> i64 {
+        self.await_offset_of(0, is_wanted)
+    }
+
+    /// As [`Self::await_offset`], of one partition among several.
+    pub fn await_offset_of(&self, partition: i32, mut is_wanted: impl FnMut(i64) -> bool) -> i64 {
         let mut config = self.broker.config();
         let consumer: BaseConsumer =
             config.set("group.id", &self.params.kafka.group).create().unwrap();
         let until = Instant::now() + PATIENCE;
         loop {
             let mut list = rdkafka::TopicPartitionList::new();
-            list.add_partition(&self.input, 0);
+            list.add_partition(&self.input, partition);
             let found = consumer.committed_offsets(list, Duration::from_secs(5)).unwrap();
             match found.elements()[0].offset() {
                 rdkafka::Offset::Offset(offset) if is_wanted(offset) => return offset,

@@ -234,7 +234,7 @@ fn replayed(job: &Job, dir: &Path, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
 fn kind(entry: &Entry) -> Option<Why> {
     match entry.change {
         Change::Setup { why, .. } => Some(why),
-        Change::Verdict { .. } | Change::SetAside => None,
+        Change::Verdict { .. } | Change::SetAside | Change::Envelope { .. } => None,
     }
 }
 

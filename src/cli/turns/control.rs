@@ -5,7 +5,7 @@ use crate::{
     model::Record,
     runtime::{
         Driver,
-        control::{Bundle, Change, Entry, Position, check, turns},
+        control::{Bundle, Change, Entry, Position, WHOLE_TOPIC, check, turns},
         snapshot::{self, Place, Store},
     },
 };
@@ -36,7 +36,10 @@ impl ControlLog {
         for (line, n) in text.lines().zip(1u32..).filter(|(line, _)| !line.trim().is_empty()) {
             let entry =
                 Entry::parse(line.as_bytes()).map_err(|e| usage(format!("line {n}: {e}")))?;
-            if wanted.is_none_or(|wanted| wanted == entry.key()) {
+            // What a topic agreed upon is in each partition's setups as well.
+            if entry.place.partition != WHOLE_TOPIC
+                && wanted.is_none_or(|wanted| wanted == entry.key())
+            {
                 places.entry(entry.place.clone()).or_default().push(entry);
             }
         }
@@ -106,6 +109,6 @@ impl ControlLog {
 fn is_foreign(entries: &[Entry], own: &Bundle) -> bool {
     entries.iter().any(|entry| match &entry.change {
         Change::Setup { bundle, .. } => *bundle != own.hash,
-        Change::Verdict { .. } | Change::SetAside => false,
+        Change::Verdict { .. } | Change::SetAside | Change::Envelope { .. } => false,
     })
 }

@@ -68,6 +68,7 @@ pub enum Metric {
     Watched,
     Prices,
     ConfigInfo,
+    InputEnvelope,
     Reloads,
     Verdicts,
     BadVerdicts,

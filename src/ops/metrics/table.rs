@@ -305,6 +305,12 @@ pub const TABLE: &[Def] = &[
         &["chain", "hash"],
         "1 for the settings in force; the hash is the one in alerts.",
     ),
+    gauge(
+        Metric::InputEnvelope,
+        "input_envelope_info",
+        &["topic", "envelope"],
+        "1 for what the topic's records are taken to be wrapped in; auto until that is decided.",
+    ),
     counter(Metric::Reloads, "config_reloads_total", &["outcome"], "Reloads by outcome."),
     counter(Metric::Verdicts, "verdicts_total", &["verdict"], "Verdicts learned."),
     counter(Metric::BadVerdicts, "bad_verdicts_total", &[], "Records that are no verdicts."),

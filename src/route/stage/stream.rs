@@ -2,7 +2,7 @@
 
 use super::super::{Lane, Merge, Place, SPAN_MAX, StreamParams};
 use crate::{
-    decode::{Batch, Settings},
+    decode::{Batch, Settings, envelope},
     ops::kafka::{Patience, Start},
     route::Counts,
     runtime::{Batching, RuntimeError},
@@ -138,6 +138,12 @@ impl Stream {
     pub(super) fn take(&mut self, lane: usize, message: &BorrowedMessage<'_>, now_ms: i64) {
         let mut headers = Vec::new();
         let record = record_of(message, &mut headers);
+        if let Some(wrapping) = envelope::decide(&self.settings, &record) {
+            // For as long as this owner lives: a place decides an order, which the log keeps.
+            let (topic, offset) = (record.topic, record.offset);
+            tracing::info!(topic, offset, envelope = %wrapping, "envelope decided");
+            self.settings.envelope.wrapping = wrapping;
+        }
         let place = Place::of(&self.settings, &record, &mut self.batch);
         let input = &mut self.inputs[lane];
         if record.offset < input.lane.next() {

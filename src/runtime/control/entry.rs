@@ -1,11 +1,14 @@
 //! An entry of the control log, `txwarden.control/1`, and what makes a list of them sound.
 
-use crate::{model::Verdict, runtime::snapshot::Place};
+use crate::{decode::Wrapping, model::Verdict, runtime::snapshot::Place};
 use serde::{Deserialize, Serialize};
 
 /// The most entries of one partition that are read: a takeover holds them in memory. A thousand
 /// verdicts a day reach it in three years.
 pub const ENTRIES_MAX: usize = 1 << 20;
+
+/// The partition that entries of a topic as a whole have: no record is there.
+pub const WHOLE_TOPIC: i32 = -1;
 
 /// One entry: a JSON object, under the key `group/topic/partition`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -14,7 +17,7 @@ pub struct Entry {
     pub schema: String,
     #[serde(flatten)]
     pub place: Place,
-    /// Counts the entries of the place from 1, without gaps.
+    /// Counts the entries of the place from 1, without gaps; 0 in those of a whole topic.
     pub n: u64,
     /// Applies before the record at this offset is folded.
     pub offset: i64,
@@ -42,6 +45,10 @@ pub enum Change {
     Verdict { verdict: Verdict, source: Origin },
     /// The record at the entry's offset was set aside unread, as `crash_loop`.
     SetAside,
+    /// A record of this partition shows what the records of the topic are wrapped in. Only the
+    /// first such entry of a group's topic counts, whoever wrote it; a partition that goes by it
+    /// says so with a setup of its own, which is all that a replay takes.
+    Envelope { envelope: Wrapping, shown_in: i32 },
 }
 
 /// Why a setup came into force.
@@ -111,7 +118,7 @@ pub fn check(place: &Place, entries: &[Entry]) -> Result<(), String> {
         before = entry.offset;
     }
     match entries.first().map(|entry| &entry.change) {
-        Some(Change::Verdict { .. } | Change::SetAside) => {
+        Some(Change::Verdict { .. } | Change::SetAside | Change::Envelope { .. }) => {
             wrong("it does not begin with a setup".to_owned())
         }
         _ => Ok(()),

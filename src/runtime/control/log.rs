@@ -29,6 +29,25 @@ pub fn read(
     expected: &BTreeMap<Place, u64>,
     patience: Patience<'_>,
 ) -> Result<Log, RuntimeError> {
+    let mut log = read_unchecked(params, topic, expected, patience)?;
+    for (place, entries) in &mut log {
+        // One key, one partition, one order; unless partitions were added to the topic.
+        entries.sort_by_key(|entry| entry.n);
+        check(place, entries).map_err(RuntimeError::Refused)?;
+    }
+    Ok(log)
+}
+
+/// As [`read`], the entries of each place as they stand in the topic.
+///
+/// # Errors
+/// When the topic cannot be read, or holds fewer.
+pub(super) fn read_unchecked(
+    params: &Params,
+    topic: &str,
+    expected: &BTreeMap<Place, u64>,
+    patience: Patience<'_>,
+) -> Result<Log, RuntimeError> {
     let cannot = |source| RuntimeError::Kafka { what: "cannot read the control log", source };
     let mut config = client_config(params)?;
     for (name, value) in [
@@ -48,13 +67,7 @@ pub fn read(
         config.create_with_context(ClientLog::default()).map_err(cannot)?;
     let done = read_all(&consumer, topic, expected, patience);
     Closing::begin(consumer);
-    let mut log = done?;
-    for (place, entries) in &mut log {
-        // One key, one partition, one order; unless partitions were added to the topic.
-        entries.sort_by_key(|entry| entry.n);
-        check(place, entries).map_err(RuntimeError::Refused)?;
-    }
-    Ok(log)
+    done
 }
 
 fn read_all(

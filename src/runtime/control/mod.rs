@@ -4,6 +4,8 @@
 //! another [`Bundle`] of settings, or learned a verdict. It is written in the transaction of the
 //! batch that ends there; every replay takes the same [`Turn`] at the same place.
 
+#[cfg(feature = "kafka")]
+mod agreement;
 mod bundle;
 mod entry;
 #[cfg(feature = "kafka")]
@@ -15,8 +17,10 @@ mod turn;
 #[cfg(feature = "kafka")]
 mod verdicts;
 
+#[cfg(feature = "kafka")]
+pub use agreement::{Agreement, Ballot};
 pub use bundle::{Bundle, BundleError};
-pub use entry::{Change, ENTRIES_MAX, Entry, Origin, Why, check};
+pub use entry::{Change, ENTRIES_MAX, Entry, Origin, WHOLE_TOPIC, Why, check};
 #[cfg(feature = "kafka")]
 pub use inputs::{InputSetup, Inputs, Prepared};
 #[cfg(feature = "kafka")]

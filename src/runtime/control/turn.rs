@@ -60,6 +60,8 @@ pub fn turns(
         let step = match change {
             Change::Verdict { verdict, source } => Step::Verdict { verdict, source },
             Change::SetAside => Step::SetAside,
+            // Of the whole topic: each partition's own setup says when it went by it.
+            Change::Envelope { .. } => continue,
             Change::Setup { bundle: hash, program, .. } => {
                 let bundle = match at_hand.get(&hash) {
                     Some(bundle) => Arc::clone(bundle),
