@@ -43,6 +43,7 @@ impl Stream {
             n_access_entries: 0,
             tx_type: None,
             input: Calldata::default(),
+            client_id: None,
         });
         let tx = Tx { id: Hash32([0; 32]), body, inclusion: None, outcome: None };
         let event = Event {

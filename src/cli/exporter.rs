@@ -2,7 +2,7 @@
 
 use super::reload::Outcome;
 use crate::{
-    decode::{Reason, SkipReason, Wrapping},
+    decode::{Reason, Refuted, SkipReason, Wrapping},
     detect::{models, rules},
     engine::{Engine, EngineError, Setup, Stats},
     model::{ConflictKind, Judgement, Severity, Status},
@@ -55,6 +55,9 @@ fn start(metrics: &Metrics) {
     metrics.set(Metric::BuildInfo, &[env!("CARGO_PKG_VERSION")], 1.0);
     for reason in Reason::ALL {
         metrics.start(Metric::DeadLetters, &[reason.as_str()]);
+    }
+    for check in Refuted::ALL {
+        metrics.start(Metric::ChecksFailed, &[check.as_str()]);
     }
     for reason in SkipReason::ALL {
         metrics.start(Metric::Skipped, &[reason.as_str()]);
@@ -198,6 +201,7 @@ impl Exporter {
         for (metric, now, before) in [
             (Metric::Skipped, &now.skipped, &before.skipped),
             (Metric::DeadLetters, &now.dead_letters, &before.dead_letters),
+            (Metric::ChecksFailed, &now.checks_failed, &before.checks_failed),
             (Metric::Findings, &now.findings, &before.findings),
             (Metric::Alerts, &now.alerts_by_detector, &before.alerts_by_detector),
             (Metric::AlertsBySeverity, &now.alerts_by_severity, &before.alerts_by_severity),

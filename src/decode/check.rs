@@ -1,4 +1,4 @@
-//! What becomes of a record whose hash or sender does not follow from its own bytes (FORMATS §4).
+//! What becomes of a record that contradicts itself, or what is known (FORMATS §4).
 
 use super::{
     Reason, Refusal,
@@ -28,10 +28,39 @@ pub struct Checks {
     pub sender: Policy,
     /// Inputs that pay less than the outputs take (UTXO).
     pub sums: Policy,
-    /// A block's transactions and witnesses against what its header commits to (UTXO).
+    /// A block's contents against what its header commits to: transactions and witnesses (UTXO),
+    /// transactions, receipts and withdrawals (EVM).
     pub merkle: Policy,
     /// A header's hash against its own target (Bitcoin).
     pub work: Policy,
+    /// Blocks against the blocks they say they follow, and what is in a block against that block.
+    pub linkage: Policy,
+    /// Transactions against the body that their id came with before.
+    pub identity: Policy,
+}
+
+/// What refuted a part that was let pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuted {
+    /// The record itself: hash, sender, sums, contents, or what is in a block against that block.
+    Record,
+    /// The blocks that are known.
+    Linkage,
+    /// The body that the transaction's id came with before.
+    Identity,
+}
+
+impl Refuted {
+    pub const ALL: [Self; 3] = [Self::Record, Self::Linkage, Self::Identity];
+
+    /// Returns the name used as a metric label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Linkage => "linkage",
+            Self::Identity => "identity",
+        }
+    }
 }
 
 impl Default for Checks {
@@ -43,6 +72,8 @@ impl Default for Checks {
             sums: dead_letter,
             merkle: dead_letter,
             work: dead_letter,
+            linkage: Policy::Flag,
+            identity: dead_letter,
         }
     }
 }

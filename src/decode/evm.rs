@@ -5,12 +5,14 @@ pub(super) mod receipt;
 pub(super) mod rlp;
 pub(super) mod signed;
 pub(super) mod standard;
+pub(super) mod trie;
 pub(super) mod withdrawal;
 
 use super::{
     Reason, Refusal,
     field::{Reader, refuse},
 };
+use crate::model::{Event, Quality};
 use sha3::{Digest, Keccak256};
 
 /// Wei in the unit in which withdrawals are counted.
@@ -38,4 +40,19 @@ pub(super) fn check_chain(id: u64, reader: &Reader<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
+}
+
+/// Notes what was found out about the contents of a block, whose step comes first: with a wrong
+/// list nothing in it is certain.
+pub(super) fn note_contents(found: Quality, events: &mut [Event]) {
+    let mut quality = found;
+    for event in events.iter() {
+        quality |= event.quality & Quality::UNKNOWN_TYPE;
+    }
+    if let Some(block) = events.first_mut() {
+        // A transaction of an unknown type is why a block's lists could not be checked.
+        block.quality |= quality;
+    }
+    let flaw = found & Quality::CHECK_FAILED;
+    events.iter_mut().for_each(|event| event.quality |= flaw);
 }

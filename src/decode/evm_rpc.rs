@@ -3,6 +3,7 @@
 
 mod block;
 mod check;
+mod encode;
 mod item;
 mod log;
 mod receipt;
@@ -17,7 +18,7 @@ use super::{
     record::Failure,
     time,
 };
-use crate::model::{Body, Clock, Event, EventTime, Observation, Phase};
+use crate::model::{Body, Clock, Event, EventTime, Inclusion, Observation, Phase};
 use item::{Item, Key};
 
 /// Bytes of a hash as text: anything else that a node answers as text is no transaction.
@@ -28,6 +29,8 @@ const HASH_TEXT: usize = 66;
 struct Around {
     time: Option<(EventTime, Clock)>,
     gas_limit: Option<u64>,
+    /// The block itself.
+    place: Option<Inclusion>,
 }
 
 /// Reads one message or object of any kind.
@@ -121,7 +124,7 @@ fn object(
             return trace::read(item, around, &mut failed, reader, events);
         }
         Some(Kind::Log) => log::read(item, reader)?,
-        Some(Kind::Transaction) => transaction::read(item, None, reader)?,
+        Some(Kind::Transaction) => transaction::read(item, None, reader)?.body,
         None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
     };
     push(item, body, around, reader, events)

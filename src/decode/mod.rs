@@ -29,7 +29,7 @@ mod time;
 mod utxo;
 
 use crate::model::{Chain, Event};
-pub use check::{Checks, Policy};
+pub use check::{Checks, Policy, Refuted};
 pub use envelope::{Envelope, Wrapping};
 pub use field::DETAIL_BYTES_MAX;
 pub use format::Format;

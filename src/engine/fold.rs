@@ -2,11 +2,11 @@
 
 use super::{
     Action, EngineError, FindingReport, Input, Setup,
+    checks::Contradiction,
     detectors::Detectors,
     fits::Fits,
     ledger::{Fate, Ledger},
     raise::{self, Raiser},
-    report::DeadLetter,
     score_report,
     stats::{Stats, count},
     summary,
@@ -155,17 +155,21 @@ impl Engine {
                 Ok(range) => {
                     let node = batch.node.as_deref();
                     let events = &mut batch.events[range.clone()];
-                    is_new |= self.on_part(events, node, &at, actions);
+                    match self.check_part(events, settings) {
+                        Ok(()) => is_new |= self.on_part(events, node, &at, actions),
+                        Err(Contradiction { reason, detail }) => {
+                            let why = (reason, detail.to_owned());
+                            self.refuse((settings, record), &at, why, actions);
+                        }
+                    }
                 }
                 Err(Refusal::Skip(reason)) => {
                     count(&mut self.stats.skipped, reason.as_str());
                     self.ledger.part(None, Fate::Skipped);
                 }
                 Err(Refusal::DeadLetter { reason, detail }) => {
-                    self.ledger.part(None, Fate::DeadLetter);
-                    count(&mut self.stats.dead_letters, reason.as_str());
-                    let letter = DeadLetter::of(settings, record, &at, *reason, detail.clone());
-                    actions.push(Action::DeadLetter(Box::new(letter)));
+                    let why = (*reason, detail.clone());
+                    self.refuse((settings, record), &at, why, actions);
                 }
             }
         }
@@ -250,7 +254,8 @@ impl Engine {
             Disposition::Duplicate => {
                 self.tend_again(event, at, &mut alerts);
                 self.write(alerts, actions);
-                return !is_news;
+                // An order that is given again is no sighting of the first.
+                return !is_news || matches!(&event.body, Body::Tx(tx) if tx.order().is_some());
             }
             Disposition::Late => {
                 event.quality |= Quality::LATE;

@@ -1,5 +1,6 @@
 //! The deterministic fold: one record in, actions out, the same for the same log wherever it runs.
 
+mod checks;
 mod control;
 mod detectors;
 mod fits;

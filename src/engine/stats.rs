@@ -38,6 +38,8 @@ pub struct Stats {
     pub skipped: Counts,
     /// By dead-letter reason.
     pub dead_letters: Counts,
+    /// Parts that contradicted themselves or what is known and were let pass, by what refuted them.
+    pub checks_failed: Counts,
     /// By rule or model id.
     pub findings: Counts,
     pub alerts_by_detector: Counts,

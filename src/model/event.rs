@@ -4,7 +4,7 @@ use super::{
     account::Address,
     amount::Amount,
     execution::{AssetFacts, Trace, TracePath, TxOutcome},
-    id::{BlockHash, EventId, TxId, to_hex},
+    id::{BlockHash, EventId, Hash32, TxId, to_hex},
     node::{BlockStep, Notice, Observation, Step},
     time::EventTime,
     token::{Approval, Log, Transfer, TransferSource},
@@ -48,6 +48,10 @@ bitflags::bitflags! {
         const SANITISED = 1 << 10;
         const LATE = 1 << 11;
         const CHECK_FAILED = 1 << 12;
+        /// A block's lists are those that its header commits to.
+        const CONTENT_VERIFIED = 1 << 13;
+        /// Its block contradicts the blocks known: it proves nothing about the chain.
+        const MISPLACED = 1 << 14;
     }
 }
 
@@ -121,6 +125,9 @@ pub struct EvmTx {
     /// EIP-2718 type, where given.
     pub tx_type: Option<u8>,
     pub input: Calldata,
+    /// What the payer's client calls the payment, of which it orders one only (venues).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Hash32>,
 }
 
 /// What is kept of calldata.

@@ -4,7 +4,7 @@ use super::{
     account::Address,
     amount::Amount,
     event::{OutPoint, Tx},
-    id::{BlockHash, TxId},
+    id::{BlockHash, Hash32, TxId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,8 @@ pub const CLAIMS_PER_TX_MAX: usize = 1_024;
 pub enum ConflictKey {
     OutPoint(OutPoint),
     SenderNonce(Address, u64),
+    /// An account, and what its client calls the order.
+    Order(Address, Hash32),
 }
 
 /// How a replacement differs from what it replaces: one table for all account models.
@@ -49,7 +51,8 @@ pub enum ConflictKey {
 /// | nobody but the sender is paid | `Cancel` | `DoubleSpend` |
 /// | somebody else, or otherwise | `Redirect` | `DoubleSpend` |
 ///
-/// A pending nonce can be replaced; an outpoint can when an input of its spender says so (BIP 125).
+/// A pending nonce can be replaced; an outpoint can when an input of its spender says so (BIP 125);
+/// an order of a venue's customer never: its second payment goes out beside the first.
 ///
 /// # Source
 /// Fee bump: forkmonitor (same scripts, each change ≤ 10,000 sat); speed-up, cancel and redirect:
@@ -88,15 +91,15 @@ pub struct Conflict {
     pub replacement: TxId,
     /// Whether the original was already in a block.
     pub is_original_confirmed: bool,
-    /// What the original's recipients lose, in base units.
+    /// What the original's recipients lose, in base units; of an order what is paid once more.
     pub value_at_risk: Amount,
     /// The first recipient of the original.
     pub original_to: Option<Address>,
 }
 
 impl Tx {
-    /// Returns what the transaction claims: its sender's nonce, or its outpoints, of which the
-    /// first [`CLAIMS_PER_TX_MAX`] count.
+    /// Returns what the transaction claims: its sender's nonce and order, or its outpoints, of
+    /// which the first [`CLAIMS_PER_TX_MAX`] count.
     pub fn conflict_keys(&self) -> impl Iterator<Item = ConflictKey> + '_ {
         let nonce = self.evm().and_then(|evm| {
             evm.nonce.map(|nonce| ConflictKey::SenderNonce(evm.from.clone(), nonce))
@@ -104,6 +107,12 @@ impl Tx {
         let inputs = self.utxo().map_or(&[][..], |utxo| &utxo.inputs);
         let outpoints = inputs.iter().filter_map(|input| input.outpoint);
         let outpoints = outpoints.map(ConflictKey::OutPoint).take(CLAIMS_PER_TX_MAX);
-        nonce.into_iter().chain(outpoints)
+        nonce.into_iter().chain(self.order()).chain(outpoints)
+    }
+
+    /// Returns the order that the transaction carries out, if it names one and did not fail.
+    pub fn order(&self) -> Option<ConflictKey> {
+        let evm = self.evm().filter(|_| !self.is_failed())?;
+        evm.client_id.map(|id| ConflictKey::Order(evm.from.clone(), id))
     }
 }

@@ -5,8 +5,9 @@ use super::{
     blocks::Place,
     dedup::{Seen, body_key, fact_key},
     replacement::Bid,
+    seal::Seal,
 };
-use crate::model::{AccountKey, Body, CLAIMS_PER_TX_MAX, Event, Signal, Step, Tx, TxIn};
+use crate::model::{AccountKey, Body, CLAIMS_PER_TX_MAX, Event, Quality, Signal, Step, Tx, TxIn};
 
 impl State {
     /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
@@ -54,6 +55,27 @@ impl State {
         self.sightings.witness(event, node, &self.hasher)
     }
 
+    /// Returns why an event cannot be where it says on any branch of the chain, and remembers its
+    /// block as one that proves nothing; `None` where a reorganisation may explain it.
+    pub fn misplacement(&mut self, event: &Event) -> Option<&'static str> {
+        let place = claimed(event)?;
+        let flaw = self.blocks.flaw(&place)?;
+        self.blocks.disbelieve(&place);
+        Some(flaw)
+    }
+
+    /// Returns whether a transaction comes with another body than before, and if so whether it
+    /// would pass for a repetition otherwise.
+    pub fn contradiction(&self, event: &Event) -> Option<bool> {
+        let Body::Tx(tx) = &event.body else { return None };
+        let fact = self.memory.facts.get(fact_key(event, &self.hasher));
+        let body = self.bodies.get(body_key(&tx.id, &self.hasher));
+        // What a block has told counts more than what was pending.
+        let known = fact.or(body)?;
+        let is_broken = known.seal.is_broken_by(&Seal::of(event, &self.hasher));
+        is_broken.then(|| self.is_known(event))
+    }
+
     /// Returns whether a transaction is still to come in a block.
     pub fn is_pending(&self, tx: &Tx) -> bool {
         tx.inclusion.is_none() && !self.params.learns_unincluded
@@ -78,15 +100,23 @@ impl State {
         match (&event.body, event.inclusion()) {
             // In a block is known better than pending.
             (Body::Tx(tx), None) => {
-                fact.is_some() || self.bodies.get(body_key(&tx.id, &self.hasher)).is_some()
+                fact.is_some()
+                    || self.bodies.get(body_key(&tx.id, &self.hasher)).is_some()
+                    || self.conflicts.is_order_repeated(event, tx, &self.hasher)
             }
             _ => fact.is_some_and(|seen| seen.is_same(&Seen::of(event))),
         }
     }
 }
 
-/// Returns where an event says it belongs.
+/// Returns where an event says it belongs; `None` where that is known to be false.
 pub(super) fn place(event: &Event) -> Option<Place> {
+    let is_believed = !event.quality.contains(Quality::MISPLACED);
+    claimed(event).filter(|_| is_believed)
+}
+
+/// Returns where an event says it belongs.
+fn claimed(event: &Event) -> Option<Place> {
     let parent = match &event.body {
         Body::Block(block) => block.parent,
         _ => None,

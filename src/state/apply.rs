@@ -33,7 +33,7 @@ impl State {
             let bid = self.bid(tx);
             self.conflicts.claim(event, tx, bid, &self.hasher);
             if tx.inclusion.is_none() {
-                let body = Seen::of(event);
+                let body = Seen::sealed(event, &self.hasher);
                 self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
                 // What has been seen has no past to go back to.
                 self.bodies.forget(&self.bodies.mark());
@@ -45,7 +45,7 @@ impl State {
         if let Some(place) = place(event) {
             self.blocks.enter(&mut self.memory, &place);
         }
-        let fact = Seen::of(event);
+        let fact = Seen::sealed(event, &self.hasher);
         self.memory.facts.upsert(fact_key(event, &self.hasher), fact, |seen| *seen = fact);
         self.memory.fees.count_applied();
         self.memory.observed_since.get_or_insert(event.time);

@@ -11,6 +11,8 @@ const HASHES_MAX: usize = 4_096;
 /// Blocks that can be undone : deeper than any reorg of a chain that went on without people
 /// stepping in.
 const MARKS_MAX: usize = 256;
+/// Blocks remembered as contradicting the chain: their transactions may come apart from them.
+const DISBELIEVED_MAX: usize = 64;
 /// Events applied between two looks at the bytes of the journal inside one block.
 pub(super) const TRIM_PERIOD: u64 = 4_096;
 
@@ -31,6 +33,8 @@ struct Block {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Blocks {
     recent: VecDeque<Block>,
+    /// Blocks that contradict the recent ones, the oldest first.
+    disbelieved: VecDeque<BlockHash>,
     n_marks_max: usize,
     n_bytes_max: usize,
     n_gaps: u64,
@@ -63,6 +67,53 @@ impl Blocks {
     /// Returns whether an event belongs behind the tip.
     pub fn is_late(&self, place: &Place) -> bool {
         self.tip_height().is_some_and(|tip| place.inclusion.height < tip)
+    }
+
+    /// Returns why no branch of the chain can have a block where `place` says it is.
+    ///
+    /// A hash commits to its block's parent, and the parent's height is one less: what contradicts
+    /// that is false. Another block at a height, or a parent that is not the one seen below, is
+    /// not: that is how a reorg looks.
+    ///
+    /// # Cost
+    /// A look at all remembered hashes for what is not of a known block.
+    pub fn flaw(&self, place: &Place) -> Option<&'static str> {
+        let Inclusion { height, block, .. } = place.inclusion;
+        let block = block?;
+        let known = self.recent.binary_search_by_key(&height, |b| b.height);
+        let known = known.ok().map(|at| &self.recent[at]).filter(|known| known.hash == Some(block));
+        match (known, place.parent) {
+            (_, Some(parent)) if parent == block => return Some("a block that follows itself"),
+            (Some(Block { parent: Some(old), .. }), Some(new)) if *old != new => {
+                return Some("one block with two parents");
+            }
+            (Some(_), None) | (Some(Block { parent: Some(_), .. }), _) => return None,
+            // Known by its transactions: its header says more.
+            (Some(_), Some(_)) => {}
+            (None, _) if self.disbelieved.contains(&block) => {
+                return Some("of a block that contradicts the chain");
+            }
+            (None, _) if self.height_of(&block).is_some() => {
+                return Some("one block at two heights");
+            }
+            (None, _) => {}
+        }
+        let below = place.parent.and_then(|parent| self.height_of(&parent));
+        let is_next = below.is_none_or(|below| below.checked_add(1) == Some(height));
+        (!is_next).then_some("a height that is not the parent's and one")
+    }
+
+    /// Remembers a block as one that proves nothing.
+    pub fn disbelieve(&mut self, place: &Place) {
+        let Some(block) = place.inclusion.block else { return };
+        let is_known = self.hash_at(place.inclusion.height) == Some(block);
+        if is_known || self.disbelieved.contains(&block) {
+            return;
+        }
+        if self.disbelieved.len() == DISBELIEVED_MAX {
+            self.disbelieved.pop_front();
+        }
+        self.disbelieved.push_back(block);
     }
 
     /// Undoes every block that `place` proves orphaned and says which those were.
@@ -184,6 +235,11 @@ impl Blocks {
             Some((below, old, parent))
         });
         orphaned_parent.or(replaced)
+    }
+
+    /// Returns the height of a remembered block; recent ones are found first.
+    fn height_of(&self, hash: &BlockHash) -> Option<u64> {
+        self.recent.iter().rfind(|b| b.hash.as_ref() == Some(hash)).map(|b| b.height)
     }
 
     fn hash_at(&self, height: u64) -> Option<BlockHash> {

@@ -7,7 +7,9 @@ use super::{
     seen_txs::{SeenTx, SeenTxs},
     table::{Aged, Table},
 };
-use crate::model::{AccountHasher, Conflict, ConflictKey, Event, EventTime, OutPoint, Tx};
+use crate::model::{
+    AccountHasher, Conflict, ConflictKey, ConflictKind, Event, EventTime, OutPoint, Tx,
+};
 use serde::{Deserialize, Serialize};
 
 /// How long a claim is remembered. DETECTIONS A1: mempools drop a transaction after 72 h at most.
@@ -68,7 +70,10 @@ impl Conflicts {
             if is_expired(original, event.time) || is_told {
                 continue;
             }
-            let (kind, value_at_risk) = bid.against(original, hasher);
+            let (kind, value_at_risk) = match key {
+                ConflictKey::Order(..) => (ConflictKind::DoubleSpend, bid.total()),
+                _ => bid.against(original, hasher),
+            };
             conflicts.push(Conflict {
                 key,
                 kind,
@@ -83,6 +88,15 @@ impl Conflicts {
             }
         }
         conflicts
+    }
+
+    /// Returns whether a transaction carries out an order that another one, which pays the same,
+    /// has carried out: an equal order is told twice, not given twice.
+    pub fn is_order_repeated(&self, event: &Event, tx: &Tx, hasher: &AccountHasher) -> bool {
+        let Some(order) = tx.order() else { return false };
+        let original = self.rival(tx, hash(&order, hasher));
+        let original = original.filter(|original| !is_expired(original, event.time));
+        original.is_some_and(|original| Bid::of(tx, &[], hasher).keeps(original))
     }
 
     /// Returns who holds a key against a transaction: if it does itself, who held it before.
@@ -154,5 +168,6 @@ pub(super) fn hash(key: &ConflictKey, hasher: &AccountHasher) -> u64 {
         ConflictKey::SenderNonce(address, nonce) => {
             hasher.hash(&[b"nonce", address.bytes(), &nonce.to_le_bytes()])
         }
+        ConflictKey::Order(address, id) => hasher.hash(&[b"order", address.bytes(), &id.0]),
     }
 }

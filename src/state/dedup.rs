@@ -1,6 +1,6 @@
 //! Which facts have been seen: one row a fact, told apart by the block that it is in.
 
-use super::{plain::plain, profile::seconds, table::Aged};
+use super::{plain::plain, profile::seconds, seal::Seal, table::Aged};
 use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TracePath, TransferSource, TxId};
 
 /// A fact that has been seen.
@@ -9,9 +9,10 @@ pub(super) struct Seen {
     /// Digest of the block, 0 when the source did not say which.
     block: u32,
     time: u32,
+    pub seal: Seal,
 }
 
-plain!(Seen { block: u32, time: u32 });
+plain!(Seen { block: u32, time: u32, seal: Seal });
 
 impl Aged for Seen {
     fn last_used(&self) -> u32 {
@@ -20,10 +21,16 @@ impl Aged for Seen {
 }
 
 impl Seen {
-    /// Describes a sighting of an event's main fact.
+    /// Describes a sighting of an event's main fact, but for the seal on what it says.
     pub fn of(event: &Event) -> Self {
         let block = event.inclusion().and_then(|i| i.block);
-        Self { block: block.as_ref().map_or(0, block_tag), time: seconds(event.time) }
+        let block = block.as_ref().map_or(0, block_tag);
+        Self { block, time: seconds(event.time), seal: Seal::default() }
+    }
+
+    /// Describes a sighting to be remembered.
+    pub fn sealed(event: &Event, hasher: &AccountHasher) -> Self {
+        Self { seal: Seal::of(event, hasher), ..Self::of(event) }
     }
 
     /// Returns whether another sighting is of the same fact: the same block, or a source that does

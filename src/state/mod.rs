@@ -28,6 +28,7 @@ mod plain;
 mod planes;
 mod profile;
 mod replacement;
+mod seal;
 mod seen_txs;
 mod sightings;
 mod table;

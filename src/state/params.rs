@@ -18,7 +18,7 @@ pub struct Params {
     /// Conflict keys, and the transactions that hold them, remembered for 72 h at most: by default
     /// five hours of Ethereum, within which a nonce is settled beyond any reorg. 190 bytes each.
     pub conflicts_max: usize,
-    /// Event ids remembered for deduplication. 24 bytes each.
+    /// Event ids remembered for deduplication, with a seal on what they say. 28 bytes each.
     pub dedup_max: usize,
     /// Pending transactions of which is remembered which nodes told of them, and when: by default
     /// an hour of Ethereum. 160 bytes each.

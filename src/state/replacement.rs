@@ -131,6 +131,11 @@ impl Bid {
         (kind, lost)
     }
 
+    /// Returns what is paid in all.
+    pub fn total(&self) -> Amount {
+        self.total
+    }
+
     /// Returns how much less than before is paid to a script.
     fn lost(&self, script: u64, before: Amount) -> Amount {
         let still = self.payments.iter().filter(|payment| payment.script == script);
@@ -138,7 +143,7 @@ impl Bid {
     }
 
     /// Returns whether everybody is paid as before, but for the least of changes.
-    fn keeps(&self, original: &SeenTx) -> bool {
+    pub fn keeps(&self, original: &SeenTx) -> bool {
         let is_near = |old: Amount, new: Amount, change_max: u64| {
             old.0.abs_diff(new.0) <= Amount::from_u64(change_max).0
         };

@@ -10,6 +10,7 @@ mod broker;
 mod chain;
 #[cfg(feature = "kafka")]
 mod checkpoints;
+mod checks;
 mod cli;
 #[cfg(feature = "cloud")]
 mod cloud;

@@ -2,6 +2,7 @@
 
 mod bitcoin;
 mod evm;
+mod roots;
 mod table;
 
 use crate::data;

@@ -68,11 +68,21 @@ pub(super) fn read_placed(
     }
     shielded::append(item, reader, &mut utxo)?;
     check_sums(&utxo, reader)?;
+    check_block(item, place, reader)?;
     let tx = Tx { id, body: TxBody::Utxo(utxo), inclusion: place.inclusion, outcome: None };
     let body = Body::Tx(Box::new(tx));
     let own = std::mem::replace(&mut reader.quality, quality);
     events.push(Event { time: place.time, clock: place.clock, quality: own, body });
     Ok(id)
+}
+
+/// Checks that a transaction in a block names no other one as its own.
+fn check_block(item: &Item<'_>, place: &Place, reader: &mut Reader<'_>) -> Result<(), Refusal> {
+    let block = place.inclusion.and_then(|inclusion| inclusion.block);
+    let own = item.at(Key::BlockHash).bare_hash()?;
+    let is_other = own.zip(block).is_some_and(|(own, block)| own != block);
+    let policy = reader.limits().checks.linkage;
+    reader.judge(!is_other, Quality::empty(), policy, "stands in another block than it says")
 }
 
 /// Reads what the JSON says.

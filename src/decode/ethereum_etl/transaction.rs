@@ -43,6 +43,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
         n_access_entries: 0,
         tx_type,
         input,
+        client_id: None,
     };
     let outcome = outcome(item, reader)?;
     Ok(Body::Tx(Box::new(Tx { id, body: TxBody::Evm(body), inclusion, outcome })))

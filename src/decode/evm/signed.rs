@@ -51,13 +51,16 @@ impl Signature {
 }
 
 impl Signed<'_> {
-    /// Returns the transaction's id.
-    pub fn id(&self) -> [u8; 32] {
+    /// Returns the transaction as it stands in a block; its hash is its id.
+    pub fn encoding(&self) -> Vec<u8> {
         let mut tail = Writer::default();
         tail.uint(&self.signature.v.to_be_bytes());
         tail.uint(&self.signature.r);
         tail.uint(&self.signature.s);
-        self.hash(&tail.out)
+        let head = list_head(self.fields.len() + tail.out.len());
+        let kind = [self.tx_type];
+        let kind = if self.tx_type == 0 { &[][..] } else { &kind };
+        [kind, head.as_slice(), self.fields, &tail.out].concat()
     }
 
     /// Returns the address that signed; `None` when the signature is none.

@@ -5,8 +5,9 @@ use crate::{
     decode::{
         Refusal,
         evm::{
-            WEI_PER_GWEI, keccak,
+            TX_TYPE_DEPOSIT, WEI_PER_GWEI, keccak, note_contents,
             rlp::{Flaw, Item, Items},
+            trie::Committed,
             withdrawal,
         },
         field::Reader,
@@ -26,6 +27,9 @@ const TAIL_MAX: u32 = 16;
 /// What is read of a header.
 struct Header {
     parent: [u8; HASH],
+    uncles_hash: [u8; HASH],
+    txs_root: [u8; HASH],
+    withdrawals_root: Option<[u8; HASH]>,
     height: u64,
     gas_limit: u64,
     gas_used: u64,
@@ -70,40 +74,57 @@ pub(super) fn read(
         gas_limit: Some(header.gas_limit),
     };
     let quality = reader.quality;
+    let n_before = events.len();
     events.push(event(quality, Body::Block(Box::new(step))));
     let mut inclusion = Inclusion { height: header.height, block: Some(hash), index: Some(0) };
+    let mut list = Committed::default();
     while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
         check_items(events.len(), reader)?;
         let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        list.push(Some(raw.to_vec()));
         let place = transaction::Place { inclusion, base_fee: header.base_fee };
         reader.quality = quality;
         let body = transaction::read(raw, Some(&place), reader)?;
         events.push(event(reader.quality, body));
         inclusion.index = inclusion.index.map(|i| i + 1);
     }
-    items.need().and_then(Item::list).map_err(bad)?;
+    let (uncles, raw_uncles) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no uncles"))?;
+    uncles.list().map_err(bad)?;
+    let mut withdrawn = None;
     if let Some(withdrawals) = items.next().map_err(bad)? {
         inclusion.index = None;
+        let list = withdrawn.insert(Committed::default());
         let mut withdrawals = withdrawals.list().map_err(bad)?;
-        while let Some(item) = withdrawals.next().map_err(bad)? {
+        while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
             check_items(events.len(), reader)?;
+            list.push(Some(raw.to_vec()));
             let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
             let transfer = transfer.map_err(bad)?;
             events.push(event(quality, Body::Transfer(Box::new(transfer))));
         }
     }
-    items.end().map_err(bad)
+    items.end().map_err(bad)?;
+    reader.quality = Quality::empty();
+    // On rollups, whose blocks have deposits, the root is of another thing (OP Stack, Isthmus).
+    let is_rollup = list.has_type(TX_TYPE_DEPOSIT);
+    let withdrawn = withdrawn.filter(|list| !list.is_empty() || !is_rollup);
+    let withdrawals = header.withdrawals_root.zip(withdrawn.and_then(|list| list.root()));
+    let is_right = list.root() == Some(header.txs_root)
+        && keccak(&[raw_uncles]) == header.uncles_hash
+        && withdrawals.is_none_or(|(root, computed)| root == computed);
+    let policy = reader.limits().checks.merkle;
+    let what = "other transactions, uncles or withdrawals than the header's";
+    reader.judge(is_right, Quality::CONTENT_VERIFIED, policy, what)?;
+    note_contents(reader.quality, &mut events[n_before..]);
+    Ok(())
 }
 
 /// # Source
 /// Yellow Paper §4.3.4; EIP-1559 for the base fee. What later forks append is hashed, not read.
 fn read_header(mut items: Items<'_>) -> Result<Header, Flaw> {
-    let parent = items.array()?;
-    items.array::<HASH>()?;
+    let (parent, uncles_hash) = (items.array()?, items.array()?);
     items.array::<20>()?;
-    for _root in 0..3 {
-        items.array::<HASH>()?;
-    }
+    let [_state_root, txs_root, _receipts_root] = [items.array()?, items.array()?, items.array()?];
     items.array::<BLOOM>()?;
     items.uint::<HASH>()?;
     let height = items.number()?;
@@ -118,7 +139,18 @@ fn read_header(mut items: Items<'_>) -> Result<Header, Flaw> {
     if items.count()? > TAIL_MAX {
         return Err("a header that is too long");
     }
-    Ok(Header { parent, height, gas_limit, gas_used, seconds, base_fee })
+    let withdrawals_root = items.array().ok();
+    Ok(Header {
+        parent,
+        uncles_hash,
+        txs_root,
+        withdrawals_root,
+        height,
+        gas_limit,
+        gas_used,
+        seconds,
+        base_fee,
+    })
 }
 
 fn read_withdrawal(mut items: Items<'_>, inclusion: Inclusion) -> Result<Transfer, Flaw> {

@@ -215,5 +215,6 @@ fn body(tx_type: u8, nonce: u64, gas_limit: u64, call: Call) -> EvmTx {
         n_access_entries: 0,
         tx_type: Some(tx_type),
         input: call.input,
+        client_id: None,
     }
 }

@@ -8,12 +8,13 @@ use super::{
 use crate::{
     decode::{
         Reason, Refusal,
-        evm::withdrawal,
+        evm::{note_contents, trie::Committed, withdrawal},
         field::{Reader, refuse},
         json::Value,
+        keys::Field,
         time,
     },
-    model::{BlockStep, Body, Event, Inclusion, Step, TxId},
+    model::{BlockStep, Body, Event, Inclusion, Quality, Step, TxId},
 };
 use std::collections::BTreeMap;
 
@@ -25,11 +26,59 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
+    let quality = reader.quality;
+    let step = step(item, reader)?;
+    let inclusion =
+        Inclusion { height: step.height.unwrap_or(0), block: Some(step.hash), index: None };
+    let gas_limit = step.gas_limit;
+    let (time, clock) = time::block_time(item.at(Key::Timestamp), step.height, reader)?;
+    let event = |quality, body| Event { time, clock, quality, body };
+    let n_before = events.len();
+    events.push(event(reader.quality, Body::Block(Box::new(step))));
+    let mut shown = Shown::default();
+    let mut txs = Committed::default();
+    each(item, Key::Transactions, reader, |tx, n, reader| {
+        // A block may list ids only: they are counted in its step.
+        let tx = match tx {
+            Ok(tx) => tx,
+            Err(id) => {
+                txs.push(None);
+                let id = Field { name: "transactions", value: id }.hash().ok().flatten();
+                shown.note(id, n, None);
+                return Ok(());
+            }
+        };
+        reader.quality = quality;
+        let place = Inclusion { index: u32::try_from(n).ok(), ..inclusion };
+        let transaction::Read { body, encoded } = transaction::read(&tx, Some(place), reader)?;
+        txs.push(encoded);
+        let event = event(reader.quality, body);
+        shown.note(event.tx_id(), n, Some(events.len()));
+        events.push(event);
+        Ok(())
+    })?;
+    reader.quality = quality;
+    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, |transfer, reader| {
+        events.push(event(reader.quality, Body::Transfer(Box::new(transfer))));
+    })?;
+    shown.is_list = item.has(Key::Transactions);
+    // Facts of the receipts are as old as the block that they came with.
+    let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
+    let receipts = join(receipts, around, &shown, reader, events)?;
+    let txs = Some(txs).filter(|_| shown.is_list);
+    let contents = check::Contents { txs, receipts };
+    reader.quality = quality;
+    check::contents(item, &contents, reader)?;
+    note_contents(reader.quality, &mut events[n_before..]);
+    Ok(())
+}
+
+/// Reads what a block says of itself, and checks that it hashes to its id.
+fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
     let [hash, height, parent] = [Key::Hash, Key::Number, Key::ParentHash].map(|key| item.at(key));
     let hash = hash.need(hash.hash()?)?;
     let height = height.need(height.height(reader)?)?;
     let parent = parent.hash()?;
-    let quality = reader.quality;
     let step = BlockStep {
         step: Step::Committed,
         height: Some(height),
@@ -43,28 +92,8 @@ pub(super) fn read(
         gas_used: item.at(Key::GasUsed).count(reader)?,
         gas_limit: item.at(Key::GasLimit).count(reader)?,
     };
-    let gas_limit = step.gas_limit;
     check::header(item, &hash, reader)?;
-    let (time, clock) = time::block_time(item.at(Key::Timestamp), Some(height), reader)?;
-    let event = |quality, body| Event { time, clock, quality, body };
-    events.push(event(reader.quality, Body::Block(Box::new(step))));
-    let inclusion = Inclusion { height, block: Some(hash), index: None };
-    let first = events.len();
-    each(item, Key::Transactions, reader, |tx, n, reader| {
-        // A block may list ids only: they are counted in its step.
-        let Ok(tx) = tx else { return Ok(()) };
-        reader.quality = quality;
-        let place = Inclusion { index: u32::try_from(n).ok(), ..inclusion };
-        let body = transaction::read(&tx, Some(place), reader)?;
-        events.push(event(reader.quality, body));
-        Ok(())
-    })?;
-    reader.quality = quality;
-    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, |transfer, reader| {
-        events.push(event(reader.quality, Body::Transfer(Box::new(transfer))));
-    })?;
-    // Facts of the receipts are as old as the block that they came with.
-    join(receipts, Around { time: Some((time, clock)), gas_limit }, first, reader, events)
+    Ok(step)
 }
 
 /// Reads a bundle: a block beside its receipts, or a block that contains them; with traces.
@@ -85,17 +114,22 @@ pub(super) fn read_bundle(
         Value::Null if item.kind_of_whole() == Some(Kind::Block) => {
             read(item, receipts, reader, events)?;
         }
-        Value::Null => join(receipts, Around::default(), n_before, reader, events)?,
+        Value::Null => {
+            join(receipts, Around::default(), &Shown::default(), reader, events)?;
+        }
         _ => return Err(item.refuse(Key::Block, "no object")),
     }
     let block = events.get(n_before).filter(|event| matches!(event.body, Body::Block(_)));
-    let around = Around { time: block.map(|block| (block.time, block.clock)), gas_limit: None };
+    let time = block.map(|block| (block.time, block.clock));
+    let place = block.and_then(Event::inclusion);
+    let around = Around { time, gas_limit: None, place };
     let quality = reader.quality;
     if !traces.is_empty() {
         let mut failed = trace::Failed::default();
         Item::each(traces, reader, |call, reader| {
             reader.quality = quality;
             let call = call.map_err(|_| item.refuse(Key::Traces, "a trace is no object"))?;
+            check::place(&call, place, reader)?;
             trace::read(&call, around, &mut failed, reader, events)
         })?;
     }
@@ -105,37 +139,73 @@ pub(super) fn read_bundle(
     Ok(())
 }
 
-/// Joins receipts to the transactions from `first` on; their logs follow.
+/// The transactions that a block shows, by id.
+#[derive(Default)]
+struct Shown {
+    /// Whether it shows a list at all.
+    is_list: bool,
+    n: usize,
+    /// Each with its position, and where its event is if it was shown whole.
+    by_id: BTreeMap<TxId, (usize, Option<usize>)>,
+}
+
+impl Shown {
+    fn note(&mut self, id: Option<TxId>, position: usize, event: Option<usize>) {
+        self.n = position + 1;
+        if let Some(id) = id {
+            self.by_id.insert(id, (position, event));
+        }
+    }
+}
+
+/// Joins receipts to the transactions of their block; their logs follow. Returns the list that the
+/// block commits to, where it shows which transactions it has, and there are receipts.
 fn join(
     receipts: &[u8],
     around: Around,
-    first: usize,
+    shown: &Shown,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Refusal> {
+) -> Result<Option<Committed>, Refusal> {
     if receipts.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
-    let ids = events.iter().enumerate().skip(first);
-    let ids = ids.filter_map(|(i, e)| matches!(e.body, Body::Tx(_)).then_some((e.tx_id()?, i)));
-    let ids: BTreeMap<TxId, usize> = ids.collect();
+    let mut list = Committed::of(shown.n);
     let quality = reader.quality;
+    let mut n_receipts = 0;
     Item::each(receipts, reader, |found, reader| {
         let no_object = || refuse(Reason::BadField, "a receipt is no object");
         let found = found.map_err(|_| no_object())?;
         reader.quality = quality;
-        let at = ids.get(&receipt::tx(&found)?).copied();
-        let Some(Event { body: Body::Tx(tx), quality: known, .. }) =
-            at.and_then(|i| events.get_mut(i))
-        else {
+        n_receipts += 1;
+        let known = shown.by_id.get(&receipt::tx(&found)?);
+        let at = known.and_then(|(_, event)| *event).and_then(|at| events.get_mut(at));
+        let tx_type = at.as_ref().and_then(|event| tx_type(event));
+        let height = around.place.map(|place| place.height);
+        let encoded = check::receipt(&found, tx_type, height, reader);
+        let is_its = known.is_some_and(|(position, _)| list.put(*position, encoded));
+        if shown.is_list && !is_its {
+            let policy = reader.limits().checks.linkage;
+            reader.judge(false, Quality::empty(), policy, "a receipt too many")?;
+        }
+        let Some(Event { body: Body::Tx(tx), quality: known, .. }) = at else {
             return receipt::read(&found, around, reader, events);
         };
+        check::place(&found, around.place, reader)?;
         let outcome = receipt::outcome(&found, around.gas_limit, reader)?;
         *known |= reader.quality;
         tx.outcome = Some(outcome);
         reader.quality = quality;
         receipt::read_logs(&found, around, reader, events)
-    })
+    })?;
+    Ok(Some(list).filter(|_| shown.is_list && n_receipts > 0))
+}
+
+/// Returns the type of a transaction; of one that says none, but is what its id says, the oldest.
+fn tx_type(event: &Event) -> Option<u8> {
+    let Body::Tx(tx) = &event.body else { return None };
+    let verified = event.quality.contains(Quality::HASH_VERIFIED).then_some(0);
+    tx.evm()?.tx_type.or(verified)
 }
 
 /// Reads the elements of an array of the block with their numbers.

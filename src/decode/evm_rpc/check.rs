@@ -1,67 +1,58 @@
-//! Whether a transaction's or block's fields hash to its id, and its signature is its sender's.
+//! Whether a transaction's or block's fields hash to its id, its signature is its sender's, and a
+//! block holds what its header commits to and nothing of other blocks.
 //!
 //! The encoding that was hashed is rebuilt from the fields. What lacks a field of it (a light
 //! exporter, a chain with fields of its own) cannot be checked, and carries no verified flag.
 
-use super::item::{Item, Key};
+use super::{
+    encode,
+    item::{Item, Key},
+};
 use crate::{
     decode::{
         Refusal,
-        evm::{
-            TX_TYPE_DEPOSIT, keccak,
-            rlp::Writer,
-            signed::{Signature, Signed},
-        },
+        evm::{TX_TYPE_DEPOSIT, keccak, signed::Signed, trie::Committed},
         field::Reader,
-        hex,
-        json::{Scanner, Value},
-        keys::{Field, Fields, Keys},
-        number,
     },
-    model::{Address, EvmTx, Hash32, Quality},
+    model::{Address, Chain, EvmTx, Hash32, Inclusion, Quality},
 };
 
-static ACCESS: Keys<2> = Keys::new(["address", "storageKeys"]);
-static AUTHORIZATION: Keys<7> =
-    Keys::new(["chainId", "address", "nonce", "yParity", "v", "r", "s"]);
+/// Receipts below had a state root where later ones have a status, which some nodes do not keep:
+/// the height of the Byzantium fork, and of Ethereum Classic's counterpart.
+const STATUS_MIN: [(&str, u64); 2] = [(Chain::ETHEREUM, 4_370_000), ("eip155:61", 8_772_000)];
 
-/// The header's fields from its number on to its time, all integers.
-const HEADER_NUMBERS: [Key; 5] =
-    [Key::Difficulty, Key::Number, Key::GasLimit, Key::GasUsed, Key::Timestamp];
-/// What forks have appended, in order; the flag says whether it is an integer.
-const HEADER_TAIL: [(Key, bool); 6] = [
-    (Key::BaseFee, true),
-    (Key::WithdrawalsRoot, false),
-    (Key::BlobGasUsed, true),
-    (Key::ExcessBlobGas, true),
-    (Key::BeaconRoot, false),
-    (Key::RequestsHash, false),
-];
+/// What a block shows of the lists that its header commits to; `None` where it shows none.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub txs: Option<Committed>,
+    pub receipts: Option<Committed>,
+}
 
-/// Checks a transaction's id and sender as far as the policies want it.
+/// Checks a transaction's id and sender as far as the policies want it; returns the transaction as
+/// it stands in a block, where that can be told.
 pub(super) fn transaction(
     item: &Item<'_>,
     id: &Hash32,
     body: &EvmTx,
     reader: &mut Reader<'_>,
-) -> Result<(), Refusal> {
-    let checks = reader.limits().checks;
-    if !checks.hash.is_wanted() && !checks.sender.is_wanted() {
-        return Ok(());
-    }
-    let mut encoder = Encoder { item, reader, writer: Writer::default() };
-    if body.tx_type == Some(TX_TYPE_DEPOSIT) {
-        // Nobody signs a deposit.
-        let Some(()) = encoder.deposit() else { return Ok(()) };
-        encoder.writer.wrap(0);
-        let hash = keccak(&[&[TX_TYPE_DEPOSIT], &encoder.writer.out]);
-        return reader.judge(hash == id.0, Quality::HASH_VERIFIED, checks.hash, "not its hash");
+) -> Result<Option<Vec<u8>>, Refusal> {
+    let (limits, checks) = (reader.limits(), reader.limits().checks);
+    if ![checks.hash, checks.sender, checks.merkle].iter().any(|policy| policy.is_wanted()) {
+        return Ok(None);
     }
     let tx_type = body.tx_type.unwrap_or(0);
-    let Some(signature) = encoder.transaction(tx_type) else { return Ok(()) };
-    let fields = encoder.writer.out;
+    if tx_type == TX_TYPE_DEPOSIT {
+        let Some(encoded) = encode::deposit(item, limits) else { return Ok(None) };
+        let is_right = keccak(&[&encoded]) == id.0;
+        reader.judge(is_right, Quality::HASH_VERIFIED, checks.hash, "not its hash")?;
+        return Ok(Some(encoded));
+    }
+    let Some((fields, signature)) = encode::transaction(item, tx_type, limits) else {
+        return Ok(None);
+    };
     let signed = Signed { tx_type, fields: &fields, signature };
-    let is_right = signed.id() == id.0;
+    let encoded = signed.encoding();
+    let is_right = keccak(&[&encoded]) == id.0;
     if checks.hash.is_wanted() {
         reader.judge(is_right, Quality::HASH_VERIFIED, checks.hash, "not its hash")?;
     }
@@ -70,7 +61,7 @@ pub(super) fn transaction(
         let is_right = signed.sender().map(Address::Evm).as_ref() == Some(&body.from);
         reader.judge(is_right, Quality::SENDER_VERIFIED, checks.sender, "not its signer")?;
     }
-    Ok(())
+    Ok(Some(encoded))
 }
 
 /// Checks a block's hash against its header, if the policy wants it.
@@ -83,192 +74,82 @@ pub(super) fn header(
     if !policy.is_wanted() {
         return Ok(());
     }
-    let mut encoder = Encoder { item, reader, writer: Writer::default() };
-    let Some(()) = encoder.header() else { return Ok(()) };
-    encoder.writer.wrap(0);
-    let is_right = keccak(&[&encoder.writer.out]) == hash.0;
+    let Some(encoded) = encode::header(item, reader.limits()) else { return Ok(()) };
+    let is_right = keccak(&[&encoded]) == hash.0;
     reader.judge(is_right, Quality::HASH_VERIFIED, policy, "not its header's hash")
 }
 
-/// Writes fields as they were hashed; `None` as soon as one is missing or odd.
-struct Encoder<'e, 'a, 'c> {
-    item: &'e Item<'a>,
-    reader: &'e Reader<'c>,
-    writer: Writer,
+/// Checks that what is in a block says so of itself: its hash, where it names one, and its height.
+pub(super) fn place(
+    item: &Item<'_>,
+    block: Option<Inclusion>,
+    reader: &mut Reader<'_>,
+) -> Result<(), Refusal> {
+    let policy = reader.limits().checks.linkage;
+    let Some(block) = block.filter(|_| policy.is_wanted()) else { return Ok(()) };
+    let Some(own) = item.inclusion(reader)? else { return Ok(()) };
+    let is_other = own.block.zip(block.block).is_some_and(|(own, block)| own != block);
+    let is_right = own.height == block.height && !is_other;
+    reader.judge(is_right, Quality::empty(), policy, "stands in another block than it says")
 }
 
-impl<'a> Encoder<'_, 'a, '_> {
-    fn transaction(&mut self, tx_type: u8) -> Option<Signature> {
-        if tx_type != 0 {
-            self.numbers(&[Key::ChainId])?;
-        }
-        self.numbers(&[Key::Nonce])?;
-        match tx_type {
-            0 | 1 => self.numbers(&[Key::GasPrice])?,
-            2..=4 => self.numbers(&[Key::MaxPriorityFee, Key::MaxFee])?,
-            _ => return None,
-        }
-        self.numbers(&[Key::Gas])?;
-        self.bytes(Key::To)?;
-        self.numbers(&[Key::Value])?;
-        self.input()?;
-        if tx_type != 0 {
-            self.access_list()?;
-        }
-        match tx_type {
-            3 => {
-                self.numbers(&[Key::MaxBlobFee])?;
-                let start = self.writer.out.len();
-                self.texts(self.item.at(Key::BlobHashes))?;
-                self.writer.wrap(start);
+/// Returns a receipt as its block commits to it, where that can be told.
+pub(super) fn receipt(
+    item: &Item<'_>,
+    tx_type: Option<u8>,
+    height: Option<u64>,
+    reader: &Reader<'_>,
+) -> Option<Vec<u8>> {
+    let chain = &*reader.settings.chain.id;
+    let is_old = |&(id, min): &(&str, u64)| chain == id && height.is_some_and(|h| h < min);
+    if item.has(Key::Status) && STATUS_MIN.iter().any(is_old) {
+        return None;
+    }
+    let is_wanted = reader.limits().checks.merkle.is_wanted();
+    is_wanted.then(|| encode::receipt(item, tx_type, reader.limits())).flatten()
+}
+
+/// Checks that a block holds what its header commits to, list by list; `reader` carries
+/// `CONTENT_VERIFIED` when that is so of all that it shows, its transactions among them.
+pub(super) fn contents(
+    item: &Item<'_>,
+    contents: &Contents,
+    reader: &mut Reader<'_>,
+) -> Result<(), Refusal> {
+    let policy = reader.limits().checks.merkle;
+    if !policy.is_wanted() {
+        return Ok(());
+    }
+    let withdrawals = encode::withdrawals(item, reader.limits());
+    // On rollups, whose blocks have deposits, the root is of another thing (OP Stack, Isthmus).
+    let txs = contents.txs.as_ref();
+    let is_first_layer = txs.is_some_and(|txs| txs.is_known() && !txs.has_type(TX_TYPE_DEPOSIT));
+    let withdrawals = withdrawals.filter(|list| !list.is_empty() || is_first_layer);
+    let lists = [
+        (Key::TransactionsRoot, &contents.txs, "other transactions than the header's"),
+        (Key::WithdrawalsRoot, &withdrawals, "other withdrawals than the header's"),
+        (Key::ReceiptsRoot, &contents.receipts, "other receipts than the header's"),
+    ];
+    let mut is_whole = true;
+    for (key, list, what) in lists {
+        let is_needed = matches!(key, Key::TransactionsRoot);
+        let Some(list) = list else {
+            is_whole &= !is_needed;
+            continue;
+        };
+        // No list hashes to zero: chains without such roots (ZKsync) write it.
+        let root = item.at(key).hash()?.filter(|root| *root != Hash32::default());
+        match root.zip(list.root()) {
+            Some((root, computed)) => {
+                let is_right = computed == root.0;
+                reader.judge(is_right, Quality::empty(), policy, what)?;
+                is_whole &= is_right;
             }
-            4 => self.authorizations()?,
-            _ => {}
+            None => is_whole = false,
         }
-        self.signature(tx_type)
     }
-
-    fn deposit(&mut self) -> Option<()> {
-        self.bytes(Key::SourceHash)?;
-        self.bytes(Key::From)?;
-        self.bytes(Key::To)?;
-        if self.item.has(Key::Mint) {
-            self.numbers(&[Key::Mint])?
-        } else {
-            self.writer.bytes(b"")
-        }
-        self.numbers(&[Key::Value, Key::Gas])?;
-        match self.item.at(Key::IsSystem).value {
-            Value::Bool(true) => self.writer.bytes(&[1]),
-            Value::Bool(false) | Value::Null => self.writer.bytes(b""),
-            _ => return None,
-        }
-        self.input()
+    if is_whole {
+        reader.quality |= Quality::CONTENT_VERIFIED;
     }
-
-    fn header(&mut self) -> Option<()> {
-        use Key::{
-            Bloom, ExtraData, Miner, MixHash, Nonce, ParentHash, ReceiptsRoot, StateRoot,
-            TransactionsRoot, Uncles,
-        };
-        for key in [ParentHash, Uncles, Miner, StateRoot, TransactionsRoot, ReceiptsRoot, Bloom] {
-            self.item.has(key).then_some(())?;
-            self.bytes(key)?;
-        }
-        self.numbers(&HEADER_NUMBERS)?;
-        for key in [ExtraData, MixHash, Nonce] {
-            self.item.has(key).then_some(())?;
-            self.bytes(key)?;
-        }
-        for (key, is_number) in HEADER_TAIL {
-            if !self.item.has(key) {
-                continue;
-            }
-            if is_number { self.numbers(&[key])? } else { self.bytes(key)? }
-        }
-        Some(())
-    }
-
-    /// Writes integers, which must be there.
-    fn numbers(&mut self, keys: &[Key]) -> Option<()> {
-        keys.iter().try_for_each(|&key| self.number(self.item.at(key)))
-    }
-
-    fn number(&mut self, field: Field<'_>) -> Option<()> {
-        let number = number::integer(field.value, self.reader.limits()).ok()?;
-        self.writer.uint(&number.magnitude.to_be_bytes::<32>());
-        Some(())
-    }
-
-    /// Writes bytes, none if the field is absent or empty.
-    fn bytes(&mut self, key: Key) -> Option<()> {
-        self.text(self.item.at(key))
-    }
-
-    fn input(&mut self) -> Option<()> {
-        let key = if self.item.has(Key::Input) { Key::Input } else { Key::Data };
-        self.item.has(key).then_some(())?;
-        self.bytes(key)
-    }
-
-    fn text(&mut self, field: Field<'_>) -> Option<()> {
-        let digits = field.hex_digits().ok()?.unwrap_or_default();
-        self.writer.bytes(&hex::bytes(digits)?);
-        Some(())
-    }
-
-    /// Writes the elements of an array of byte strings.
-    fn texts(&mut self, field: Field<'_>) -> Option<()> {
-        let Value::Array(raw) = field.value else { return None };
-        let mut keys = Vec::new();
-        let mut scanner = Scanner::new(raw, self.reader.limits(), &mut keys);
-        let mut n = 0;
-        let mut is_more = scanner.open_array(0).ok()?;
-        while is_more {
-            self.text(Field { value: scanner.value(1).ok()?, ..field })?;
-            is_more = scanner.next_element(&mut n).ok()?;
-        }
-        Some(())
-    }
-
-    fn access_list(&mut self) -> Option<()> {
-        let start = self.writer.out.len();
-        self.objects(Key::AccessList, &ACCESS, |encoder, entry| {
-            encoder.text(entry.at(0))?;
-            let start = encoder.writer.out.len();
-            encoder.texts(entry.at(1))?;
-            encoder.writer.wrap(start);
-            Some(())
-        })?;
-        self.writer.wrap(start);
-        Some(())
-    }
-
-    fn authorizations(&mut self) -> Option<()> {
-        let start = self.writer.out.len();
-        self.objects(Key::Authorizations, &AUTHORIZATION, |encoder, entry| {
-            encoder.number(entry.at(0))?;
-            encoder.text(entry.at(1))?;
-            encoder.number(entry.at(2))?;
-            encoder.number(entry.at(if entry.has(3) { 3 } else { 4 }))?;
-            encoder.number(entry.at(5))?;
-            encoder.number(entry.at(6))
-        })?;
-        self.writer.wrap(start);
-        Some(())
-    }
-
-    /// Writes the objects of an array as lists.
-    fn objects<const N: usize>(
-        &mut self,
-        key: Key,
-        keys: &'static Keys<N>,
-        mut write: impl FnMut(&mut Self, &Fields<'a, N>) -> Option<()>,
-    ) -> Option<()> {
-        let field = self.item.at(key);
-        let Value::Array(_) = field.value else { return None };
-        let mut is_whole = Some(());
-        let limits = self.reader.limits();
-        let read = field.objects(limits, keys, |entry| {
-            let start = self.writer.out.len();
-            is_whole = is_whole.and_then(|()| write(self, &entry));
-            self.writer.wrap(start);
-            Ok(())
-        });
-        read.ok()?;
-        is_whole
-    }
-
-    fn signature(&self, tx_type: u8) -> Option<Signature> {
-        let number = |key: Key| {
-            number::integer(self.item.at(key).value, self.reader.limits()).ok().map(|n| n.magnitude)
-        };
-        // The parity wins: clients have put other things into v.
-        let v = match tx_type {
-            0 => number(Key::V)?,
-            _ => number(Key::YParity).or_else(|| number(Key::V))?,
-        };
-        let v = u64::try_from(v).ok()?;
-        Some(Signature { v, r: number(Key::R)?.to_be_bytes(), s: number(Key::S)?.to_be_bytes() })
-    }
+    Ok(())
 }

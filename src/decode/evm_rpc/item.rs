@@ -35,7 +35,8 @@ fields! {
     // Receipts.
     TransactionHash "transactionHash", Status "status", GasUsed "gasUsed",
     EffectivePrice "effectiveGasPrice", Created "contractAddress", Logs "logs", L1Fee "l1Fee",
-    CumulativeGasUsed "cumulativeGasUsed",
+    CumulativeGasUsed "cumulativeGasUsed", Root "root", DepositNonce "depositNonce",
+    DepositVersion "depositReceiptVersion",
     // Logs.
     Address "address", Topics "topics", LogIndex "logIndex", Removed "removed",
     // Blocks, in the order of the header's encoding.

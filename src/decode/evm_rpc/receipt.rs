@@ -1,7 +1,7 @@
 //! Receipts: the outcome of a transaction, and the logs that it left.
 
 use super::{
-    Around,
+    Around, check,
     item::{Item, Key},
     log, push,
 };
@@ -12,7 +12,7 @@ use crate::{
         field::Reader,
         json::Value,
     },
-    model::{Body, Event, Outcome, OutcomeStatus, TxId, TxOutcome},
+    model::{Body, Event, Outcome, OutcomeStatus, Quality, TxId, TxOutcome},
 };
 
 /// Reads a receipt: its outcome, then its logs.
@@ -23,6 +23,7 @@ pub(super) fn read(
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let quality = reader.quality;
+    check::place(item, around.place, reader)?;
     let receipt = TxOutcome {
         tx: tx(item)?,
         from: item.at(Key::From).address()?,
@@ -30,6 +31,7 @@ pub(super) fn read(
         outcome: outcome(item, around.gas_limit, reader)?,
         inclusion: item.inclusion(reader)?,
     };
+    let around = Around { place: around.place.or(receipt.inclusion), ..around };
     push(item, Body::Outcome(Box::new(receipt)), around, reader, events)?;
     reader.quality = quality;
     read_logs(item, around, reader, events)
@@ -58,7 +60,7 @@ pub(super) fn outcome(
     })
 }
 
-/// Reads the logs in a receipt.
+/// Reads the logs in a receipt, which are of its transaction and of its block.
 pub(super) fn read_logs(
     item: &Item<'_>,
     around: Around,
@@ -71,9 +73,15 @@ pub(super) fn read_logs(
         _ => return Err(item.refuse(Key::Logs, "no array")),
     };
     let quality = reader.quality;
+    let own = item.at(Key::TransactionHash).hash()?;
     Item::each(raw, reader, |log_item, reader| {
         let log_item = log_item.map_err(|_| item.refuse(Key::Logs, "a log is no object"))?;
         reader.quality = quality;
+        check::place(&log_item, around.place, reader)?;
+        if own.is_some() && log_item.at(Key::TransactionHash).hash()? != own {
+            let policy = reader.limits().checks.linkage;
+            reader.judge(false, Quality::empty(), policy, "a log of another transaction")?;
+        }
         let body = log::read(&log_item, reader)?;
         push(&log_item, body, around, reader, events)
     })

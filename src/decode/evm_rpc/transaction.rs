@@ -14,16 +14,23 @@ use crate::{
     model::{Amount, Body, Calldata, EvmTx, Inclusion, Quality, Tx, TxBody},
 };
 
+/// A transaction, and the bytes by which a block commits to it, where they can be told.
+pub(super) struct Read {
+    pub body: Body,
+    pub encoded: Option<Vec<u8>>,
+}
+
 /// Reads a transaction; `place` is the block that it stands in.
 pub(super) fn read(
     item: &Item<'_>,
     place: Option<Inclusion>,
     reader: &mut Reader<'_>,
-) -> Result<Body, Refusal> {
+) -> Result<Read, Refusal> {
     let [id, from] = [Key::Hash, Key::From].map(|key| item.at(key));
     let id = id.need(id.hash()?)?;
     let from = from.need(from.address()?)?;
     let mut inclusion = item.inclusion(reader)?;
+    check::place(item, place, reader)?;
     if let Some(place) = place {
         let index = inclusion.and_then(|i| i.index).or(place.index);
         inclusion = Some(Inclusion { index, ..place });
@@ -55,9 +62,11 @@ pub(super) fn read(
         n_access_entries: item.at(Key::AccessList).n_items(limits)?,
         tx_type,
         input: input(item, reader)?,
+        client_id: None,
     };
-    check::transaction(item, &id, &body, reader)?;
-    Ok(Body::Tx(Box::new(Tx { id, body: TxBody::Evm(body), inclusion, outcome: None })))
+    let encoded = check::transaction(item, &id, &body, reader)?;
+    let body = Tx { id, body: TxBody::Evm(body), inclusion, outcome: None };
+    Ok(Read { body: Body::Tx(Box::new(body)), encoded })
 }
 
 fn input(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> {

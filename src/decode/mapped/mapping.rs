@@ -75,6 +75,10 @@ pub struct Rule {
     pub item: Option<Count>,
     #[serde(default)]
     pub nonce: Option<Count>,
+    /// What the payer's own client calls the payment. Two payments of one payer with one such id
+    /// are one order: told twice when they are equal, a conflict when they are not.
+    #[serde(default)]
+    pub client_id: Option<Id>,
     /// Whether it succeeded; what failed moved nothing.
     #[serde(default)]
     pub status: Option<Status>,

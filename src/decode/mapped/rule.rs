@@ -64,6 +64,7 @@ fn payment(rule: &Rule, source: &Source<'_>, reader: &mut Reader<'_>) -> Result<
         n_access_entries: 0,
         tx_type: None,
         input: input(rule, source, reader)?,
+        client_id: client_id(rule, source, reader)?,
     };
     let inclusion = inclusion(rule, source, reader)?;
     let outcome = outcome(rule, source, reader);
@@ -142,6 +143,19 @@ fn id(
     reader: &mut Reader<'_>,
 ) -> Result<Option<Hash32>, Refusal> {
     rule.id.as_ref().map_or(Ok(None), |at| account::id("id", at, source, reader))
+}
+
+/// Reads what the payer calls the payment: a name, which leaves its id what it is.
+fn client_id(
+    rule: &Rule,
+    source: &Source<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Hash32>, Refusal> {
+    let Some(at) = &rule.client_id else { return Ok(None) };
+    let quality = reader.quality;
+    let id = account::id("client_id", at, source, reader)?;
+    reader.quality = quality;
+    Ok(id)
 }
 
 fn account(

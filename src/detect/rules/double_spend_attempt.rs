@@ -11,11 +11,20 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Parameters of [`DoubleSpendAttempt`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least value that recipients of the original lose, in base units. D: 0, every attempt.
     pub value_at_risk_min: u64,
+    /// Value at risk below which a replacement that the original allowed is of low severity, in US
+    /// dollars; without a price it is not. D: 1,000, the deposits that DETECTIONS A2 looks at.
+    pub allowed_usd_min: f64,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { value_at_risk_min: 0, allowed_usd_min: 1_000.0 }
+    }
 }
 
 /// The rule.
@@ -31,9 +40,11 @@ impl Definition for DoubleSpendAttempt {
         title: "Double-spend attempt",
         description: "A second transaction spends an output that is already spent, and pays \
                       somebody else: not the same scripts, or a value moved by more than 10,000 \
-                      sat; or it has the nonce of one that was in a block, and is not the same \
-                      payment. High when the original was confirmed or paid a watched account, \
-                      critical when both.",
+                      sat; or it has the nonce of one that was in a block, or the client id of an \
+                      order that was carried out, and is not the same payment. High when the \
+                      original was confirmed, ruled a replacement out or paid a watched account, \
+                      critical when it was confirmed and did; where it allowed a replacement \
+                      (BIP 125), medium, low below $1,000, info when nobody loses.",
         severity: Severity::Medium,
         families: &[Family::Evm, Family::Utxo],
         subject: "outpoint or sender",
@@ -70,7 +81,7 @@ impl Rule for DoubleSpendAttempt {
                 && last_original != Some(conflict.original)
             {
                 last_original = Some(conflict.original);
-                out.push(attempt(scene, conflict));
+                out.push(self.attempt(scene, conflict));
             }
         }
     }
@@ -88,52 +99,79 @@ fn is_attempt(conflict: &Conflict) -> bool {
     }
 }
 
-fn attempt(scene: &Scene<'_>, conflict: &Conflict) -> Finding {
-    let meta = DoubleSpendAttempt::META;
-    let (subject, what, quiet_if) = match &conflict.key {
-        ConflictKey::OutPoint(outpoint) => (
-            Subject::OutPoint(*outpoint),
-            "spends an output that".to_owned(),
-            "the replacement paid the same scripts, each value within 10,000 sat",
-        ),
-        ConflictKey::SenderNonce(sender, nonce) => (
-            Subject::Account(sender.clone()),
-            format!("has nonce {nonce} of {sender}, which"),
-            "the replacement was the same payment",
-        ),
-    };
-    let watched = conflict.original_to.as_ref().and_then(|to| scene.reference.watch.get(to));
-    let severity = match (watched.is_some(), conflict.is_original_confirmed) {
-        (true, true) => Severity::Critical,
-        (false, false) => meta.severity,
-        _ => Severity::High,
-    };
-    let state = if conflict.is_original_confirmed { "confirmed" } else { "unconfirmed" };
-    let whom = match (&conflict.original_to, watched) {
-        (Some(to), Some(entry)) => format!(" to {to} (watched: {})", entry.name),
-        (Some(to), None) => format!(" to {to}"),
-        (None, _) => String::new(),
-    };
-    let amount = money::native_text(scene.chain, conflict.value_at_risk);
-    let [original, replacement] =
-        [conflict.original, conflict.replacement].map(|id| scene.chain.hash_text(&id));
-    let used = if scene.chain.family == Family::Utxo { "spent" } else { "used" };
-    let how = match conflict.kind {
-        ConflictKind::Cancel => ", as that allowed, and pays it back to its sender",
-        ConflictKind::Redirect => ", as that allowed",
-        ConflictKind::SpeedUp | ConflictKind::DoubleSpend => "",
-    };
-    Finding {
-        severity,
-        value: 2.0,
-        expected: Band::below(2.0),
-        unit: Cow::Borrowed("spends"),
-        explanation: format!(
-            "Transaction {replacement} {what} the {state} transaction {original} had already \
-             {used}{how}; {amount} that the original paid{whom} would be lost.",
-        ),
-        quiet_if: quiet_if.to_owned(),
-        refs: bounded([format!("tx:{original}"), format!("tx:{replacement}")]),
-        ..finding(meta, subject)
+impl DoubleSpendAttempt {
+    /// Grades by what the original promised, then by what is lost: whoever accepts a payment that
+    /// says that it can be replaced has been warned.
+    fn severity(&self, scene: &Scene<'_>, conflict: &Conflict, is_watched: bool) -> Severity {
+        let is_allowed = conflict.kind != ConflictKind::DoubleSpend;
+        let usd = money::native_usd(scene, conflict.value_at_risk);
+        if conflict.value_at_risk.is_zero() {
+            // Everybody is paid as before: only fees or change differ.
+            return if is_allowed { Severity::Info } else { Severity::Low };
+        }
+        match (is_watched, conflict.is_original_confirmed) {
+            (true, true) => Severity::Critical,
+            (true, false) | (false, true) => Severity::High,
+            (false, false) if !is_allowed => Severity::High,
+            (false, false) if usd.is_some_and(|usd| usd < self.params.allowed_usd_min) => {
+                Severity::Low
+            }
+            (false, false) => Self::META.severity,
+        }
+    }
+
+    fn attempt(&self, scene: &Scene<'_>, conflict: &Conflict) -> Finding {
+        let meta = DoubleSpendAttempt::META;
+        let (subject, what, quiet_if) = match &conflict.key {
+            ConflictKey::OutPoint(outpoint) => (
+                Subject::OutPoint(*outpoint),
+                "spends an output that".to_owned(),
+                "the replacement paid the same scripts, each value within 10,000 sat",
+            ),
+            ConflictKey::SenderNonce(sender, nonce) => (
+                Subject::Account(sender.clone()),
+                format!("has nonce {nonce} of {sender}, which"),
+                "the replacement was the same payment",
+            ),
+            ConflictKey::Order(account, _) => (
+                Subject::Account(account.clone()),
+                format!("carries out an order of {account} by the client id that"),
+                "the second payment was the same as the first",
+            ),
+        };
+        let watched = conflict.original_to.as_ref().and_then(|to| scene.reference.watch.get(to));
+        let severity = self.severity(scene, conflict, watched.is_some());
+        let state = if conflict.is_original_confirmed { "confirmed" } else { "unconfirmed" };
+        let whom = match (&conflict.original_to, watched) {
+            (Some(to), Some(entry)) => format!(" to {to} (watched: {})", entry.name),
+            (Some(to), None) => format!(" to {to}"),
+            (None, _) => String::new(),
+        };
+        let amount = money::native_text(scene.chain, conflict.value_at_risk);
+        let [original, replacement] =
+            [conflict.original, conflict.replacement].map(|id| scene.chain.hash_text(&id));
+        let used = if scene.chain.family == Family::Utxo { "spent" } else { "used" };
+        let at_stake = match &conflict.key {
+            ConflictKey::Order(..) => format!("{amount} would be paid beside what was paid{whom}"),
+            _ => format!("{amount} that the original paid{whom} would be lost"),
+        };
+        let how = match conflict.kind {
+            ConflictKind::Cancel => ", as that allowed, and pays it back to its sender",
+            ConflictKind::Redirect => ", as that allowed",
+            ConflictKind::SpeedUp | ConflictKind::DoubleSpend => "",
+        };
+        Finding {
+            severity,
+            value: 2.0,
+            expected: Band::below(2.0),
+            unit: Cow::Borrowed("spends"),
+            explanation: format!(
+                "Transaction {replacement} {what} the {state} transaction {original} had already \
+             {used}{how}; {at_stake}.",
+            ),
+            quiet_if: quiet_if.to_owned(),
+            refs: bounded([format!("tx:{original}"), format!("tx:{replacement}")]),
+            ..finding(meta, subject)
+        }
     }
 }

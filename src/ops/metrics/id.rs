@@ -12,6 +12,7 @@ pub enum Metric {
     LateEvents,
     Skipped,
     DeadLetters,
+    ChecksFailed,
     Findings,
     Alerts,
     AlertsBySeverity,

@@ -34,7 +34,13 @@ pub const TABLE: &[Def] = &[
         Metric::DeadLetters,
         "dead_letters_total",
         &["reason"],
-        "Parts that could not be decoded.",
+        "Parts that could not be decoded, or were refused by a check.",
+    ),
+    counter(
+        Metric::ChecksFailed,
+        "checks_failed_total",
+        &["check"],
+        "Parts that a check refuted and its policy let pass, flagged.",
     ),
     counter(Metric::Findings, "findings_total", &["detector"], "Findings before triage."),
     counter(

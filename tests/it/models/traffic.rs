@@ -174,6 +174,7 @@ fn evm(n: u64, time: EventTime, payment: &Payment) -> Event {
         n_access_entries: 0,
         tx_type: Some(0),
         input: Calldata { n_bytes: payment.n_bytes, selector: None, digest: 1 },
+        client_id: None,
     };
     event(time, id(n), TxBody::Evm(tx))
 }

@@ -61,6 +61,7 @@ pub fn evm(n: u64, from: Address, to: Address, wei: u128) -> Event {
         n_access_entries: 0,
         tx_type: None,
         input: Calldata::default(),
+        client_id: None,
     });
     event(Body::Tx(Box::new(Tx { id: tx_id(n), body, inclusion: None, outcome: None })))
 }

@@ -1,0 +1,106 @@
+//! What a part is held against before it is folded: the blocks and the transactions that are known.
+
+use super::{Action, Engine, ledger::Fate, report::DeadLetter, stats::count};
+use crate::{
+    decode::{Format, Policy, Reason, Refuted, Settings},
+    model::{Body, Event, Quality, Record},
+    triage::Coordinates,
+};
+
+/// Why a part is refused although it could be read.
+pub(super) struct Contradiction {
+    pub reason: Reason,
+    pub detail: &'static str,
+}
+
+impl Engine {
+    /// Holds a part against what is known, and flags what it lets pass.
+    pub(super) fn check_part(
+        &mut self,
+        events: &mut [Event],
+        settings: &Settings,
+    ) -> Result<(), Contradiction> {
+        let checks = settings.limits.checks;
+        if events.iter().any(|event| event.quality.contains(Quality::CHECK_FAILED)) {
+            count(&mut self.stats.checks_failed, Refuted::Record.as_str());
+        }
+        if checks.linkage.is_wanted() {
+            self.check_linkage(events, checks.linkage)?;
+        }
+        if checks.identity.is_wanted() {
+            // A mapping's computed ids are hashes of names, not of contents.
+            let proof = match settings.format {
+                Format::Mapped => Quality::HASH_VERIFIED,
+                _ => Quality::HASH_VERIFIED | Quality::ID_COMPUTED,
+            };
+            self.check_identity(events, checks.identity, proof)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that the block of a part can be where it says, next to the blocks that are known.
+    ///
+    /// What is let pass is folded, but proves nothing about the chain: it orphans no block, and no
+    /// block follows it.
+    fn check_linkage(&mut self, events: &mut [Event], policy: Policy) -> Result<(), Contradiction> {
+        let mut last = None;
+        let mut flaw = None;
+        for event in events.iter() {
+            // Transactions say of their block what its step has said.
+            let place = event.inclusion().map(|inclusion| (inclusion.height, inclusion.block));
+            if place == last && !matches!(event.body, Body::Block(_)) {
+                continue;
+            }
+            last = place;
+            flaw = self.state.misplacement(event);
+            if flaw.is_some() {
+                break;
+            }
+        }
+        let Some(detail) = flaw else { return Ok(()) };
+        if policy == Policy::DeadLetter {
+            return Err(Contradiction { reason: Reason::CheckFailed, detail });
+        }
+        count(&mut self.stats.checks_failed, Refuted::Linkage.as_str());
+        let flags = Quality::CHECK_FAILED | Quality::MISPLACED;
+        events.iter_mut().for_each(|event| event.quality |= flags);
+        Ok(())
+    }
+
+    /// Checks that transactions come with the body that their id came with before: the first stays.
+    ///
+    /// A repetition with another body is refused, because it would be absorbed without a word. What
+    /// is proven by its bytes, or by the block that it is in, is never refused.
+    fn check_identity(
+        &mut self,
+        events: &mut [Event],
+        policy: Policy,
+        proof: Quality,
+    ) -> Result<(), Contradiction> {
+        for event in events {
+            let Some(is_repeated) = self.state.contradiction(event) else { continue };
+            let is_proven = event.quality.intersects(proof);
+            if policy == Policy::DeadLetter && is_repeated && !is_proven {
+                let detail = "a transaction's id that is known with another body";
+                return Err(Contradiction { reason: Reason::IdentityConflict, detail });
+            }
+            count(&mut self.stats.checks_failed, Refuted::Identity.as_str());
+            event.quality.set(Quality::CHECK_FAILED, !is_proven);
+        }
+        Ok(())
+    }
+
+    /// Makes a dead letter of a part.
+    pub(super) fn refuse(
+        &mut self,
+        (settings, record): (&Settings, &Record<'_>),
+        at: &Coordinates,
+        (reason, detail): (Reason, String),
+        actions: &mut Vec<Action>,
+    ) {
+        self.ledger.part(None, Fate::DeadLetter);
+        count(&mut self.stats.dead_letters, reason.as_str());
+        let letter = DeadLetter::of(settings, record, at, reason, detail);
+        actions.push(Action::DeadLetter(Box::new(letter)));
+    }
+}
