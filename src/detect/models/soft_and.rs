@@ -79,7 +79,7 @@ const VERSION: u8 = 3;
 
 /// What is usual of sums is asked for longer than of ranks: a wave of attacks that lasts for weeks
 /// must not become what is usual, nor a surprise mean something else next month (average precision
-/// .64 instead of .62 on 2017H2, .67 instead of .62 on 2018Q1, over four windows and no thinning).
+/// .64 instead of .61 on 2017H2, .67 instead of .61 on 2018Q1, over four windows and no thinning).
 const SUMS_MEMORY: u32 = 16;
 
 /// ln(1 + 3,600 s).
