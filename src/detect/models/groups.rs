@@ -39,7 +39,9 @@ const fn low(position: usize) -> Part {
 }
 
 /// The collector: a young account into which many new, inexperienced senders pay small amounts
-/// once. Equal weights (but for the ninth group) ranked best on years they were not chosen on.
+/// once. Equal weights, and half for groups that are one yes or no, ranked best on years they were
+/// not chosen on. The sender of the payment at hand has no vote: `payers` has it already, and one
+/// payer's youth says little about whom they pay.
 const EVM: &[Group] = &[
     Group {
         name: "burst",
@@ -63,12 +65,6 @@ const EVM: &[Group] = &[
             high(evm::SINGLE_SHARE),
             low(evm::HAS_SENT_FIRST),
         ],
-    },
-    Group {
-        name: "sender",
-        phrase: "this sender is inexperienced",
-        weight: 1.0,
-        parts: &[low(evm::SENDER_AGE), low(evm::SENDER_OUT), low(evm::SENDER_RECIPIENTS)],
     },
     Group {
         name: "payers",
@@ -97,7 +93,7 @@ const EVM: &[Group] = &[
     Group {
         name: "edge",
         phrase: "the pair is new",
-        weight: 1.0,
+        weight: 0.5,
         parts: &[high(evm::IS_NEW_EDGE), low(evm::N_PAIR)],
     },
     Group {
