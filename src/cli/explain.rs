@@ -9,8 +9,8 @@ use super::{
 use crate::{
     config::Config,
     decode::{Format, Settings, Wrapping},
-    engine::{Action, Change, Examination, Features, Setup},
-    model::{Chain, Record, Severity, TxId},
+    engine::{Action, Change, Examination, Features, ScoreReport, Setup},
+    model::{AlertId, Chain, EventId, Record, Severity},
     runtime::{Driver, Fits},
 };
 use std::{
@@ -72,11 +72,12 @@ enum ExplainError {
     NoTransaction { id: String, subject: String, quiet_if: String },
 }
 
-/// Where a transaction was judged.
+/// Where a transaction, or a payment in a token, was judged.
 struct Place {
     /// Counts the records from 0.
     n_record: u64,
-    tx: TxId,
+    event: EventId,
+    is_tx: bool,
 }
 
 /// Runs the command.
@@ -160,6 +161,7 @@ impl Past<'_> {
             let n_record = record.offset as u64;
             turns.feed(&mut driver, settings, record, &mut actions)?;
             let mut hash = args.tx.is_some().then(|| wanted.clone());
+            let mut lanes = Vec::new();
             for action in &actions {
                 let Action::Alert(alert) = action else { continue };
                 if args.alert.is_none() || alert.alert_id != wanted {
@@ -172,13 +174,21 @@ impl Past<'_> {
                     return Err(failed(ExplainError::NoTransaction { id, subject, quiet_if }));
                 };
                 hash = Some(tx.id.to_ascii_lowercase());
+                let rules = alert.evidence.iter().map(|e| e.detector.as_str());
+                let lanes_of = |lane: &str| (alert.subject.clone(), lane.to_owned());
+                lanes = rules.chain(["score"]).map(lanes_of).collect();
             }
+            let of_alert = |report: &ScoreReport| {
+                let id = |subject, lane| AlertId::of(&setup.chain.id, subject, report.event, lane);
+                lanes.iter().any(|(subject, lane)| id(subject, lane).hex() == wanted)
+            };
             for action in actions.drain(..) {
                 let Action::Scored(report) = action else { continue };
                 let Some((tx, hash)) = report.tx.zip(hash.as_deref()) else { continue };
                 let text = setup.chain.hash_text(&tx);
-                if text.trim_start_matches("0x") == hash.trim_start_matches("0x") {
-                    place = Some(Place { n_record, tx });
+                let is_named = text.trim_start_matches("0x") == hash.trim_start_matches("0x");
+                if of_alert(&report) || (is_named && report.is_tx) {
+                    place = Some(Place { n_record, event: report.event, is_tx: report.is_tx });
                     return Ok(false);
                 }
             }
@@ -199,8 +209,8 @@ impl Past<'_> {
             if record.offset as u64 == place.n_record {
                 if let Some(driver) = driver.take() {
                     let typical = typical.make_contiguous();
-                    let tx = &place.tx;
-                    examination = turns.examine(driver, self.settings, record, tx, typical)?;
+                    let event = &place.event;
+                    examination = turns.examine(driver, self.settings, record, event, typical)?;
                 }
                 return Ok(false);
             }
@@ -209,6 +219,9 @@ impl Past<'_> {
             }
             for action in actions.drain(..) {
                 let Action::Scored(report) = action else { continue };
+                if report.is_tx != place.is_tx {
+                    continue;
+                }
                 if typical.len() == TYPICAL_MAX {
                     typical.pop_front();
                 }
@@ -216,7 +229,7 @@ impl Past<'_> {
             }
             Ok(true)
         })?;
-        let what = format!("transaction {}", self.setup.chain.hash_text(&place.tx));
+        let what = format!("event {}", place.event.hex());
         let not_found = ExplainError::NotFound { what, n_records };
         examination.ok_or_else(|| CliError::failure("cannot explain", not_found))
     }

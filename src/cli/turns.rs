@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     decode::Settings,
     engine::{Action, Examination, Features, Setup},
-    model::{Record, TxId},
+    model::{EventId, Record},
     runtime::{Driver, control::Bundle, snapshot},
 };
 use control::ControlLog;
@@ -98,21 +98,21 @@ impl Turns {
         Ok(())
     }
 
-    /// Takes the turns that are due, then examines a transaction of a record, which ends the fold.
+    /// Takes the turns that are due, then examines an event of a record, which ends the fold.
     pub(super) fn examine(
         &mut self,
         mut driver: Driver,
         settings: &Settings,
         record: Record<'_>,
-        tx: &TxId,
+        event: &EventId,
         typical: &[Features],
     ) -> Result<Option<Examination>, CliError> {
         self.take(&mut driver, record.offset as u64)?;
         Ok(match &self.control {
-            None => driver.examine(settings, &record, tx, typical),
+            None => driver.examine(settings, &record, event, typical),
             Some(control) => {
                 let record = as_it_stood(control, &record);
-                driver.examine(&control.bundle().settings, &record, tx, typical)
+                driver.examine(&control.bundle().settings, &record, event, typical)
             }
         })
     }

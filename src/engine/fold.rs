@@ -312,7 +312,7 @@ impl Engine {
             Body::Tx(tx) => Some(&**tx),
             _ => None,
         };
-        let mut features: Option<Features> = tx.map(|tx| feature::extract(event, tx, state));
+        let mut features: Option<Features> = feature::extract(event, state);
         if let Some(features) = features.as_mut().filter(|_| setup.params.detect.is_value_blind) {
             features.drop_values();
         }
@@ -326,10 +326,8 @@ impl Engine {
         };
         findings.clear();
         detectors.findings(&scene, findings);
-        if let Some(tx) = tx {
-            raise::denials(triage, &scene, tx, findings);
-        }
-        let focus = tx.and_then(|tx| summary::focus(tx, state));
+        raise::denials(triage, &scene, findings);
+        let focus = summary::focus(&scene);
         stats.n_transactions += u64::from(tx.is_some());
 
         let corroborate_ms = setup.params.triage.corroborate_ms;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     detect::{Opinion, Scene},
-    feature::{Parties, parties},
+    feature::{Parties, parties_of},
     model::{Alert, Finding, Severity, Subject, Tx},
     triage::{Case, Coordinates, DENY_TITLE, Raised, Triage, Via, Vote},
 };
@@ -112,8 +112,8 @@ impl Raiser<'_> {
             inclusion: scene.event.inclusion(),
             pending: tx.and_then(|tx| mempool::pending(scene, tx)),
             corroboration: tx.map(nodes).unwrap_or_default(),
-            tx: tx.map(|tx| summary::summarise(scene.chain, tx)),
-            stakes: summary::stakes(scene.chain, scene.event, tx, scene.reference),
+            tx: summary::summarise(scene.chain, scene.event),
+            stakes: summary::stakes(scene.chain, scene.event, scene.reference),
             at: self.at,
         }
     }
@@ -130,12 +130,12 @@ impl Raiser<'_> {
     }
 }
 
-/// Pushes a finding for each denied account that takes part in a transaction.
-pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, tx: &Tx, out: &mut Vec<Finding>) {
+/// Pushes a finding for each denied account that takes part in what is scored.
+pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, out: &mut Vec<Finding>) {
     if !triage.has_listings() {
         return;
     }
-    let Parties { sender_address, receiver_address, .. } = parties(tx, scene.state);
+    let Parties { sender_address, receiver_address, .. } = parties_of(scene.event, scene.state);
     let now = scene.event.time;
     let distinct = receiver_address.filter(|receiver| sender_address != Some(receiver));
     for address in sender_address.into_iter().chain(distinct) {

@@ -3,7 +3,7 @@
 use super::{detectors::Detectors, summary::Focus};
 use crate::{
     detect::{Opinion, Scene},
-    feature::{self, Features, Parties},
+    feature::{self, Features},
     model::{AccountKey, Address, Body, EventId, EventTime, Subject, TxId},
     triage::{Suppression, Triage, Vote},
 };
@@ -29,11 +29,13 @@ impl ScoreOutcome {
     }
 }
 
-/// The score of one transaction, made before anything was learned from it.
+/// The score of one transaction or payment in a token, made before anything was learned from it.
 #[derive(Clone, Debug)]
 pub struct ScoreReport {
     pub event: EventId,
     pub tx: Option<TxId>,
+    /// Whether it is a transaction itself, and not a payment in a token.
+    pub is_tx: bool,
     pub time: EventTime,
     /// What an alert would be about.
     pub subject: Subject,
@@ -44,7 +46,7 @@ pub struct ScoreReport {
     /// What the receiver gets.
     ///
     /// # Units
-    /// Whole native units.
+    /// Whole native units; typical amounts of a token.
     pub value: f64,
     /// Calibration stratum.
     pub stratum: usize,
@@ -76,14 +78,12 @@ pub(super) fn of(
     triage: &Triage,
 ) -> ScoreReport {
     let total = detectors.weight_total;
-    let parties = match &scene.event.body {
-        Body::Tx(tx) => feature::parties(tx, scene.state),
-        _ => Parties::default(),
-    };
+    let parties = feature::parties_of(scene.event, scene.state);
     let named = votes.iter().zip(opinions);
     ScoreReport {
         event: scene.event.id(&scene.chain.id),
         tx: scene.event.tx_id(),
+        is_tx: matches!(scene.event.body, Body::Tx(_)),
         time: scene.event.time,
         subject: focus.subject.clone(),
         account: focus.account,

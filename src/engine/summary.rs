@@ -1,11 +1,11 @@
-//! What triage must know of a transaction: its summary, its stakes, its stratum and its subject.
+//! What triage must know of an event that is scored: its summary, its stakes, its stratum and its subject.
 
 use crate::{
+    detect::Scene,
     model::{
-        AccountKey, Address, Amount, Chain, Event, LabelKind, Reference, Status, Subject, Tx,
-        TxBlock, TxBody, TxSummary,
+        AccountKey, Address, Amount, Body, Chain, Event, Inclusion, LabelKind, Reference, Status,
+        Subject, TokenAmount, TokenStandard, Transfer, Tx, TxBlock, TxBody, TxSummary, stablecoin,
     },
-    state::State,
     triage::Stakes,
 };
 
@@ -14,17 +14,32 @@ const PARTIES_MAX: usize = 16;
 /// Outputs from which on a UTXO transaction is a batch, with a calibration of its own.
 const BATCH_OUTPUTS_MIN: usize = 10;
 
+/// The calibration stratum of payments in tokens.
+const TOKEN_STRATUM: usize = 5;
+
 /// Who and what a transaction's score is about.
 pub(super) struct Focus {
-    /// Calibration stratum: transaction type inside the chain.
+    /// Calibration stratum: type of transaction inside the chain, or payments in tokens.
     pub(super) stratum: usize,
     pub(super) subject: Subject,
     /// The account whose cool-down and calibration sample it is.
     pub(super) account: AccountKey,
 }
 
-/// Finds the focus of a transaction; `None` for coinbases, which nobody sent.
-pub(super) fn focus(tx: &Tx, state: &State) -> Option<Focus> {
+/// Finds the focus of what is scored: a transaction (but for coinbases, which nobody sent), or a
+/// payment in a token that has features.
+pub(super) fn focus(scene: &Scene<'_>) -> Option<Focus> {
+    let state = scene.state;
+    let tx = match &scene.event.body {
+        Body::Tx(tx) => tx,
+        Body::Transfer(transfer) => {
+            scene.features?;
+            let account = state.key(&transfer.to);
+            let subject = Subject::Account(transfer.to.clone());
+            return Some(Focus { stratum: TOKEN_STRATUM, subject, account });
+        }
+        _ => return None,
+    };
     match &tx.body {
         TxBody::Evm(evm) => {
             let created = tx.outcome.as_ref().and_then(|o| o.created.as_ref());
@@ -58,8 +73,52 @@ pub(super) fn focus(tx: &Tx, state: &State) -> Option<Focus> {
     }
 }
 
-/// Summarises the transaction of an event for an alert.
-pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
+/// Summarises the transaction of an event, or what a transaction moved, for an alert.
+pub(super) fn summarise(chain: &Chain, event: &Event) -> Option<TxSummary> {
+    match &event.body {
+        Body::Tx(tx) => Some(of_tx(chain, tx)),
+        Body::Transfer(transfer) => of_transfer(chain, transfer),
+        _ => None,
+    }
+}
+
+fn of_transfer(chain: &Chain, transfer: &Transfer) -> Option<TxSummary> {
+    let (TokenAmount::Amount(value) | TokenAmount::AmountOrId(value) | TokenAmount::TokenId(value)) =
+        transfer.amount;
+    let (decimals, asset) = match &transfer.token {
+        None => (Some(chain.native.decimals), chain.native.symbol.to_string()),
+        Some(token) => {
+            let kind = match transfer.standard {
+                TokenStandard::Erc721 => "erc721",
+                TokenStandard::Erc1155 => "erc1155",
+                _ => "erc20",
+            };
+            let decimals = stablecoin(token).map(|coin| coin.decimals);
+            (decimals, format!("{}/{kind}:{token}", chain.id))
+        }
+    };
+    Some(TxSummary {
+        id: chain.hash_text(transfer.tx.as_ref()?),
+        block: block(chain, transfer.inclusion),
+        index: transfer.inclusion.and_then(|i| i.index),
+        value,
+        decimals,
+        asset,
+        from: vec![transfer.from.to_string()],
+        to: vec![transfer.to.to_string()],
+        fee: None,
+    })
+}
+
+fn block(chain: &Chain, inclusion: Option<Inclusion>) -> Option<TxBlock> {
+    inclusion.map(|i| TxBlock {
+        height: i.height,
+        hash: i.block.map(|b| chain.hash_text(&b)),
+        finality: Status::Provisional,
+    })
+}
+
+fn of_tx(chain: &Chain, tx: &Tx) -> TxSummary {
     let (value, fee) = match &tx.body {
         TxBody::Evm(evm) => (evm.value, evm_fee(tx)),
         TxBody::Utxo(utxo) => {
@@ -69,11 +128,7 @@ pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
     let (from, to) = parties(tx);
     TxSummary {
         id: chain.hash_text(&tx.id),
-        block: tx.inclusion.map(|i| TxBlock {
-            height: i.height,
-            hash: i.block.map(|b| chain.hash_text(&b)),
-            finality: Status::Provisional,
-        }),
+        block: block(chain, tx.inclusion),
         index: tx.inclusion.and_then(|i| i.index),
         value,
         decimals: Some(chain.native.decimals),
@@ -85,21 +140,31 @@ pub(super) fn summarise(chain: &Chain, tx: &Tx) -> TxSummary {
 }
 
 /// Weighs what is at stake in an event.
-pub(super) fn stakes(
-    chain: &Chain,
-    event: &Event,
-    tx: Option<&Tx>,
-    reference: &Reference,
-) -> Stakes {
-    let (from, to) = tx.map(parties).unwrap_or_default();
+pub(super) fn stakes(chain: &Chain, event: &Event, reference: &Reference) -> Stakes {
+    let (from, to) = match &event.body {
+        Body::Tx(tx) => parties(tx),
+        Body::Transfer(transfer) => (vec![&transfer.from], vec![&transfer.to]),
+        _ => Default::default(),
+    };
     let everybody = || from.iter().chain(&to).copied();
     let price = reference.usd_price(&chain.native.symbol, event.time);
-    let units = tx.map(|tx| match &tx.body {
-        TxBody::Evm(evm) => evm.value.units(chain.native.decimals),
-        TxBody::Utxo(utxo) => Amount::from_u64(utxo.output_value()).units(chain.native.decimals),
-    });
+    let of_native = |amount: Amount| Some(price? * amount.units(chain.native.decimals));
+    let usd = match &event.body {
+        Body::Tx(tx) => match &tx.body {
+            TxBody::Evm(evm) => of_native(evm.value),
+            TxBody::Utxo(utxo) => of_native(Amount::from_u64(utxo.output_value())),
+        },
+        Body::Transfer(transfer) => match (&transfer.token, transfer.amount) {
+            (None, TokenAmount::Amount(amount)) => of_native(amount),
+            (Some(token), TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount)) => {
+                stablecoin(token).map(|coin| coin.usd(amount))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
     Stakes {
-        usd: price.zip(units).map(|(price, units)| price * units),
+        usd,
         is_watched: everybody().any(|a| reference.watch.contains_key(a)),
         is_included: event.inclusion().is_some(),
         is_regulated: everybody().any(|a| {

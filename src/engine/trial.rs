@@ -6,9 +6,12 @@ mod edits;
 use super::{Engine, detectors::Detectors, raise, summary};
 use crate::{
     decode::{self, Settings},
-    detect::{Scene, models::write_feature},
+    detect::{
+        Scene,
+        models::{TYPICAL_UNIT, write_feature},
+    },
     feature::{self, Features},
-    model::{Body, Event, EventTime, Finding, Quality, Record, Signal, TxId},
+    model::{Body, Event, EventId, EventTime, Finding, Quality, Record, Signal},
     state::Disposition,
     triage::Coordinates,
 };
@@ -78,11 +81,11 @@ struct Trial<'a> {
 }
 
 impl Engine {
-    /// Examines a transaction of a record instead of learning it; `None` when the record does not
+    /// Examines an event of a record, a transaction or a payment in a token, instead of learning it; `None` when the record does not
     /// hold it or it is a duplicate. What stands before it in the record is folded: the engine is
     /// good for nothing else afterwards.
     ///
-    /// `typical` are the features of recent transactions: single features are moved along their
+    /// `typical` are the features of recent events of the kind: single features are moved along their
     /// ranks among those, a hundredth at a time, and each step is scored by every model.
     ///
     /// # Cost
@@ -91,7 +94,7 @@ impl Engine {
         &mut self,
         settings: &Settings,
         record: &Record<'_>,
-        tx: &TxId,
+        wanted: &EventId,
         typical: &[Features],
     ) -> Option<Examination> {
         self.begin_record();
@@ -106,7 +109,7 @@ impl Engine {
         for part in &batch.parts {
             let Ok(range) = &part.verdict else { continue };
             for event in &mut batch.events[range.clone()] {
-                if !matches!(&event.body, Body::Tx(t) if t.id == *tx) {
+                if event.id(&self.setup.chain.id) != *wanted {
                     self.on_event(event, batch.node.as_deref(), &at, &mut Vec::new());
                     continue;
                 }
@@ -117,24 +120,23 @@ impl Engine {
                     Disposition::New => {}
                 }
                 let trial = Trial { event, signals: &admission.signals, replaced: None };
-                return Some(self.examination(trial, tx, typical));
+                return Some(self.examination(trial, typical));
             }
         }
         None
     }
 
-    fn examination(&self, trial: Trial<'_>, tx: &TxId, typical: &[Features]) -> Examination {
+    fn examination(&self, trial: Trial<'_>, typical: &[Features]) -> Examination {
         let judgement = self.judgement(trial);
         let is_scored = judgement.lanes.contains(&SCORE);
         let features = if is_scored { self.feature_changes(trial, typical) } else { Vec::new() };
         let inputs = self.input_changes(trial, &judgement);
         let chain = &self.setup.chain;
-        let subject = self.with_scene(trial, |scene, _| {
-            let Body::Tx(tx) = &scene.event.body else { return None };
-            Some(summary::focus(tx, scene.state)?.subject.render(chain))
-        });
+        let subject =
+            self.with_scene(trial, |scene, _| Some(summary::focus(scene)?.subject.render(chain)));
+        let tx = trial.event.tx_id();
         Examination {
-            tx: chain.hash_text(tx),
+            tx: tx.map_or_else(String::new, |tx| chain.hash_text(&tx)),
             event_time_ms: trial.event.time.millis(),
             subject: subject.unwrap_or_default(),
             p_threshold: self.triage.p_threshold(),
@@ -145,15 +147,16 @@ impl Engine {
         }
     }
 
-    /// Shows the detectors a transaction against the present state, changing nothing.
+    /// Shows the detectors an event against the present state, changing nothing.
     fn with_scene<T>(&self, trial: Trial<'_>, look: impl FnOnce(&Scene<'_>, &Detectors) -> T) -> T {
-        let Body::Tx(tx) = &trial.event.body else { unreachable!("only transactions are tried") };
-        let mut features = feature::extract(trial.event, tx, &self.state);
-        if self.setup.params.detect.is_value_blind {
-            features.drop_values();
-        }
-        if let Some((position, value)) = trial.replaced {
-            features.set(position, value);
+        let mut features = feature::extract(trial.event, &self.state);
+        if let Some(features) = &mut features {
+            if self.setup.params.detect.is_value_blind {
+                features.drop_values();
+            }
+            if let Some((position, value)) = trial.replaced {
+                features.set(position, value);
+            }
         }
         let scene = Scene {
             chain: &self.setup.chain,
@@ -161,7 +164,7 @@ impl Engine {
             signals: trial.signals,
             state: &self.state,
             reference: &self.setup.reference,
-            features: Some(&features),
+            features: features.as_ref(),
         };
         look(&scene, &self.detectors)
     }
@@ -171,9 +174,8 @@ impl Engine {
         self.with_scene(trial, |scene, detectors| {
             let (mut findings, mut votes, mut opinions) = (Vec::new(), Vec::new(), Vec::new());
             detectors.findings(scene, &mut findings);
-            let Body::Tx(tx) = &scene.event.body else { unreachable!("see with_scene") };
-            raise::denials(&self.triage, scene, tx, &mut findings);
-            let focus = summary::focus(tx, scene.state);
+            raise::denials(&self.triage, scene, &mut findings);
+            let focus = summary::focus(scene);
             if focus.is_some() {
                 detectors.votes(scene, &mut votes, &mut opinions);
             }
@@ -194,7 +196,10 @@ impl Engine {
     fn feature_changes(&self, trial: Trial<'_>, typical: &[Features]) -> Vec<Change> {
         let features = self.with_scene(trial, |scene, _| scene.features.cloned());
         let Some(features) = features else { return Vec::new() };
-        let symbol = &*self.setup.chain.native.symbol;
+        let symbol = match &trial.event.body {
+            Body::Transfer(_) => TYPICAL_UNIT,
+            _ => &*self.setup.chain.native.symbol,
+        };
         let mut changes = Vec::new();
         for (position, def) in features.schema().defs.iter().enumerate() {
             let Some(now) = features.get(position) else { continue };
@@ -220,7 +225,7 @@ impl Engine {
         changes
     }
 
-    /// Changes parts of the transaction itself, a little first, until a lane falls silent.
+    /// Changes parts of the event itself, a little first, until a lane falls silent.
     fn input_changes(&self, trial: Trial<'_>, as_it_was: &Judgement) -> Vec<Change> {
         let mut changes = Vec::new();
         for Ladder { input, from, steps } in edits::ladders(trial.event, &self.setup.chain) {

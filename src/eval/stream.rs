@@ -2,7 +2,7 @@
 
 use crate::{
     decode::{self, Batch, Settings},
-    model::{Address, Body, EventTime, Record, Tx, TxBody},
+    model::{Address, Body, EventTime, Record, Transfer, Tx, TxBody},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -73,10 +73,14 @@ impl Stream {
             subject: NOBODY,
         };
         for event in &batch.events {
-            if let Body::Tx(tx) = &event.body {
-                row.time = event.time;
-                row.subject = self.parties_of(tx);
-            }
+            let subject = match &event.body {
+                Body::Tx(tx) => self.parties_of(tx),
+                Body::Transfer(transfer) => self.ends_of(transfer),
+                _ => continue,
+            };
+            row.time = event.time;
+            // Of a bundle: the transaction comes first.
+            row.subject = if row.subject == NOBODY { subject } else { row.subject };
         }
         row.parties_end = self.parties.len();
         self.bytes.extend_from_slice(value);
@@ -144,6 +148,16 @@ impl Stream {
     /// Returns whom a record's label is about.
     pub fn subject(&self, row: usize) -> u32 {
         self.rows[row].subject
+    }
+
+    /// Notes the ends of a transfer and returns its subject.
+    fn ends_of(&mut self, transfer: &Transfer) -> u32 {
+        let (from, to) = (self.note(&transfer.from), self.note(&transfer.to));
+        match self.role {
+            Role::To => to,
+            Role::From => from,
+            Role::Tx => transfer.tx.map_or(NOBODY, |tx| self.number(tx.hex())),
+        }
     }
 
     /// Notes the parties of a transaction and returns its subject.

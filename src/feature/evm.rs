@@ -2,7 +2,7 @@
 
 use super::{FeatureDef, Features, Parties, log_age, log_count};
 use crate::{
-    model::{AccountKey, Event, EventTime, EvmTx, Tx},
+    model::{AccountKey, Amount, Event, EventTime, EvmTx, Tx},
     state::{Move, Profile, State},
 };
 
@@ -87,7 +87,7 @@ pub(super) fn extract(
     let sender = parties.sender.and_then(|key| state.profile(key));
     let receiver = parties.receiver.and_then(|key| state.profile(key));
     of_tx(now, tx, body, state, out);
-    of_value(body, parties.value, sender, receiver, out);
+    of_value(body.value, parties.value, sender, receiver, out);
     of_sender(now, sender, out);
     if let Some(nonce) = body.nonce {
         out.set(SENDER_NONCE, libm::log1p(nonce as f64));
@@ -95,12 +95,33 @@ pub(super) fn extract(
     // A contract creation has no receiver: everything about one stays absent.
     if let (Some(from), Some(to)) = (parties.sender, parties.receiver) {
         of_receiver(now, receiver, out);
-        of_sink(now, to, receiver, state, out);
+        of_sink(now, to, receiver, None, state, out);
         let n_pair = state.n_payments(from, to);
         out.set(IS_NEW_EDGE, f64::from(u8::from(n_pair == 0)));
         out.set(N_PAIR, log_count(n_pair));
         out.set(IS_RECIPROCAL, f64::from(u8::from(state.n_payments(to, from) > 0)));
     }
+}
+
+/// Fills in what a payment in a token has of the same features: both ends' dealings in tokens stand
+/// for those in the native asset, and values are in typical amounts of the token.
+pub(super) fn extract_token(
+    now: EventTime,
+    (from, to): (AccountKey, AccountKey),
+    token: AccountKey,
+    (amount, value): (Amount, f64),
+    state: &State,
+    out: &mut Features,
+) {
+    let (sender, receiver) = (state.token_profile(from), state.token_profile(to));
+    of_value(amount, value, sender, receiver, out);
+    of_sender(now, sender, out);
+    of_receiver(now, receiver, out);
+    of_sink(now, to, receiver, Some(token), state, out);
+    let n_pair = state.n_transfers(from, to, token);
+    out.set(IS_NEW_EDGE, f64::from(u8::from(n_pair == 0)));
+    out.set(N_PAIR, log_count(n_pair));
+    out.set(IS_RECIPROCAL, f64::from(u8::from(state.n_transfers(to, from, token) > 0)));
 }
 
 fn of_tx(now: EventTime, tx: &Tx, body: &EvmTx, state: &State, out: &mut Features) {
@@ -127,7 +148,7 @@ fn of_tx(now: EventTime, tx: &Tx, body: &EvmTx, state: &State, out: &mut Feature
 }
 
 fn of_value(
-    body: &EvmTx,
+    amount: Amount,
     value: f64,
     sender: Option<&Profile>,
     receiver: Option<&Profile>,
@@ -135,8 +156,8 @@ fn of_value(
 ) {
     let log_value = libm::log10(value + VALUE_EPSILON);
     out.set(LOG_VALUE, log_value);
-    out.set(DIGITS, f64::from(body.value.significant_digits()));
-    out.set(IS_ZERO, f64::from(u8::from(body.value.is_zero())));
+    out.set(DIGITS, f64::from(amount.significant_digits()));
+    out.set(IS_ZERO, f64::from(u8::from(amount.is_zero())));
     if let Some((mean, sd)) = sender.and_then(Profile::log_out) {
         out.set(Z_SENDER, (log_value - mean) / sd.max(SD_MIN));
     }
@@ -241,6 +262,7 @@ fn of_sink(
     now: EventTime,
     receiver: AccountKey,
     profile: Option<&Profile>,
+    token: Option<AccountKey>,
     state: &State,
     out: &mut Features,
 ) {
@@ -248,11 +270,18 @@ fn of_sink(
     if n_out == 0 {
         return;
     }
-    let is_payment = |m: &Move| m.token.is_none() && !m.is_failed && m.other != receiver;
+    let is_payment = |m: &Move| m.token == token && !m.is_failed && m.other != receiver;
     let Some(last) = state.sent(receiver).take(SINK_STEPS_MAX).find(is_payment) else { return };
-    let n_paid = f64::from(state.n_payments(receiver, last.other));
+    let n_paid = f64::from(match token {
+        Some(token) => state.n_transfers(receiver, last.other, token),
+        None => state.n_payments(receiver, last.other),
+    });
     out.set(SINK_SHARE, (n_paid / f64::from(n_out.min(PAIR_COUNT_MAX))).min(1.0));
-    if let Some(sink) = state.profile(last.other) {
+    let sink = match token {
+        Some(_) => state.token_profile(last.other),
+        None => state.profile(last.other),
+    };
+    if let Some(sink) = sink {
         out.set(SINK_SENDERS, log_count(sink.n_senders()));
         out.set(SINK_AGE, log_age(now, sink.first_seen()));
     }

@@ -23,11 +23,11 @@ mod parties;
 pub mod utxo;
 
 use crate::{
-    model::{Event, EventTime, Family, Tx, TxBody},
+    model::{Body, Event, EventTime, Family, TxBody},
     state::State,
 };
 
-pub use parties::{Parties, parties};
+pub use parties::{Parties, parties, parties_of};
 
 /// The most features a schema may have: presence is one `u64`.
 pub const FEATURES_MAX: usize = 64;
@@ -132,22 +132,35 @@ pub fn schema(family: Family) -> &'static Schema {
     }
 }
 
-/// Computes the features of a transaction against the state before it.
+/// Computes the features of a transaction, or of a payment in a token that is known well enough,
+/// against the state before it; `None` for all else.
 ///
 /// # Cost
 /// Two profile look-ups, two pair look-ups and about 30 logarithms: below a microsecond.
-pub fn extract(event: &Event, tx: &Tx, state: &State) -> Features {
-    let mut out = Features::new(schema(state.chain().family));
-    let parties = parties(tx, state);
-    match (&tx.body, state.chain().family) {
-        (TxBody::Evm(body), Family::Evm) => {
-            evm::extract(event, tx, body, &parties, state, &mut out)
+pub fn extract(event: &Event, state: &State) -> Option<Features> {
+    let family = state.chain().family;
+    let mut out = Features::new(schema(family));
+    match (&event.body, family) {
+        (Body::Tx(tx), _) => match (&tx.body, family) {
+            (TxBody::Evm(body), Family::Evm) => {
+                evm::extract(event, tx, body, &parties(tx, state), state, &mut out);
+            }
+            (TxBody::Utxo(body), Family::Utxo) => {
+                utxo::extract(event, body, &parties(tx, state), state, &mut out);
+            }
+            // A body of the other account model has no features here.
+            _ => {}
+        },
+        (Body::Transfer(transfer), Family::Evm) => {
+            let (token, amount) = transfer.token_payment()?;
+            let token = state.key(token);
+            let value = state.token_value(token, amount)?;
+            let ends = (state.key(&transfer.from), state.key(&transfer.to));
+            evm::extract_token(event.time, ends, token, (amount, value), state, &mut out);
         }
-        (TxBody::Utxo(body), Family::Utxo) => utxo::extract(event, body, &parties, state, &mut out),
-        // A body of the other account model has no features here.
-        _ => {}
+        _ => return None,
     }
-    out
+    Some(out)
 }
 
 /// Returns ln(1 + seconds) since a time, 0 for times to come.

@@ -1,7 +1,7 @@
 //! Who pays whom in a transaction: the accounts that features and models speak about.
 
 use crate::{
-    model::{AccountKey, Address, Tx, TxBody, UtxoTx},
+    model::{AccountKey, Address, Body, Event, Tx, TxBody, UtxoTx},
     state::State,
 };
 
@@ -21,6 +21,26 @@ pub struct Parties<'a> {
     /// # Units
     /// Whole native units.
     pub value: f64,
+}
+
+/// Finds the representative accounts of whatever has features: a transaction or a payment in a
+/// token, whose value is in typical amounts of it.
+pub fn parties_of<'a>(event: &'a Event, state: &State) -> Parties<'a> {
+    match &event.body {
+        Body::Tx(tx) => parties(tx, state),
+        Body::Transfer(transfer) => {
+            let Some((token, amount)) = transfer.token_payment() else { return Parties::default() };
+            let value = state.token_value(state.key(token), amount);
+            Parties {
+                sender: Some(state.key(&transfer.from)),
+                receiver: Some(state.key(&transfer.to)),
+                sender_address: Some(&transfer.from),
+                receiver_address: Some(&transfer.to),
+                value: value.unwrap_or(0.0),
+            }
+        }
+        _ => Parties::default(),
+    }
 }
 
 /// Finds the representative accounts of a transaction.

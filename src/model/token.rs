@@ -61,6 +61,21 @@ pub struct Transfer {
     pub inclusion: Option<Inclusion>,
 }
 
+impl Transfer {
+    /// Returns the token and the amount where one account pays another in a fungible token: not for
+    /// single items, transfers of nothing, and what is minted or burnt.
+    pub fn token_payment(&self) -> Option<(&Address, Amount)> {
+        const NOBODY: Address = Address::EVM_ZERO;
+        let is_item = matches!(self.standard, TokenStandard::Erc721 | TokenStandard::Erc1155);
+        let (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount)) = self.amount else {
+            return None;
+        };
+        let is_between_two = self.from != self.to && self.from != NOBODY && self.to != NOBODY;
+        let token = self.token.as_ref()?;
+        (!is_item && !amount.is_zero() && is_between_two).then_some((token, amount))
+    }
+}
+
 /// Permission to spend given by an owner.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Approval {

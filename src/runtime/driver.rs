@@ -6,7 +6,7 @@ use crate::{
         Action, Control, Engine, EngineError, Examination, Features, FitJob, Fitted, Frozen, Input,
         Setup, Stats, run_fit,
     },
-    model::{Record, TxId},
+    model::{EventId, Record},
 };
 use std::{
     collections::BTreeMap,
@@ -86,17 +86,17 @@ impl Driver {
         self.start_fits(actions, first_new);
     }
 
-    /// Examines a transaction of the next record instead of folding that; see
+    /// Examines an event of the next record instead of folding that; see
     /// [`Engine::examine`]. The engine is good for nothing else afterwards.
     pub fn examine(
         mut self,
         settings: &Settings,
         record: &Record<'_>,
-        tx: &TxId,
+        event: &EventId,
         typical: &[Features],
     ) -> Option<Examination> {
         self.deliver_due(&mut Vec::new());
-        self.engine.examine(settings, record, tx, typical)
+        self.engine.examine(settings, record, event, typical)
     }
 
     /// Applies a control entry before the next record.

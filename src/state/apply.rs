@@ -9,12 +9,12 @@ use super::{
     edges::Pair,
     graph::{End, NewTransfer},
     profile::{Profile, seconds},
-    tx_logs::{TokenStats, TxLogs, token_key, tx_key},
+    tx_logs::{TxLogs, tx_key},
     windows::{Window, WindowKind},
 };
 use crate::model::{
     AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,
-    OutcomeStatus, Reference, TokenAmount, Transfer, TransferSource, Tx, TxBody, TxId, TxOutcome,
+    OutcomeStatus, Reference, Tx, TxBody, TxId, TxOutcome,
 };
 
 impl State {
@@ -135,13 +135,10 @@ impl State {
         value: f64,
         amount: Amount,
     ) -> Receipt {
-        let payer = self.memory.profiles.get(from);
-        let (is_payer_fresh, is_payer_hub) = (payer.is_none(), payer.is_some_and(Profile::is_hub));
-        let payer = payer.map_or([0.0; 3], |payer| payer.as_payer(time));
         let pair = Pair::new(AccountKey(from), AccountKey(to), None);
         let n_payments_before = self.memory.edges.pay(pair, time);
-        let is_round = is_round(amount);
-        Receipt { time, value, is_round, n_payments_before, is_payer_fresh, payer, is_payer_hub }
+        let payer = self.memory.profiles.get(from);
+        Receipt { n_payments_before, ..receipt_of(payer, time, value, amount) }
     }
 
     /// Makes sure that an account has a profile.
@@ -161,52 +158,6 @@ impl State {
         self.memory.fees.push((price.to_f64() - base).max(0.0));
     }
 
-    fn apply_transfer(&mut self, event: &Event, transfer: &Transfer) {
-        let time = seconds(event.time);
-        let (from, to) = (self.key(&transfer.from), self.key(&transfer.to));
-        let token = transfer.token.as_ref().map(|token| self.key(token));
-        let amount = match transfer.amount {
-            TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount) => amount,
-            TokenAmount::TokenId(_) => Amount::from_u64(1),
-        };
-        let value = match token {
-            Some(_) => amount.to_f64(),
-            None => amount.units(self.chain.native.decimals),
-        };
-        let is_fresh_receiver =
-            self.memory.profiles.get(to.0).is_none() && !self.memory.graph.knows(to);
-        // Withdrawals and rewards come from nobody: they are no edge.
-        let is_minted =
-            matches!(transfer.source, TransferSource::Withdrawal(_) | TransferSource::Reward);
-        let is_new_edge = !is_minted
-            && from != to
-            && self.memory.edges.pay(Pair::new(from, to, token), time) == 0;
-        self.memory.graph.push(&NewTransfer {
-            from: End::new(from, &transfer.from),
-            to: End::new(to, &transfer.to),
-            time,
-            value,
-            token,
-            tx_prefix: transfer.tx.as_ref().map_or(0, tx_prefix),
-            is_new_edge,
-            is_fresh_receiver,
-            is_failed: false,
-        });
-        let Some(token) = token else { return };
-        for (account, is_in) in [(from, false), (to, true)] {
-            let key = token_key(account, token, &self.hasher);
-            let learn = |stats: &mut TokenStats| stats.learn(value, is_in, time);
-            self.memory.tokens.upsert(key, TokenStats::default(), learn);
-        }
-        if let Some(tx) = &transfer.tx {
-            self.note_logs(tx, time, |logs| {
-                logs.n_transfers += 1;
-                logs.n_zero += u32::from(amount.is_zero());
-                logs.count_token(token);
-            });
-        }
-    }
-
     fn apply_approval(&mut self, event: &Event, approval: &Approval) {
         let token = self.key(&approval.token);
         self.note_logs(&approval.tx, seconds(event.time), |logs| {
@@ -220,12 +171,30 @@ impl State {
         self.note_logs(&log.tx, seconds(event.time), |logs| logs.n_other += 1);
     }
 
-    fn note_logs(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
+    pub(super) fn note_logs(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
         let key = tx_key(tx, &self.hasher);
         self.memory.tx_logs.upsert(key, TxLogs::default(), |logs| {
             logs.last_used = logs.last_used.max(time);
             learn(logs);
         });
+    }
+}
+
+/// Describes the first payment of a payer to somebody.
+pub(super) fn receipt_of(
+    payer: Option<&Profile>,
+    time: u32,
+    value: f64,
+    amount: Amount,
+) -> Receipt {
+    Receipt {
+        time,
+        value,
+        is_round: is_round(amount),
+        n_payments_before: 0,
+        is_payer_fresh: payer.is_none(),
+        payer: payer.map_or([0.0; 3], |payer| payer.as_payer(time)),
+        is_payer_hub: payer.is_some_and(Profile::is_hub),
     }
 }
 

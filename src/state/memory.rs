@@ -11,7 +11,7 @@ use super::{
     outputs::Outputs,
     profile::Profile,
     table::{Table, TableMark},
-    tx_logs::{AllTxLogs, TOKENS_MAX, TX_LOGS_MAX, Tokens},
+    tx_logs::{AllTxLogs, TOKEN_ACCOUNTS_MAX, TOKENS_MAX, TX_LOGS_MAX, Tokens},
     windows::{WINDOWS_MAX, Windows},
 };
 use crate::model::EventTime;
@@ -27,6 +27,7 @@ pub(super) struct Memory {
     pub outputs: Outputs,
     pub tx_logs: AllTxLogs,
     pub tokens: Tokens,
+    pub token_profiles: Table<Profile>,
     pub facts: Table<Seen>,
     pub fees: Fees,
     pub clusters: Clusters,
@@ -44,6 +45,7 @@ pub(super) struct MemoryMark {
     outputs: TableMark,
     tx_logs: TableMark,
     tokens: TableMark,
+    token_profiles: TableMark,
     facts: TableMark,
     fees: FeesMark,
     clusters: TableMark,
@@ -62,6 +64,7 @@ impl Memory {
             outputs: Table::new(params.outputs_max),
             tx_logs: Table::new(TX_LOGS_MAX),
             tokens: Table::new(TOKENS_MAX),
+            token_profiles: Table::with_probation(params.accounts_max.min(TOKEN_ACCOUNTS_MAX)),
             facts: Table::new(params.dedup_max),
             fees: Fees::new(),
             // As many as there are profiles: whoever spends together has one.
@@ -86,6 +89,7 @@ impl Memory {
             outputs: self.outputs.mark(),
             tx_logs: self.tx_logs.mark(),
             tokens: self.tokens.mark(),
+            token_profiles: self.token_profiles.mark(),
             facts: self.facts.mark(),
             fees: self.fees.mark(),
             clusters: self.clusters.mark(),
@@ -103,6 +107,7 @@ impl Memory {
         self.outputs.revert(&mark.outputs);
         self.tx_logs.revert(&mark.tx_logs);
         self.tokens.revert(&mark.tokens);
+        self.token_profiles.revert(&mark.token_profiles);
         self.facts.revert(&mark.facts);
         self.fees.revert(&mark.fees);
         self.clusters.revert(&mark.clusters);
@@ -119,6 +124,7 @@ impl Memory {
         self.outputs.forget(&mark.outputs);
         self.tx_logs.forget(&mark.tx_logs);
         self.tokens.forget(&mark.tokens);
+        self.token_profiles.forget(&mark.token_profiles);
         self.facts.forget(&mark.facts);
         self.fees.forget(&mark.fees);
         self.clusters.forget(&mark.clusters);
@@ -134,6 +140,7 @@ impl Memory {
             outputs: self.outputs.share(),
             tx_logs: self.tx_logs.share(),
             tokens: self.tokens.share(),
+            token_profiles: self.token_profiles.share(),
             facts: self.facts.share(),
             fees: self.fees.share(),
             clusters: self.clusters.share(),
@@ -151,6 +158,7 @@ impl Memory {
             + self.outputs.n_undo_bytes()
             + self.tx_logs.n_undo_bytes()
             + self.tokens.n_undo_bytes()
+            + self.token_profiles.n_undo_bytes()
             + self.facts.n_undo_bytes()
             + self.fees.n_undo_bytes()
             + self.clusters.n_undo_bytes()

@@ -6,6 +6,7 @@
 
 mod admit;
 mod apply;
+mod apply_transfer;
 mod apply_utxo;
 mod blocks;
 mod cells;
@@ -49,7 +50,8 @@ pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
 pub use windows::WindowKind;
 
 use crate::model::{
-    AccountHasher, AccountKey, Address, Chain, EventTime, OutPoint, Signal, Tx, TxId, TxIn, UtxoTx,
+    AccountHasher, AccountKey, Address, Amount, Chain, EventTime, OutPoint, Signal, Tx, TxId, TxIn,
+    UtxoTx,
 };
 use serde::{Deserialize, Serialize};
 
@@ -164,6 +166,18 @@ impl State {
     /// Returns an account's profile, `None` when it was never seen (or has been evicted).
     pub fn profile(&self, account: AccountKey) -> Option<&Profile> {
         self.memory.profiles.get(account.0)
+    }
+
+    /// Returns the profile of an account's dealings in fungible tokens, all of them together, in
+    /// typical amounts of each token; `None` when it has had none that are remembered.
+    pub fn token_profile(&self, account: AccountKey) -> Option<&Profile> {
+        self.memory.token_profiles.get(account.0)
+    }
+
+    /// Returns an amount of a token in typical ones: over the average (of logarithms) of the
+    /// token's last 64 payments or so. `None` until it has been paid with 32 times.
+    pub fn token_value(&self, token: AccountKey, amount: Amount) -> Option<f64> {
+        self.token_stats(tx_logs::EVERYBODY, token)?.in_typical(amount.to_f64())
     }
 
     /// Returns how often `from` has paid `to` (saturating at 255; 0 = new pair).

@@ -11,10 +11,16 @@ use crate::model::{AccountHasher, AccountKey, TxId};
 pub(super) const TX_LOGS_MAX: usize = 65_536;
 /// (Account, token) pairs with statistics.
 pub(super) const TOKENS_MAX: usize = 262_144;
+/// Accounts with a profile of their dealings in tokens: 26 MB.
+pub(super) const TOKEN_ACCOUNTS_MAX: usize = 262_144;
 /// Distinct tokens kept of one transaction.
 pub const TOKENS_PER_TX_MAX: usize = 4;
 /// Transfers over which a token's mean amount moves.
 const AMOUNT_MEMORY: u32 = 64;
+/// Payments of a token before it is known what it usually moves.
+const TYPICAL_MIN: u32 = 32;
+/// Typical amounts beyond which one payment is not told from another.
+const VALUE_MAX: f64 = 1e9;
 /// log10 of base units, up to 2^256.
 const LOG_AMOUNT: Scale = Scale { low: 0.0, high: 78.0, n_bits: 16 };
 
@@ -103,6 +109,13 @@ impl TokenStats {
         LOG_AMOUNT.decode(self.mean_log_amount)
     }
 
+    /// Returns an amount in typical ones: what these statistics' payments move, on average of the
+    /// logarithm. `None` before there were enough.
+    pub(super) fn in_typical(&self, amount: f64) -> Option<f64> {
+        let log = libm::log10(1.0 + amount) - self.mean_log_amount();
+        (self.n_in >= TYPICAL_MIN).then(|| libm::exp10(log).min(VALUE_MAX))
+    }
+
     /// Learns a transfer.
     pub(super) fn learn(&mut self, amount: f64, is_in: bool, now: u32) {
         let side = if is_in { &mut self.n_in } else { &mut self.n_out };
@@ -118,6 +131,9 @@ impl TokenStats {
 
 /// The token statistics of a chain.
 pub(super) type Tokens = Table<TokenStats>;
+
+/// Stands for the account in the statistics of all of a token's payments.
+pub(super) const EVERYBODY: AccountKey = AccountKey(0);
 
 /// Returns the key of an account's statistics for a token.
 pub(super) fn token_key(account: AccountKey, token: AccountKey, hasher: &AccountHasher) -> u64 {

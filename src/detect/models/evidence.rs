@@ -15,8 +15,8 @@ pub fn tx_of<'a>(scene: &Scene<'a>) -> Option<(&'a Tx, &'a Features)> {
     }
 }
 
-/// Returns what a model's finding is about: the receiver (EVM; the creator where a contract is
-/// created), or the transaction (UTXO, where no single account stands for it).
+/// Returns what a model's finding is about: the receiver (EVM, tokens too; the creator where a
+/// contract is created), or the transaction (UTXO, where no single account stands for it).
 pub fn subject(scene: &Scene<'_>) -> Subject {
     match &scene.event.body {
         Body::Tx(tx) => match &tx.body {
@@ -25,7 +25,19 @@ pub fn subject(scene: &Scene<'_>) -> Subject {
             }
             TxBody::Utxo(_) => Subject::Tx(tx.id),
         },
+        Body::Transfer(transfer) => Subject::Account(transfer.to.clone()),
         _ => Subject::Chain,
+    }
+}
+
+/// The unit of values in tokens, which have no price and often no known decimals.
+pub const TYPICAL_UNIT: &str = "times what is typical of the token";
+
+/// Returns the unit in which an event's features tell values.
+pub fn unit<'a>(scene: &Scene<'a>) -> &'a str {
+    match &scene.event.body {
+        Body::Transfer(_) => TYPICAL_UNIT,
+        _ => &scene.chain.native.symbol,
     }
 }
 

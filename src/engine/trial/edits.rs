@@ -2,7 +2,8 @@
 
 use super::later;
 use crate::model::{
-    Address, Amount, Body, Calldata, Chain, Event, EventTime, Family, Hash32, Tx, TxBody, UtxoTx,
+    Address, Amount, Body, Calldata, Chain, Event, EventTime, Family, Hash32, TokenAmount,
+    Transfer, Tx, TxBody, UtxoTx,
 };
 use std::fmt::Write;
 
@@ -32,7 +33,11 @@ const DELAYS: [(&str, i64); 7] = [
 
 /// Returns every ladder of a transaction.
 pub(super) fn ladders(event: &Event, chain: &Chain) -> Vec<Ladder> {
-    let Body::Tx(tx) = &event.body else { return Vec::new() };
+    let tx = match &event.body {
+        Body::Tx(tx) => tx,
+        Body::Transfer(transfer) => return of_transfer(event, transfer),
+        _ => return Vec::new(),
+    };
     let mut all = vec![delays(event)];
     match &tx.body {
         TxBody::Evm(evm) => {
@@ -60,6 +65,22 @@ pub(super) fn ladders(event: &Event, chain: &Chain) -> Vec<Ladder> {
             }
         }
         TxBody::Utxo(utxo) => all.extend(of_utxo(event, tx, utxo)),
+    }
+    all
+}
+
+fn of_transfer(event: &Event, transfer: &Transfer) -> Vec<Ladder> {
+    let mut all = vec![delays(event)];
+    let Some((_, amount)) = transfer.token_payment() else { return all };
+    let base = |amount: Amount| format!("{amount} base units");
+    for (input, shares) in [("lower amount", &DOWN[..]), ("higher amount", &UP[..])] {
+        let steps = shares.iter().map(|share| {
+            let amount = scaled(amount, *share);
+            let transfer = Transfer { amount: TokenAmount::Amount(amount), ..transfer.clone() };
+            let body = Body::Transfer(Box::new(transfer));
+            (base(amount), Event { body, ..event.clone() })
+        });
+        all.push(Ladder { input, from: base(amount), steps: steps.collect() });
     }
     all
 }

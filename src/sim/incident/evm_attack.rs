@@ -1,6 +1,6 @@
 //! EVM incidents that are attacks on people: stolen keys, poisoned histories, phishing.
 
-use crate::sim::evm::{Draft, Effect, Planner};
+use crate::sim::evm::{Addr, Draft, Effect, Planner};
 
 /// Twelve accounts with known balances are emptied into one within an hour.
 pub(super) fn key_sweep(plan: &mut Planner<'_>) {
@@ -46,14 +46,26 @@ pub(super) fn poison_zero(plan: &mut Planner<'_>) {
 
 /// Ninety victims of a giveaway scam, each paying once and little, over eight hours.
 pub(super) fn phishing_campaign(plan: &mut Planner<'_>) {
+    giveaway(plan, |payer, scammer, share| Draft::pay(payer, scammer, share));
+}
+
+/// The same in a stablecoin: the accounts that pay and are paid move no native asset.
+pub(super) fn token_phishing(plan: &mut Planner<'_>) {
+    let token = plan.people.tokens[0];
+    giveaway(plan, |payer, scammer, share| {
+        Draft::token(payer, token, scammer, (share * 400.0 * 1e6) as u128)
+    });
+}
+
+fn giveaway(plan: &mut Planner<'_>, pay: impl Fn(Addr, Addr, f64) -> Draft) {
     let scammer = plan.fresh();
     plan.subject(scammer);
     let mut offset = 0;
     for i in 0..90 {
         // Two thirds come from accounts that were made for this: first ever payment.
         let payer = if i % 3 == 0 { plan.people.user(1_000 + 13 * i) } else { plan.fresh() };
-        let ether = [0.05, 0.1, 0.1, 0.2, 0.5][plan.rng.index(5)];
-        plan.at(offset, Draft::pay(payer, scammer, ether));
+        let share = [0.05, 0.1, 0.1, 0.2, 0.5][plan.rng.index(5)];
+        plan.at(offset, pay(payer, scammer, share));
         offset += 120 + plan.rng.below(360) as i64;
     }
 }

@@ -54,6 +54,7 @@ pub const TABLE: &[Incident] = &[
     evm("poison_lookalike", "dust from an address that looks like a counterparty", &["poison_lookalike"], HOUR, evm_attack::poison_lookalike),
     evm("poison_zero", "transfers of nothing in other people's names", &["poison_zero"], 60, evm_attack::poison_zero),
     evm("phishing_campaign", "many small first payments into a young account", &["score", "fan_in"], 10 * HOUR, evm_attack::phishing_campaign),
+    evm("token_phishing", "many small first payments in tokens into a young account", &["score"], 10 * HOUR, evm_attack::token_phishing),
     evm("failed_tx_storm", "80 failing calls to one contract in a minute", &["failed_tx_storm"], 120, evm_fee::failed_tx_storm),
     evm("frequency_spike", "a bot repeats itself 60 times in ten minutes", &["frequency_spike"], HOUR, evm_fee::frequency_spike),
     evm("gas_price_anomaly", "a priority fee thousands of times too high", &["gas_price_anomaly"], 60, evm_fee::gas_price_anomaly),
