@@ -27,13 +27,13 @@ pub(super) struct Focus {
 }
 
 /// Finds the focus of what is scored: a transaction (but for coinbases, which nobody sent), or a
-/// payment in a token that has features.
+/// payment in a token.
 pub(super) fn focus(scene: &Scene<'_>) -> Option<Focus> {
     let state = scene.state;
     let tx = match &scene.event.body {
         Body::Tx(tx) => tx,
         Body::Transfer(transfer) => {
-            scene.features?;
+            transfer.token_payment()?;
             let account = state.key(&transfer.to);
             let subject = Subject::Account(transfer.to.clone());
             return Some(Focus { stratum: TOKEN_STRATUM, subject, account });

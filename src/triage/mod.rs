@@ -45,7 +45,7 @@ pub struct Params {
     pub refuted_ms: i64,
     /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
     pub p_max: f64,
-    /// Scored transactions per stratum before the score lane speaks.
+    /// Samples per stratum, at most one an account and hour, before the score lane speaks.
     pub warm_up: u32,
     /// Repeats about one subject in one lane within this time are suppressed or revised.
     pub cool_down_ms: i64,
@@ -108,7 +108,7 @@ impl Default for Params {
             // Two in a thousand: on the labelled Ethereum stream's 2017H2 72 % of the score lane's
             // alerts were then true (four seeds), at one in a thousand 85 %, at five 65 %.
             p_max: 2e-3,
-            warm_up: 1_000,
+            warm_up: 500,
             cool_down_ms: 24 * 3_600_000,
             severity_min: Severity::Low,
             n_confirmations: None,

@@ -112,7 +112,8 @@ impl Triage {
         }
         // What is known or suspected to be no ordinary traffic must not teach what is ordinary; but
         // most alerts are about ordinary accounts, so each of them counts once, when it is raised.
-        if may_begin && judged != Some(true) {
+        // While no model has an opinion, nothing is known of what is ordinary.
+        if may_begin && judged != Some(true) && !votes.is_empty() {
             self.combiner.learn(stratum, account, now, surprise);
         }
     }

@@ -203,16 +203,14 @@ fn the_command_reports_in_json_and_html_and_keeps_its_gate() {
     assert!(fs::read_to_string(&alone).unwrap() == text);
 }
 
-#[test]
-fn the_labelled_stream_ranks_far_above_chance() {
-    let test = "eval::the_labelled_stream_ranks_far_above_chance";
-    let folder = "eth-phish-stream/";
-    let file = |name: &str| data::shared(test, &format!("{folder}{name}"));
-    let Some(events) = file("transactions_to_2017.csv.xz") else { return };
+/// Runs the command over the labelled stream as a mapping tells it; `None` without the stream.
+fn on_labelled_stream(test: &str, mapping: &str) -> Option<serde_json::Value> {
+    let file = |name: &str| data::shared(test, &format!("eth-phish-stream/{name}"));
+    let events = file("transactions_to_2017.csv.xz")?;
     let labels = file("labelled_accounts.csv").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.json");
-    let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mappings/ethereum_csv.yaml");
+    let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join(mapping);
     let text = |path: &Path| path.to_str().unwrap().to_owned();
     let output = txwarden(&[
         "eval",
@@ -235,10 +233,28 @@ fn the_labelled_stream_ranks_far_above_chance() {
         &text(&out),
     ]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: serde_json::Value = serde_json::from_slice(&fs::read(&out).unwrap()).unwrap();
+    Some(serde_json::from_slice(&fs::read(&out).unwrap()).unwrap())
+}
+
+#[test]
+fn the_labelled_stream_ranks_far_above_chance() {
+    let test = "eval::the_labelled_stream_ranks_far_above_chance";
+    let Some(report) = on_labelled_stream(test, "config/mappings/ethereum_csv.yaml") else {
+        return;
+    };
     let mean = |pointer: &str| report["mean"].pointer(pointer).unwrap().as_f64().unwrap();
     let lift = mean("/ap") / mean("/prevalence");
     assert!(lift > 5.0 && mean("/auc") > 0.85, "{lift} times chance, AUC {}", mean("/auc"));
     assert!(mean("/baselines/random/auc") < 0.6);
     assert!((0.6..=1.3).contains(&mean("/budgets/5~1d/weekly_ratio")));
+}
+
+#[test]
+fn the_same_behaviour_in_a_token_ranks_far_above_chance() {
+    let test = "eval::the_same_behaviour_in_a_token_ranks_far_above_chance";
+    let mapping = "fixtures/eval/ethereum_csv_as_token.yaml";
+    let Some(report) = on_labelled_stream(test, mapping) else { return };
+    let mean = |name: &str| report["mean"][name].as_f64().unwrap();
+    let lift = mean("ap") / mean("prevalence");
+    assert!(lift > 5.0 && mean("auc") > 0.85, "{lift} times chance, AUC {}", mean("auc"));
 }

@@ -66,4 +66,5 @@ mod streams;
 #[cfg(feature = "kafka")]
 mod takeover;
 mod tamper;
+mod tokens;
 mod triage;

@@ -156,7 +156,9 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
         }
         let event = &planted.event;
         let admission = state.admit(event);
-        let Body::Tx(tx) = &event.body else { continue };
+        if !matches!(&event.body, Body::Tx(_)) {
+            continue;
+        }
         let features = feature::extract(event, &state).unwrap();
         let scene = Scene {
             chain: &traffic.chain,

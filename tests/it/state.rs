@@ -1,6 +1,6 @@
 //! Tests of state: what is remembered of accounts, pairs, outputs, conflicts and blocks.
 
-mod chain;
+pub mod chain;
 mod entities;
 mod reorg;
 mod tables;
