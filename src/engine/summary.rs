@@ -1,4 +1,5 @@
-//! What triage must know of an event that is scored: its summary, its stakes, its stratum and its subject.
+//! What triage must know of an event: its summary and stakes, and if it is scored its stratum and
+//! subject.
 
 use crate::{
     detect::Scene,
@@ -83,8 +84,8 @@ pub(super) fn summarise(chain: &Chain, event: &Event) -> Option<TxSummary> {
 }
 
 fn of_transfer(chain: &Chain, transfer: &Transfer) -> Option<TxSummary> {
-    let (TokenAmount::Amount(value) | TokenAmount::AmountOrId(value) | TokenAmount::TokenId(value)) =
-        transfer.amount;
+    use TokenAmount::{Amount, AmountOrId, TokenId};
+    let (Amount(value) | AmountOrId(value) | TokenId(value)) = transfer.amount;
     let (decimals, asset) = match &transfer.token {
         None => (Some(chain.native.decimals), chain.native.symbol.to_string()),
         Some(token) => {

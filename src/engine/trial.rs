@@ -81,12 +81,12 @@ struct Trial<'a> {
 }
 
 impl Engine {
-    /// Examines an event of a record, a transaction or a payment in a token, instead of learning it; `None` when the record does not
-    /// hold it or it is a duplicate. What stands before it in the record is folded: the engine is
-    /// good for nothing else afterwards.
+    /// Examines an event of a record, a transaction or a payment in a token, instead of learning
+    /// it; `None` when the record does not hold it or it is a duplicate. What stands before it in
+    /// the record is folded: the engine is good for nothing else afterwards.
     ///
-    /// `typical` are the features of recent events of the kind: single features are moved along their
-    /// ranks among those, a hundredth at a time, and each step is scored by every model.
+    /// `typical` are the features of recent events of the kind: single features are moved along
+    /// their ranks among those, a hundredth at a time, and each step is scored by every model.
     ///
     /// # Cost
     /// Up to 200 scores a feature: a tenth of a second.

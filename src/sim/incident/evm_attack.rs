@@ -46,7 +46,7 @@ pub(super) fn poison_zero(plan: &mut Planner<'_>) {
 
 /// Ninety victims of a giveaway scam, each paying once and little, over eight hours.
 pub(super) fn phishing_campaign(plan: &mut Planner<'_>) {
-    giveaway(plan, |payer, scammer, share| Draft::pay(payer, scammer, share));
+    giveaway(plan, Draft::pay);
 }
 
 /// The same in a stablecoin: the accounts that pay and are paid move no native asset.
