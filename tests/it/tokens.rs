@@ -98,6 +98,7 @@ fn a_campaign_in_tokens_is_noticed_and_its_alert_names_the_asset() {
     let tx = first.tx.as_ref().expect("the alert names the transaction");
     assert!(tx.asset.starts_with("eip155:1/erc20:0x"), "{}", tx.asset);
     assert!(planted.tx_ids.iter().any(|id| tx.id.ends_with(id.as_str())), "{}", tx.id);
+    assert!(first.reason.contains("among payments in tokens"), "{}", first.reason);
     let quiet_if = &first.evidence[0].quiet_if;
     assert!(!quiet_if.is_empty() && !quiet_if.contains("ETH"), "{quiet_if}");
 }

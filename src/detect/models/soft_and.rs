@@ -88,6 +88,10 @@ struct Case<'a> {
     receiver: Option<AccountKey>,
 }
 
+/// Kinds of events.
+const TRANSACTIONS: usize = 0;
+const TOKENS: usize = 1;
+
 const VERSION: u8 = 4;
 
 /// What is usual of sums is asked for longer than of ranks: a wave of attacks that lasts for weeks
@@ -102,8 +106,8 @@ impl SoftAnd {
     fn case<'a>(&self, scene: &Scene<'a>) -> Option<Case<'a>> {
         let features = scene.features?;
         let kind = match &scene.event.body {
-            Body::Tx(_) => 0,
-            Body::Transfer(_) => 1,
+            Body::Tx(_) => TRANSACTIONS,
+            Body::Transfer(_) => TOKENS,
             _ => return None,
         };
         // UTXO addresses have none: they are used once.
@@ -218,9 +222,10 @@ impl Model for SoftAnd {
             .map(|(rank, group)| format!("{} (rank {:.0} %)", group.phrase, 100.0 * rank))
             .collect();
         finding.explanation = format!(
-            "{} is on the suspicious side in {n_high} of {} respects at once, {} by chance: {}.",
+            "{} is on the suspicious side in {n_high} of {} respects at once{}, {} by chance: {}.",
             name(&subject(scene)),
             telling.len(),
+            if case.kind == TOKENS { " among payments in tokens" } else { "" },
             odds(opinion.surprise),
             reasons.join(", "),
         );
