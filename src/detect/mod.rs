@@ -18,7 +18,7 @@ pub mod surprise;
 pub mod trees;
 
 use crate::{
-    feature::Features,
+    feature::{Features, Parties},
     model::{Chain, DetectorKind, Event, Family, Finding, LabelKind, Reference, Severity, Signal},
     state::State,
 };
@@ -39,7 +39,9 @@ pub struct Scene<'a> {
     pub signals: &'a [Signal],
     pub state: &'a State,
     pub reference: &'a Reference,
-    /// Present for transactions.
+    /// Who pays whom, where the event is a transaction or a payment in a token.
+    pub parties: Parties<'a>,
+    /// Present for transactions, and for payments in tokens that are known well enough.
     pub features: Option<&'a Features>,
 }
 

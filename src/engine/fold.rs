@@ -312,7 +312,8 @@ impl Engine {
             Body::Tx(tx) => Some(&**tx),
             _ => None,
         };
-        let mut features: Option<Features> = feature::extract(event, state);
+        let parties = feature::parties(event, state);
+        let mut features: Option<Features> = feature::extract(event, &parties, state);
         if let Some(features) = features.as_mut().filter(|_| setup.params.detect.is_value_blind) {
             features.drop_values();
         }
@@ -322,6 +323,7 @@ impl Engine {
             signals,
             state,
             reference: &setup.reference,
+            parties,
             features: features.as_ref(),
         };
         findings.clear();

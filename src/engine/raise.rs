@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     detect::{Opinion, Scene},
-    feature::{Parties, parties_of},
+    feature::Parties,
     model::{Alert, Finding, Severity, Subject, Tx},
     triage::{Case, Coordinates, DENY_TITLE, Raised, Triage, Via, Vote},
 };
@@ -135,7 +135,7 @@ pub(super) fn denials(triage: &Triage, scene: &Scene<'_>, out: &mut Vec<Finding>
     if !triage.has_listings() {
         return;
     }
-    let Parties { sender_address, receiver_address, .. } = parties_of(scene.event, scene.state);
+    let Parties { sender_address, receiver_address, .. } = scene.parties;
     let now = scene.event.time;
     let distinct = receiver_address.filter(|receiver| sender_address != Some(receiver));
     for address in sender_address.into_iter().chain(distinct) {

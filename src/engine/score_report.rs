@@ -78,7 +78,7 @@ pub(super) fn of(
     triage: &Triage,
 ) -> ScoreReport {
     let total = detectors.weight_total;
-    let parties = feature::parties_of(scene.event, scene.state);
+    let parties = scene.parties;
     let named = votes.iter().zip(opinions);
     ScoreReport {
         event: scene.event.id(&scene.chain.id),

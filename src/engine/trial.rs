@@ -149,7 +149,8 @@ impl Engine {
 
     /// Shows the detectors an event against the present state, changing nothing.
     fn with_scene<T>(&self, trial: Trial<'_>, look: impl FnOnce(&Scene<'_>, &Detectors) -> T) -> T {
-        let mut features = feature::extract(trial.event, &self.state);
+        let parties = feature::parties(trial.event, &self.state);
+        let mut features = feature::extract(trial.event, &parties, &self.state);
         if let Some(features) = &mut features {
             if self.setup.params.detect.is_value_blind {
                 features.drop_values();
@@ -164,6 +165,7 @@ impl Engine {
             signals: trial.signals,
             state: &self.state,
             reference: &self.setup.reference,
+            parties,
             features: features.as_ref(),
         };
         look(&scene, &self.detectors)

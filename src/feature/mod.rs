@@ -27,7 +27,7 @@ use crate::{
     state::State,
 };
 
-pub use parties::{Parties, parties, parties_of};
+pub use parties::{Parties, parties};
 
 /// The most features a schema may have: presence is one `u64`.
 pub const FEATURES_MAX: usize = 64;
@@ -137,16 +137,16 @@ pub fn schema(family: Family) -> &'static Schema {
 ///
 /// # Cost
 /// Two profile look-ups, two pair look-ups and about 30 logarithms: below a microsecond.
-pub fn extract(event: &Event, state: &State) -> Option<Features> {
+pub fn extract(event: &Event, parties: &Parties<'_>, state: &State) -> Option<Features> {
     let family = state.chain().family;
     let mut out = Features::new(schema(family));
     match (&event.body, family) {
         (Body::Tx(tx), _) => match (&tx.body, family) {
             (TxBody::Evm(body), Family::Evm) => {
-                evm::extract(event, tx, body, &parties(tx, state), state, &mut out);
+                evm::extract(event, tx, body, parties, state, &mut out);
             }
             (TxBody::Utxo(body), Family::Utxo) => {
-                utxo::extract(event, body, &parties(tx, state), state, &mut out);
+                utxo::extract(event, body, parties, state, &mut out);
             }
             // A body of the other account model has no features here.
             _ => {}
@@ -155,7 +155,7 @@ pub fn extract(event: &Event, state: &State) -> Option<Features> {
             let (token, amount) = transfer.token_payment()?;
             let token = state.key(token);
             let value = state.token_value(token, amount)?;
-            let ends = (state.key(&transfer.from), state.key(&transfer.to));
+            let ends = (parties.sender?, parties.receiver?);
             evm::extract_token(event.time, ends, token, (amount, value), state, &mut out);
         }
         _ => return None,

@@ -25,9 +25,12 @@ pub struct Parties<'a> {
 
 /// Finds the representative accounts of whatever has features: a transaction or a payment in a
 /// token, whose value is in typical amounts of it.
-pub fn parties_of<'a>(event: &'a Event, state: &State) -> Parties<'a> {
+///
+/// # Cost
+/// A hash an EVM address; on a UTXO chain one an output and one look-up an input.
+pub fn parties<'a>(event: &'a Event, state: &State) -> Parties<'a> {
     match &event.body {
-        Body::Tx(tx) => parties(tx, state),
+        Body::Tx(tx) => of_tx(tx, state),
         Body::Transfer(transfer) => {
             let Some((token, amount)) = transfer.token_payment() else { return Parties::default() };
             let value = state.token_value(state.key(token), amount);
@@ -43,8 +46,7 @@ pub fn parties_of<'a>(event: &'a Event, state: &State) -> Parties<'a> {
     }
 }
 
-/// Finds the representative accounts of a transaction.
-pub fn parties<'a>(tx: &'a Tx, state: &State) -> Parties<'a> {
+fn of_tx<'a>(tx: &'a Tx, state: &State) -> Parties<'a> {
     match &tx.body {
         TxBody::Evm(body) => Parties {
             sender: Some(state.key(&body.from)),

@@ -12,6 +12,7 @@ use std::{
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
     detect::{Rule, Scene, rules::TABLE},
+    feature,
     model::{Body, Chain, Event, Record, Reference, TxBody},
     state::State,
 };
@@ -65,7 +66,9 @@ fn count(rule: &dyn Rule, path: &Path, mut class: impl FnMut(&Event) -> Option<S
         let signals = &[];
         let (state, reference) = (&state, &reference);
         let mut found = Vec::new();
-        let scene = Scene { chain: &chain, event, signals, state, reference, features: None };
+        let parties = feature::parties(event, state);
+        let scene =
+            Scene { chain: &chain, event, signals, state, reference, parties, features: None };
         rule.evaluate(&scene, &mut found);
         assert!(found.len() <= 1);
         for finding in found {

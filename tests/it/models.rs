@@ -159,13 +159,15 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
         if !matches!(&event.body, Body::Tx(_)) {
             continue;
         }
-        let features = feature::extract(event, &state).unwrap();
+        let parties = feature::parties(event, &state);
+        let features = feature::extract(event, &parties, &state).unwrap();
         let scene = Scene {
             chain: &traffic.chain,
             event,
             signals: &admission.signals,
             state: &state,
             reference: &reference,
+            parties,
             features: Some(&features),
         };
         opinions.push(score(&*model, &scene, n)?);
@@ -179,8 +181,7 @@ fn run(build: Build<'_>, traffic: &Traffic, restore_at: Option<usize>) -> Result
 /// Confirms what was planted, and refutes one ordinary event in sixteen.
 fn judge(model: &mut dyn Model, state: &State, events: &[traffic::Planted]) {
     for (n, planted) in events.iter().enumerate() {
-        let Body::Tx(tx) = &planted.event.body else { continue };
-        let Some(account) = feature::parties(tx, state).receiver else { continue };
+        let Some(account) = feature::parties(&planted.event, state).receiver else { continue };
         let judgement = match planted.is_planted {
             true => Judgement::TruePositive,
             false if n % 16 == 0 => Judgement::FalsePositive,

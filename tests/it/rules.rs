@@ -9,6 +9,7 @@ use txwarden::{
         Member, Need, Params, ParamsError, Rule, Scene,
         rules::{self, Entry, REFS_MAX, TABLE},
     },
+    feature,
     model::{DetectorKind, Family, Finding, Record, Reference},
     state::{Disposition, State},
 };
@@ -57,6 +58,7 @@ pub fn fold(rule: &dyn Rule, fixture: &Fixture) -> Outcome {
                 signals: &admission.signals,
                 state: &state,
                 reference: &fixture.reference,
+                parties: feature::parties(event, &state),
                 features: None,
             };
             rule.evaluate(&scene, &mut outcome.findings);

@@ -10,6 +10,7 @@ use std::{
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
     detect::{Params, Scene, rules},
+    feature,
     model::{Body, Chain, EventTime, Price, Record, Reference},
     state::{Disposition, State},
 };
@@ -53,8 +54,16 @@ fn fold(path: &std::path::Path, format: Format, chain: &str, usd: f64) -> Tally 
             tally.n_transactions += usize::from(matches!(event.body, Body::Tx(_)));
             let (chain, state_ref, reference) = (&chain, &state, &reference);
             let signals = &admission.signals[..];
-            let scene =
-                Scene { chain, event, signals, state: state_ref, reference, features: None };
+            let parties = feature::parties(event, state_ref);
+            let scene = Scene {
+                chain,
+                event,
+                signals,
+                state: state_ref,
+                reference,
+                parties,
+                features: None,
+            };
             rules.iter().for_each(|(rule, _)| rule.evaluate(&scene, &mut found));
             state.apply(event);
         }

@@ -3,7 +3,7 @@
 use crate::{engine::settings, state::chain};
 use txwarden::{
     engine::{Action, Params, Setup},
-    feature::{self, evm},
+    feature::{self, Features, evm},
     model::{Address, Amount, Body, Chain, Event, Record, TokenAmount, TokenStandard, Transfer},
     runtime::{Driver, Fits},
     sim::{Evm, Scenario},
@@ -16,6 +16,10 @@ fn edited(event: &Event, edit: impl FnOnce(&mut Transfer)) -> Event {
         edit(transfer);
     }
     event
+}
+
+fn extract(event: &Event, state: &State) -> Option<Features> {
+    feature::extract(event, &feature::parties(event, state), state)
 }
 
 fn fold(state: &mut State, event: &Event) {
@@ -32,7 +36,7 @@ fn values_are_in_typical_amounts_and_only_payments_count() {
     let receiver = state.key(&address(9));
     for n in 1..=40 {
         let payment = chain::token_transfer(n, 0, address(n as u8 + 20), address(9), 1_000);
-        let features = feature::extract(&payment, &state);
+        let features = extract(&payment, &state);
         assert_eq!(features.is_some(), n > 32, "what is typical is known after 32 payments");
         if let Some(features) = features {
             assert!(features.get(evm::LOG_VALUE).unwrap().abs() < 1e-2, "a typical amount is 1");
@@ -58,7 +62,7 @@ fn values_are_in_typical_amounts_and_only_payments_count() {
     ];
     for (n, event) in no_payments.iter().enumerate() {
         let event = edited(event, |t| t.tx = Some(chain::tx_id(60 + n as u64)));
-        assert!(feature::extract(&event, &state).is_none(), "{n}");
+        assert!(extract(&event, &state).is_none(), "{n}");
         fold(&mut state, &event);
         assert_eq!(n_in(&state), 40, "{n}");
     }

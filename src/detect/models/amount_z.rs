@@ -13,7 +13,7 @@ use crate::{
     feature::{
         Schema,
         evm::{self, SD_MIN},
-        parties, utxo,
+        utxo,
     },
     model::{DetectorKind, Family, Finding},
 };
@@ -61,13 +61,13 @@ struct Deviation {
 
 impl AmountZ {
     fn deviation(&self, scene: &Scene<'_>) -> Option<Deviation> {
-        let (tx, features) = tx_of(scene)?;
+        let (_, features) = tx_of(scene)?;
         // Absent when models must do without values.
         features.get(match scene.chain.family {
             Family::Evm => evm::LOG_VALUE,
             Family::Utxo => utxo::LOG_VALUE,
         })?;
-        let parties = parties(tx, scene.state);
+        let parties = &scene.parties;
         let sender = scene.state.profile(parties.sender?)?;
         let (mean, sd) = sender.log_out()?;
         if sender.n_out() < self.params.n_out_min || parties.value <= 0.0 {

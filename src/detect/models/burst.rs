@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
-    feature::{Schema, parties},
+    feature::Schema,
     model::{DetectorKind, EventTime, Finding},
     stat::negative_binomial::NegativeBinomial,
     state::Profile,
@@ -71,9 +71,11 @@ const COUNT_MAX: u32 = 100_000;
 
 impl Burst {
     fn signals(&self, scene: &Scene<'_>) -> [Option<Signal>; 2] {
-        let Some((tx, _)) = tx_of(scene) else { return [None, None] };
+        if tx_of(scene).is_none() {
+            return [None, None];
+        }
         let now = scene.event.time;
-        let parties = parties(tx, scene.state);
+        let parties = &scene.parties;
         let sender = parties.sender.and_then(|key| scene.state.profile(key));
         let sends = sender.map(|p| {
             let law = self.law(0, (p.out_1h(now), p.out_7d(now)), p, now, HOUR_DAYS);

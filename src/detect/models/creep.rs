@@ -10,7 +10,7 @@ use crate::{
         FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, SURPRISE_MAX, Scene,
         SnapshotError, snapshot,
     },
-    feature::{Schema, evm, parties, utxo},
+    feature::{Schema, evm, utxo},
     model::{DetectorKind, EventTime, Family, Finding},
 };
 use serde::{Deserialize, Serialize};
@@ -147,13 +147,13 @@ fn hour_of(time: EventTime) -> i32 {
 impl Creep {
     /// Returns the sender's habit and what it pays now.
     fn look(&self, scene: &Scene<'_>) -> Option<Look> {
-        let (tx, features) = tx_of(scene)?;
+        let (_, features) = tx_of(scene)?;
         let position = match self.schema.family {
             Family::Evm => evm::LOG_VALUE,
             Family::Utxo => utxo::LOG_VALUE,
         };
         let log_value = features.get(position)?;
-        let parties = parties(tx, scene.state);
+        let parties = &scene.parties;
         let sender = parties.sender?;
         if parties.value <= 0.0 {
             return None;

@@ -15,7 +15,7 @@ use crate::{
         reputation::Reputation,
         snapshot,
     },
-    feature::{Schema, parties},
+    feature::Schema,
     model::{DetectorKind, Finding},
     stat::{rank::Horizon, tail::Calibration},
 };
@@ -210,7 +210,7 @@ impl Model for Kmeans {
 
     fn on_alert(&mut self, scene: &Scene<'_>) {
         let Some((tx, _)) = tx_of(scene) else { return };
-        let Some(account) = parties(tx, scene.state).receiver else { return };
+        let Some(account) = scene.parties.receiver else { return };
         let Some(cell) = self.place(scene).map(|(_, nearest, _)| nearest.cell) else { return };
         if let Some(fitted) = &mut self.fitted {
             fitted.reputation.note(account.0, Ruling::key_of_tx(&tx.id), cell);

@@ -12,7 +12,7 @@ use crate::{
         FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
         snapshot,
     },
-    feature::{Features, Schema, evm, parties_of},
+    feature::{Features, Schema, evm},
     model::{AccountKey, Body, DetectorKind, Family, Finding},
     stat::{
         rank::{Horizon, TrailingRanks},
@@ -112,8 +112,7 @@ impl SoftAnd {
         };
         // UTXO addresses have none: they are used once.
         let has_standings = self.respects.schema.family == Family::Evm && self.params.memory > 0.0;
-        let receiver =
-            has_standings.then(|| parties_of(scene.event, scene.state).receiver).flatten();
+        let receiver = scene.parties.receiver.filter(|_| has_standings);
         Some(Case { kind, features, receiver })
     }
 

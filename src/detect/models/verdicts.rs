@@ -11,7 +11,7 @@ use crate::{
         FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling,
         Scene, SnapshotError, ensemble::Ensemble, snapshot,
     },
-    feature::{Schema, parties},
+    feature::Schema,
     model::{DetectorKind, Finding},
 };
 use serde::{Deserialize, Serialize};
@@ -75,11 +75,11 @@ impl Verdicts {
     }
 
     fn standing(&self, scene: &Scene<'_>) -> Option<f64> {
-        let (tx, _) = tx_of(scene)?;
+        tx_of(scene)?;
         if self.learned.rulings.n_changes() == 0 {
             return None;
         }
-        let account = parties(tx, scene.state).receiver?.0;
+        let account = scene.parties.receiver?.0;
         self.learned.rulings.standing(account, scene.event.time, self.params.ttl())
     }
 
@@ -218,8 +218,7 @@ impl Model for Verdicts {
             finding.explanation = format!("{} has 1 verdict.", name(&subject(scene)));
         }
         let Some(standing) = self.standing(scene) else { return finding };
-        let Some((tx, _)) = tx_of(scene) else { return finding };
-        let account = parties(tx, scene.state).receiver.map_or(0, |key| key.0);
+        let account = scene.parties.receiver.map_or(0, |key| key.0);
         let ttl = self.params.ttl();
         if let Some((until, n_voices)) = self.learned.rulings.until(account, ttl) {
             let days = until.since(scene.event.time).max(0) / crate::model::EventTime::DAY;
@@ -241,14 +240,14 @@ impl Model for Verdicts {
     }
 
     fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
-        let Some((tx, features)) = tx_of(scene) else { return };
-        let Some(account) = parties(tx, scene.state).receiver else { return };
+        let Some((_, features)) = tx_of(scene) else { return };
+        let Some(account) = scene.parties.receiver else { return };
         self.learned.learn(account.0, features, scene.event.time);
     }
 
     fn on_alert(&mut self, scene: &Scene<'_>) {
         let Some((tx, _)) = tx_of(scene) else { return };
-        let Some(account) = parties(tx, scene.state).receiver else { return };
+        let Some(account) = scene.parties.receiver else { return };
         self.learned.follow_alerted(account.0, Ruling::key_of_tx(&tx.id));
     }
 
