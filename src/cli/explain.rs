@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     decode::{Format, Settings, Wrapping},
     engine::{Action, Change, Examination, Features, ScoreReport, Setup},
-    model::{AlertId, Chain, EventId, Record, Severity},
+    model::{Alert, AlertId, Chain, EventId, Record, Severity},
     runtime::{Driver, Fits},
 };
 use std::{
@@ -68,8 +68,10 @@ enum ExplainError {
          from the first on, and the same configuration"
     )]
     NotFound { what: String, n_records: u64 },
-    #[error("alert {id} is about no transaction but {subject}: {quiet_if}")]
-    NoTransaction { id: String, subject: String, quiet_if: String },
+    #[error(
+        "alert {id} is about no transaction and no payment in a token but {subject}: {quiet_if}"
+    )]
+    NotScored { id: String, subject: String, quiet_if: String },
 }
 
 /// Where a transaction, or a payment in a token, was judged.
@@ -160,37 +162,28 @@ impl Past<'_> {
         let n_records = each_record(&args.input, |record| {
             let n_record = record.offset as u64;
             turns.feed(&mut driver, settings, record, &mut actions)?;
-            let mut hash = args.tx.is_some().then(|| wanted.clone());
-            let mut lanes = Vec::new();
-            for action in &actions {
-                let Action::Alert(alert) = action else { continue };
-                if args.alert.is_none() || alert.alert_id != wanted {
-                    continue;
-                }
-                let Some(tx) = &alert.tx else {
-                    let (id, subject) = (alert.alert_id.clone(), alert.subject.clone());
-                    let quiet_if = alert.evidence.first().map(|e| e.quiet_if.clone());
-                    let quiet_if = quiet_if.unwrap_or_default();
-                    return Err(failed(ExplainError::NoTransaction { id, subject, quiet_if }));
-                };
-                hash = Some(tx.id.to_ascii_lowercase());
-                let rules = alert.evidence.iter().map(|e| e.detector.as_str());
-                let lanes_of = |lane: &str| (alert.subject.clone(), lane.to_owned());
-                lanes = rules.chain(["score"]).map(lanes_of).collect();
-            }
-            let of_alert = |report: &ScoreReport| {
-                let id = |subject, lane| AlertId::of(&setup.chain.id, subject, report.event, lane);
-                lanes.iter().any(|(subject, lane)| id(subject, lane).hex() == wanted)
-            };
+            let raised = actions.iter().find_map(|action| match action {
+                Action::Alert(a) if args.alert.is_some() && a.alert_id == wanted => Some(a.clone()),
+                _ => None,
+            });
             for action in actions.drain(..) {
                 let Action::Scored(report) = action else { continue };
-                let Some((tx, hash)) = report.tx.zip(hash.as_deref()) else { continue };
-                let text = setup.chain.hash_text(&tx);
-                let is_named = text.trim_start_matches("0x") == hash.trim_start_matches("0x");
-                if of_alert(&report) || (is_named && report.is_tx) {
+                let is_meant = match &raised {
+                    Some(alert) => is_about(alert, &report, &setup.chain),
+                    None => args.tx.is_some() && is_of(&report, &wanted, &setup.chain),
+                };
+                if is_meant {
                     place = Some(Place { n_record, event: report.event, is_tx: report.is_tx });
                     return Ok(false);
                 }
+            }
+            if let Some(alert) = raised {
+                let quiet_if = alert.evidence.first().map(|e| e.quiet_if.clone());
+                return Err(failed(ExplainError::NotScored {
+                    id: alert.alert_id,
+                    subject: alert.subject,
+                    quiet_if: quiet_if.unwrap_or_default(),
+                }));
             }
             Ok(true)
         })?;
@@ -233,6 +226,21 @@ impl Past<'_> {
         let not_found = ExplainError::NotFound { what, n_records };
         examination.ok_or_else(|| CliError::failure("cannot explain", not_found))
     }
+}
+
+/// Returns whether an alert was raised on what was scored.
+fn is_about(alert: &Alert, report: &ScoreReport, chain: &Chain) -> bool {
+    let rules = alert.evidence.iter().map(|e| e.detector.as_str());
+    let id = |lane| AlertId::of(&chain.id, &alert.subject, report.event, lane);
+    rules.chain(["score"]).any(|lane| id(lane).hex() == alert.alert_id)
+        || alert.tx.as_ref().is_some_and(|tx| is_of(report, &tx.id, chain))
+}
+
+/// Returns whether a transaction with this hash was scored.
+fn is_of(report: &ScoreReport, hash: &str, chain: &Chain) -> bool {
+    let text = report.tx.filter(|_| report.is_tx).map(|tx| chain.hash_text(&tx));
+    let hash = hash.trim_start_matches("0x");
+    text.is_some_and(|text| text.trim_start_matches("0x").eq_ignore_ascii_case(hash))
 }
 
 /// Writes an examination in sentences.

@@ -221,7 +221,7 @@ impl Engine {
         for event in events.iter_mut() {
             let is_duplicate = self.on_event(event, node, at, actions);
             n_duplicates += usize::from(is_duplicate);
-            is_scored |= !is_duplicate && matches!(event.body, Body::Tx(_));
+            is_scored |= !is_duplicate && summary::is_scored(event);
         }
         let is_known = n_duplicates > 0 && n_duplicates == events.len();
         if is_known {

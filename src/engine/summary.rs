@@ -74,6 +74,15 @@ pub(super) fn focus(scene: &Scene<'_>) -> Option<Focus> {
     }
 }
 
+/// Returns whether an event is shown to the models.
+pub(super) fn is_scored(event: &Event) -> bool {
+    match &event.body {
+        Body::Tx(_) => true,
+        Body::Transfer(transfer) => transfer.token_payment().is_some(),
+        _ => false,
+    }
+}
+
 /// Summarises the transaction of an event, or what a transaction moved, for an alert.
 pub(super) fn summarise(chain: &Chain, event: &Event) -> Option<TxSummary> {
     match &event.body {

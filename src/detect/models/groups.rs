@@ -39,7 +39,7 @@ const fn low(position: usize) -> Part {
 }
 
 /// The collector: a young account into which many new, inexperienced senders pay small amounts
-/// once. Equal weights, and half for groups that are one yes or no, ranked best on years they were
+/// once. Equal weights, and half for groups that tell a single fact, ranked best on years they were
 /// not chosen on. The sender of the payment at hand has no vote: `payers` has it already, and one
 /// payer's youth says little about whom they pay.
 const EVM: &[Group] = &[
