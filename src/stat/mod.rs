@@ -1,6 +1,7 @@
 //! Numerics that more than one layer needs: trailing ranks, tails, count laws. Imports nothing.
 
 pub mod floats;
+pub mod grid;
 pub mod negative_binomial;
 pub mod rank;
 pub mod splitmix;

@@ -1,106 +1,7 @@
-//! Trailing mid-ranks: how much of the recent past lies below a value, by quantile grids.
+//! Trailing mid-ranks: how much of the recent past lies below a value.
 
+use super::grid::Grid;
 use serde::{Deserialize, Serialize};
-
-/// Points of a quantile grid: ranks are exact at a knot and interpolated between two, so no rank
-/// is off by more than 1/512 in continuous data, and ties (which are knots) have their exact rank.
-const KNOTS_MAX: usize = 512;
-
-/// The empirical distribution of one column, thinned to at most 512 distinct values.
-///
-/// # Cost
-/// A rank is a binary search over 512 numbers, about 10 ns; 6 KiB held.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Grid {
-    n_samples: u32,
-    /// Ascending, distinct.
-    #[serde(with = "super::floats")]
-    knots: Vec<f32>,
-    /// Share of samples strictly below each knot, and at or below it.
-    #[serde(with = "super::floats")]
-    below: Vec<f32>,
-    #[serde(with = "super::floats")]
-    up_to: Vec<f32>,
-}
-
-impl Grid {
-    /// Builds the grid of sorted samples without NaN.
-    pub fn of_sorted(sorted: &[f32]) -> Self {
-        let n = sorted.len();
-        let mut grid = Self { n_samples: n as u32, ..Self::default() };
-        let n_knots = n.min(KNOTS_MAX);
-        for step in 0..n_knots {
-            let value = sorted[step * (n - 1) / (n_knots - 1).max(1)];
-            if grid.knots.last().is_none_or(|&last| last < value) {
-                let share = |count: usize| count as f32 / n as f32;
-                grid.knots.push(value);
-                grid.below.push(share(sorted.partition_point(|&s| s < value)));
-                grid.up_to.push(share(sorted.partition_point(|&s| s <= value)));
-            }
-        }
-        grid
-    }
-
-    /// Returns whether there is nothing to rank against.
-    pub fn is_empty(&self) -> bool {
-        self.knots.is_empty()
-    }
-
-    /// Returns how many samples the grid stands for.
-    pub fn n_samples(&self) -> u32 {
-        self.n_samples
-    }
-
-    /// Returns the mid-rank of a value in (0, 1); ½ when there is nothing to rank against.
-    pub fn rank(&self, value: f64) -> f64 {
-        if self.is_empty() {
-            return 0.5;
-        }
-        let value = value as f32;
-        // Nothing is rarer than half a sample.
-        let least = 0.5 / f64::from(self.n_samples);
-        let rank = match self.knots.partition_point(|&k| k <= value) {
-            0 => 0.0,
-            next => {
-                let (idx, below) = (next - 1, f64::from(self.up_to[next - 1]));
-                if self.knots[idx] == value {
-                    self.rank_of(idx)
-                } else if next == self.knots.len() {
-                    1.0
-                } else {
-                    let (low, high) = (f64::from(self.knots[idx]), f64::from(self.knots[next]));
-                    let part = (f64::from(value) - low) / (high - low);
-                    below + part * (f64::from(self.below[next]) - below)
-                }
-            }
-        };
-        rank.clamp(least, 1.0 - least)
-    }
-
-    /// Returns the highest seen value whose own rank is at most this, `None` where none is: what a
-    /// value can be and still rank so low.
-    pub fn highest_at_most(&self, rank: f64) -> Option<f64> {
-        let idx = (0..self.knots.len()).rev().find(|idx| self.rank_of(*idx) <= rank)?;
-        Some(f64::from(self.knots[idx]))
-    }
-
-    /// Returns the lowest seen value whose own rank is at least this, `None` where none is.
-    pub fn lowest_at_least(&self, rank: f64) -> Option<f64> {
-        let idx = (0..self.knots.len()).find(|idx| self.rank_of(*idx) >= rank)?;
-        Some(f64::from(self.knots[idx]))
-    }
-
-    fn rank_of(&self, idx: usize) -> f64 {
-        f64::midpoint(f64::from(self.below[idx]), f64::from(self.up_to[idx]))
-    }
-
-    /// Returns the value of a given rank: the inverse of [`Grid::rank`], to a grid step.
-    pub fn quantile(&self, rank: f64) -> Option<f64> {
-        let last = self.knots.len().checked_sub(1)?;
-        let idx = self.up_to.partition_point(|&share| f64::from(share) < rank).min(last);
-        Some(f64::from(self.knots[idx]))
-    }
-}
 
 /// The last `window` rows of a few columns, and a grid for each that is rebuilt now and then.
 ///
@@ -237,35 +138,6 @@ pub fn sorted(values: impl Iterator<Item = f32>) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_agree_with_counting() {
-        let values: Vec<f32> = (0..20_000u32).map(|i| ((i * 7_919) % 5_003) as f32).collect();
-        let grid = Grid::of_sorted(&sorted(values.iter().copied()));
-        for probe in [0.0, 1.0, 17.0, 2_500.5, 4_999.0, 5_002.0] {
-            let below = values.iter().filter(|&&v| f64::from(v) < probe).count();
-            let up_to = values.iter().filter(|&&v| f64::from(v) <= probe).count();
-            let exact = (below + up_to) as f64 / 2.0 / values.len() as f64;
-            assert!((grid.rank(probe) - exact).abs() < 1.0 / 512.0, "{probe}: {exact}");
-        }
-        assert_eq!(grid.rank(-1.0), 0.5 / 20_000.0);
-        assert_eq!(grid.rank(6_000.0), 1.0 - 0.5 / 20_000.0);
-    }
-
-    #[test]
-    fn ties_have_their_exact_mid_rank() {
-        let values = sorted((0..1_000u16).map(|i| if i < 900 { -0.0 } else { f32::from(i) }));
-        let grid = Grid::of_sorted(&values);
-        assert!((grid.rank(0.0) - 0.45).abs() < 1e-6);
-        assert!(grid.quantile(0.95).is_some_and(|v| (945.0..955.0).contains(&v)));
-        // Nine in ten are zero: nothing seen ranks below that, and nothing above the last.
-        assert_eq!(
-            [0.44, 0.45, 0.9].map(|r| grid.highest_at_most(r)),
-            [None, Some(0.0), Some(0.0)]
-        );
-        assert!(grid.lowest_at_least(0.46).is_some_and(|v| (900.0..903.0).contains(&v)));
-        assert_eq!(grid.lowest_at_least(1.0), None);
-    }
 
     #[test]
     fn old_rows_leave_and_absent_values_do_not_count() {
