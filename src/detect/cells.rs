@@ -52,11 +52,13 @@ impl Cells {
         let k = k.clamp(1, n_rows);
         let seeds = seed_centroids(&rows, n_columns, k, seed);
         let centroids = lloyd(&rows, n_columns, seeds, seed)?;
-        let mut cells = Self::of_centroids(scaler, &centroids, n_columns, k);
-        let nearest: Vec<Nearest> =
-            rows.chunks_exact(n_columns).map(|row| cells.nearest(row)).collect();
-        let mut counts = vec![0u32; k];
-        nearest.iter().for_each(|n| counts[n.cell] += 1);
+        let found = Self::of_centroids(scaler, &centroids, n_columns, k);
+        let mut nearest: Vec<Nearest> =
+            rows.chunks_exact(n_columns).map(|row| found.nearest(row)).collect();
+        let (order, counts) = by_size(&mut nearest, k);
+        let row = |cell: &usize| &centroids[cell * n_columns..(cell + 1) * n_columns];
+        let centroids: Vec<f32> = order.iter().flat_map(row).copied().collect();
+        let mut cells = Self::of_centroids(found.scaler, &centroids, n_columns, k);
         let total = (n_rows + k) as f64;
         cells.shares = counts.iter().map(|&n| (f64::from(n) + 1.0) / total).collect();
         let sum = nearest.iter().fold(0.0, |sum, n| sum + n.distance2);
@@ -111,6 +113,20 @@ impl Cells {
     pub fn centroid(&self, cell: usize) -> Vec<f32> {
         (0..self.scaler.n_columns()).map(|column| self.centroids.at(cell, column)).collect()
     }
+}
+
+/// Names the cells anew, the largest first; returns which was which, and their sizes. Whoever
+/// looks for the nearest cell finds a near one soon, and the rest is then far after a few columns.
+fn by_size(nearest: &mut [Nearest], k: usize) -> (Vec<usize>, Vec<u32>) {
+    let mut counts = vec![0u32; k];
+    nearest.iter().for_each(|n| counts[n.cell] += 1);
+    let mut order: Vec<usize> = (0..k).collect();
+    order.sort_by_key(|cell| std::cmp::Reverse(counts[*cell]));
+    let mut names = vec![0; k];
+    order.iter().enumerate().for_each(|(name, cell)| names[*cell] = name);
+    nearest.iter_mut().for_each(|n| n.cell = names[n.cell]);
+    let counts = order.iter().map(|cell| counts[*cell]).collect();
+    (order, counts)
 }
 
 /// Chooses starting centroids.
@@ -195,6 +211,23 @@ mod tests {
         cells.scaler.scale(&mut far);
         let novelty = cells.novelty(cells.nearest(&far)) as f32;
         assert!(novelties.iter().all(|&n| n < novelty));
+    }
+
+    #[test]
+    fn the_largest_cells_come_first_and_keep_their_rows() {
+        let (data, k) = (blobs(), 16);
+        let (cells, novelties) = Cells::fit(&data, 2, k, 42).unwrap();
+        assert!(cells.shares().is_sorted_by(|a, b| a >= b) && cells.share(0) > cells.share(k - 1));
+        let rows = cells.scaler.scaled(&data);
+        let mut counts = vec![0.0; k];
+        for (row, novelty) in rows.chunks_exact(2).zip(novelties) {
+            let nearest = cells.nearest(row);
+            counts[nearest.cell] += 1.0;
+            assert_eq!(cells.novelty(nearest) as f32, novelty);
+        }
+        let total = (900 + k) as f64;
+        let shares: Vec<f64> = counts.iter().map(|n| (n + 1.0) / total).collect();
+        assert_eq!(shares, cells.shares());
     }
 
     #[test]
