@@ -2,6 +2,7 @@
 
 use super::{
     FitJob,
+    margin::{Margin, Term},
     trees::{Growth, Table, Trees},
 };
 use crate::stat::splitmix::mix;
@@ -22,6 +23,8 @@ const CHECK_ROWS_MIN: usize = 8;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lesson {
     pub n_columns: usize,
+    /// The groups of columns whose weights are learned, with their usual weights.
+    terms: Vec<Term>,
     /// Row-major.
     pub rows: Vec<u8>,
     pub weights: Vec<f32>,
@@ -30,15 +33,48 @@ pub struct Lesson {
     halves: Vec<bool>,
 }
 
+/// Log-odds of fraud: of groups whose weights are learned, and trees that learn what these miss.
+///
+/// Few verdicts can move ten weights but not grow trees that hold for accounts they have not seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Odds {
+    margin: Margin,
+    trees: Trees,
+}
+
 /// A fitted model and how much it may say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ensemble {
     pub id: u64,
-    pub trees: Trees,
+    pub odds: Odds,
     /// Accounts judged fraud that it has learned from.
     pub n_positive: u32,
     /// How well it ranked subjects that it had not seen; absent where there were too few.
     pub auc: Option<f64>,
+}
+
+impl Odds {
+    fn fit(lesson: &Lesson, growth: &Growth, seed: u64) -> Option<Self> {
+        let table = lesson.table();
+        let margin = Margin::fit(&table, &lesson.terms);
+        let rows = lesson.rows.chunks_exact(lesson.n_columns.max(1));
+        let margins: Vec<f64> = rows.map(|row| margin.logit(row)).collect();
+        let trees = Trees::fit(&table, &margins, growth, seed)?;
+        Some(Self { margin, trees })
+    }
+
+    /// Returns the log-odds that a row is fraud.
+    ///
+    /// # Cost
+    /// A logarithm a group and about four comparisons a tree: 2 µs for 150 trees.
+    pub fn logit(&self, row: &[u8]) -> f64 {
+        self.margin.logit(row) + self.trees.logit(row)
+    }
+
+    /// Returns whether the parts fit together (after a restore).
+    pub fn is_shaped(&self, n_columns: usize) -> bool {
+        self.margin.is_shaped(n_columns) && self.trees.is_shaped(n_columns)
+    }
 }
 
 impl Ensemble {
@@ -53,9 +89,9 @@ impl Ensemble {
 }
 
 impl Lesson {
-    /// Makes an empty lesson.
-    pub fn new(n_columns: usize) -> Self {
-        Self { n_columns, ..Self::default() }
+    /// Makes an empty lesson about groups of columns.
+    pub fn new(n_columns: usize, terms: Vec<Term>) -> Self {
+        Self { n_columns, terms, ..Self::default() }
     }
 
     /// Adds a row of a group that must not be torn apart by the check.
@@ -86,8 +122,8 @@ impl Lesson {
     }
 
     /// Reads the rows of a job back.
-    pub fn unpack(job: &FitJob, n_columns: usize) -> Self {
-        let mut lesson = Self::new(n_columns);
+    pub fn unpack(job: &FitJob, n_columns: usize, terms: Vec<Term>) -> Self {
+        let mut lesson = Self::new(n_columns, terms);
         for packed in job.data.chunks_exact(job.n_columns.max(LEAD)) {
             let start = lesson.rows.len();
             for number in &packed[LEAD..] {
@@ -108,8 +144,8 @@ impl Lesson {
         if auc.is_some_and(|auc| auc < AUC_MIN) {
             return None;
         }
-        let trees = Trees::fit(&self.table(), growth, seed)?;
-        Some(Ensemble { id, trees, n_positive, auc })
+        let odds = Odds::fit(self, growth, seed)?;
+        Some(Ensemble { id, odds, n_positive, auc })
     }
 
     /// Returns how well models of either half of the subjects rank the other half: the mean area
@@ -125,12 +161,12 @@ impl Lesson {
             if n_held.min(n_learned) < CHECK_ROWS_MIN {
                 return None;
             }
-            let trees = Trees::fit(&learned.table(), &growth, mix(seed))?;
+            let odds = Odds::fit(&learned, &growth, mix(seed))?;
             let mut scored: Vec<(f64, bool)> = held
                 .rows
                 .chunks_exact(held.n_columns)
                 .zip(&held.is_positive)
-                .map(|(row, &is_positive)| (trees.logit(row), is_positive))
+                .map(|(row, &is_positive)| (odds.logit(row), is_positive))
                 .collect();
             sum += auc(&mut scored)?;
         }
@@ -138,7 +174,7 @@ impl Lesson {
     }
 
     fn half(&self, wanted: bool) -> Self {
-        let mut half = Self::new(self.n_columns);
+        let mut half = Self::new(self.n_columns, self.terms.clone());
         for (idx, row) in self.rows.chunks_exact(self.n_columns.max(1)).enumerate() {
             if self.halves[idx] == wanted {
                 half.rows.extend_from_slice(row);
@@ -187,9 +223,13 @@ mod tests {
         column_share: 0.5,
     };
 
+    fn terms() -> Vec<Term> {
+        vec![Term { weight: 1.0, columns: vec![(1, true), (2, false)] }]
+    }
+
     /// Forty subjects of ten events; column 3 is high for every second one, or for none.
     fn lesson(is_learnable: bool) -> Lesson {
-        let mut lesson = Lesson::new(8);
+        let mut lesson = Lesson::new(8, terms());
         for n in 0..400u64 {
             let mut row: [u8; 8] = std::array::from_fn(|c| mix(n * 8 + c as u64) as u8);
             let subject = n / 10;
@@ -211,16 +251,16 @@ mod tests {
     #[test]
     fn a_lesson_survives_its_job() {
         let lesson = lesson(true);
-        assert_eq!(Lesson::unpack(&job(&lesson), 8), lesson);
+        assert_eq!(Lesson::unpack(&job(&lesson), 8, terms()), lesson);
     }
 
     #[test]
     fn what_can_be_told_apart_is_learned_and_noise_is_refused() {
         let fitted = lesson(true).fit(&GROWTH, 3, 1, 20).unwrap();
         assert!(fitted.auc.unwrap() > 0.9, "{:?}", fitted.auc);
-        assert!(fitted.trees.logit(&[9, 9, 9, 250, 9, 9, 9, 9]) > 1.0);
-        assert!(fitted.trees.logit(&[9, 9, 9, 5, 9, 9, 9, 9]) < -1.0);
-        assert!(fitted.trees.is_shaped(8) && !fitted.trees.is_shaped(9));
+        assert!(fitted.odds.logit(&[9, 9, 9, 250, 9, 9, 9, 9]) > 1.0);
+        assert!(fitted.odds.logit(&[9, 9, 9, 5, 9, 9, 9, 9]) < -1.0);
+        assert!(fitted.odds.is_shaped(8) && !fitted.odds.is_shaped(9));
         assert_eq!(
             lesson(true).fit(&GROWTH, 3, 1, 20),
             Some(fitted),

@@ -63,7 +63,12 @@ impl Sum {
 }
 
 impl<'a> Grower<'a> {
-    pub(super) fn new(table: &'a Table<'a>, growth: &'a Growth, bias: f64, seed: u64) -> Self {
+    pub(super) fn new(
+        table: &'a Table<'a>,
+        margins: &[f64],
+        growth: &'a Growth,
+        seed: u64,
+    ) -> Self {
         let n_rows = table.weights.len();
         let mut columns = vec![0; n_rows * table.n_columns];
         for (at, row) in table.rows.chunks_exact(table.n_columns).enumerate() {
@@ -75,7 +80,7 @@ impl<'a> Grower<'a> {
             table,
             growth,
             columns,
-            logits: vec![bias; n_rows],
+            logits: margins.to_vec(),
             slopes: vec![(0.0, 0.0); n_rows],
             rng: Xoshiro256Plus::seed_from_u64(mix(seed)),
         }

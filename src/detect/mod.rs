@@ -4,6 +4,7 @@ pub mod cells;
 pub mod ensemble;
 mod grower;
 pub mod lanes;
+pub mod margin;
 pub mod models;
 pub mod pockets;
 pub mod reputation;

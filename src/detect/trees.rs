@@ -52,7 +52,6 @@ pub struct Table<'a> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trees {
     n_columns: u16,
-    bias: f32,
     /// Where each tree's splits and leaves begin.
     pub(super) starts: Vec<(u32, u32)>,
     pub(super) splits: Vec<Split>,
@@ -70,44 +69,38 @@ pub(super) struct Split {
 }
 
 impl Trees {
-    /// Fits an ensemble; `None` where one of the classes is absent.
+    /// Fits what is left to explain of the odds of rows, whose log-odds so far are `margins`;
+    /// `None` where one of the classes is absent.
     ///
     /// # Cost
     /// `n_trees · n_rows · n_columns · column_share · log2(leaves)` additions: a quarter of a
     /// second for 150 trees of 15 leaves over 10,000 rows of 54 columns.
-    pub fn fit(table: &Table<'_>, growth: &Growth, seed: u64) -> Option<Self> {
-        let (positive, total) = table.weights.iter().zip(table.is_positive).fold(
-            (0.0, 0.0),
-            |(positive, total), (&w, &is_positive)| {
-                let w = f64::from(w);
-                (positive + if is_positive { w } else { 0.0 }, total + w)
-            },
-        );
-        if positive <= 0.0 || positive >= total || table.n_columns > usize::from(LEAF) {
+    pub fn fit(table: &Table<'_>, margins: &[f64], growth: &Growth, seed: u64) -> Option<Self> {
+        let n_positive = table.is_positive.iter().filter(|p| **p).count();
+        let is_one_class = n_positive == 0 || n_positive == table.is_positive.len();
+        if is_one_class || table.n_columns > usize::from(LEAF) {
             return None;
         }
-        let bias = libm::log(positive / (total - positive)) as f32;
         let mut trees = Self {
             n_columns: table.n_columns as u16,
-            bias,
             starts: Vec::new(),
             splits: Vec::new(),
             leaves: Vec::new(),
         };
-        let mut grower = Grower::new(table, growth, f64::from(bias), seed);
+        let mut grower = Grower::new(table, margins, growth, seed);
         for _ in 0..growth.n_trees.min(TREES_MAX) {
             grower.grow(&mut trees);
         }
         Some(trees)
     }
 
-    /// Returns the log-odds that a row is positive.
+    /// Returns what the trees add to the log-odds that a row is positive.
     ///
     /// # Cost
     /// About four comparisons a tree: 2 µs for 150 trees.
     pub fn logit(&self, row: &[u8]) -> f64 {
         assert!(row.len() == usize::from(self.n_columns), "a row has one value a column");
-        let mut sum = self.bias;
+        let mut sum = 0.0;
         for &(split, leaf) in &self.starts {
             sum += self.leaves[leaf as usize + self.leaf(split as usize, row)];
         }
@@ -183,7 +176,7 @@ mod tests {
         let weights = vec![1.0; n as usize];
         let table =
             Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
-        Trees::fit(&table, &GROWTH, 7).unwrap()
+        Trees::fit(&table, &vec![0.0; n as usize], &GROWTH, 7).unwrap()
     }
 
     #[test]
@@ -217,6 +210,6 @@ mod tests {
         let (is_positive, weights) = (vec![true; 50], vec![1.0; 50]);
         let table =
             Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
-        assert_eq!(Trees::fit(&table, &GROWTH, 7), None);
+        assert_eq!(Trees::fit(&table, &[0.0; 50], &GROWTH, 7), None);
     }
 }

@@ -37,18 +37,39 @@ fn means(actions: &[Action]) -> (f64, f64) {
     for action in actions {
         let Action::Scored(report) = action else { continue };
         let is_own = report.receiver.as_ref() == Some(&judged);
-        if is_own { &mut own } else { &mut others }.extend(report.score);
+        // Without any opinion an event ranks as unsurprising.
+        if is_own { &mut own } else { &mut others }.push(report.score.unwrap_or(0.0));
     }
     assert!(own.len() >= 2, "only {} payments to the judged account", own.len());
     let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len() as f64;
     (mean(&own), mean(&others))
 }
 
+/// The same payments in a token.
+fn in_a_token(lines: Vec<String>) -> Vec<String> {
+    let transfer = |line: String| {
+        let tx: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let transfer = serde_json::json!({
+            "type": "token_transfer",
+            "token_address": address(0x70_6b_6e),
+            "from_address": tx["from_address"],
+            "to_address": tx["to_address"],
+            "value": tx["value"],
+            "transaction_hash": tx["hash"],
+            "log_index": 3,
+            "block_number": tx["block_number"],
+            "block_timestamp": tx["block_timestamp"],
+            "block_hash": tx["block_hash"],
+        });
+        transfer.to_string()
+    };
+    lines.into_iter().map(transfer).collect()
+}
+
 /// Folds everything; `is_restored` goes on from bytes before and after the verdicts, while the fit
 /// is pending, in its shadow, and afterwards.
-fn run(is_restored: bool) -> (Vec<Action>, String) {
+fn run(lines: &[String], is_restored: bool) -> (Vec<Action>, String) {
     let setup = || Setup { is_reporting_scores: true, ..setup() };
-    let lines = traffic(N_RECORDS as u64);
     let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
     let mut actions = Vec::new();
     let mut at = 0;
@@ -70,7 +91,13 @@ fn run(is_restored: bool) -> (Vec<Action>, String) {
 
 #[test]
 fn a_verdict_moves_its_subject_at_once_and_a_model_follows() {
-    let (actions, model_id) = run(false);
+    let lines = traffic(N_RECORDS as u64);
+    moves_its_subject(&lines);
+    moves_its_subject(&in_a_token(lines));
+}
+
+fn moves_its_subject(lines: &[String]) {
+    let (actions, model_id) = run(lines, false);
     assert!(model_id.contains("verdicts@1"), "{model_id}");
     let scored: Vec<usize> = actions
         .iter()
@@ -87,15 +114,16 @@ fn a_verdict_moves_its_subject_at_once_and_a_model_follows() {
 
 #[test]
 fn what_was_learned_survives_a_restore() {
-    let (undisturbed, model_id) = run(false);
+    let lines = traffic(N_RECORDS as u64);
+    let (undisturbed, model_id) = run(&lines, false);
     let mut driver = Driver::new(setup(), Fits::Inline).unwrap();
-    feed(&mut driver, &traffic(JUDGED_AT as u64), 0);
+    feed(&mut driver, &lines[..JUDGED_AT], 0);
     judge(&mut driver, 5, Judgement::TruePositive);
     let with = driver.freeze().encode().unwrap();
     judge(&mut driver, 5, Judgement::Unsure);
     assert_ne!(driver.freeze().encode().unwrap(), with, "a verdict is part of a snapshot");
 
-    let restored = run(true);
+    let restored = run(&lines, true);
     assert_eq!(restored.1, model_id);
     assert_eq!(json(&restored.0), json(&undisturbed));
     assert_eq!(scores(&restored.0), scores(&undisturbed));

@@ -1,6 +1,7 @@
 //! The feature groups of the soft-AND: which way each feature is suspicious, for each family.
 
 use crate::{
+    detect::margin::Term,
     feature::{evm, utxo},
     model::Family,
 };
@@ -28,6 +29,13 @@ pub fn of(family: Family) -> &'static [Group] {
         Family::Evm => EVM,
         Family::Utxo => UTXO,
     }
+}
+
+/// Returns the groups as columns of a row of all features, with their usual weights.
+pub fn terms(family: Family) -> Vec<Term> {
+    let columns =
+        |group: &Group| group.parts.iter().map(|p| (p.position as u8, p.is_high)).collect();
+    of(family).iter().map(|g| Term { weight: g.weight as f32, columns: columns(g) }).collect()
 }
 
 const fn high(position: usize) -> Part {

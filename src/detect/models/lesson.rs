@@ -1,5 +1,6 @@
-//! What the feedback model remembers, when it refits, and which fit is in force.
+//! What the feedback model remembers, and when it refits.
 
+use super::{groups, kinds::Kind, succession::Succession};
 use crate::{
     detect::{
         FitJob, Fitted, Ruling,
@@ -9,8 +10,8 @@ use crate::{
         spread::{ROWS_PER_SUBJECT, Spread},
         trees::Growth,
     },
-    feature::{FEATURES_MAX, Features},
-    model::EventTime,
+    feature::{FEATURES_MAX, Features, Schema},
+    model::{EventTime, Family},
     stat::{
         rank::{Horizon, TrailingRanks},
         splitmix::mix,
@@ -23,21 +24,15 @@ use std::collections::VecDeque;
 pub const MEDIAN: u8 = 128;
 /// Steps in which an explanation moves an input from rank 0 to 1.
 pub const PROBES: u8 = 16;
-/// Ranks are taken over 20,000 transactions, one in five of which is looked at.
+/// Ranks are taken over 20,000 events of a kind, one in five of which is looked at.
 const STRIDE: u64 = 5;
 const HORIZON: Horizon = Horizon { window: 4_000, refresh: 2_000, warm_up: 200 };
-/// Alerts on transactions whose account is remembered, for verdicts that name the transaction.
+/// Alerts whose transaction and account are remembered, for verdicts that name the transaction.
 const ALERTED_MAX: usize = 4_096;
 /// What an event of a subject that nobody judged counts, against a judged one's 1.
 const WEAK: f64 = 0.5;
 /// Rows of judged fraud without which nothing is fitted.
 const POSITIVE_ROWS_MIN: usize = 8;
-/// A candidate that gives more than one in so many transactions even odds is not let in.
-const ODDS_ON_DIVISOR: u32 = 2;
-/// New verdicts after which a fit that does worse than its predecessor makes way for it.
-const TRIAL_MIN: u32 = 6;
-/// Mean loss by which it has to do worse, in nats.
-const TRIAL_MARGIN: f64 = 0.25;
 /// Refits without any new verdict wait this many times longer: only the counter-examples change.
 const IDLE_FACTOR: i64 = 7;
 
@@ -100,39 +95,28 @@ pub struct Memory {
     #[serde(skip)]
     schedule: Schedule,
     seed: u64,
+    family: Family,
     n_columns: u32,
-    n_seen: u64,
     now: EventTime,
-    ranks: TrailingRanks,
+    /// One a kind.
+    usual: Vec<Usual>,
     spread: Spread,
     pub rulings: Rulings,
     /// (transaction, account) of the last alerts.
     alerted: VecDeque<(u64, u64)>,
-    /// In force, its predecessor, and the one that is tried out.
-    pub current: Option<Ensemble>,
-    previous: Option<Ensemble>,
-    candidate: Option<Candidate>,
-    trial: Trial,
+    pub fits: Succession,
     n_requested: u64,
     requested_at: u64,
     requested: EventTime,
     n_changes_then: u64,
 }
 
-/// A fit in shadow.
+/// What is usual of one kind of event: a payment in a token is ranked among its like, and then
+/// teaches and is judged as any other, because an account's habits are what the trees look at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Candidate {
-    fit: Ensemble,
-    n_seen: u32,
-    n_odds_on: u32,
-}
-
-/// Losses on verdicts that came after a takeover.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Trial {
-    n: u32,
-    current: f64,
-    previous: f64,
+struct Usual {
+    n_seen: u64,
+    ranks: TrailingRanks,
 }
 
 /// Growth of the trees but for their number: untuned, as in the study of the labelled stream.
@@ -150,7 +134,8 @@ pub fn fit(job: &FitJob) -> Fitted {
     let setting = |at: usize| job.settings.get(at).map_or(0, |&n| n as usize);
     let (n_columns, n_positive, n_trees) = (setting(0).min(FEATURES_MAX), setting(1), setting(2));
     let growth = Growth { n_trees, ..GROWTH };
-    let lesson = Lesson::unpack(job, n_columns);
+    let family = if setting(3) == 0 { Family::Evm } else { Family::Utxo };
+    let lesson = Lesson::unpack(job, n_columns, groups::terms(family));
     let fitted = lesson.fit(&growth, job.seed, job.id, n_positive as u32);
     Fitted { model: job.model.clone(), id: job.id, bytes: snapshot::encode(1, &fitted) }
 }
@@ -162,22 +147,21 @@ pub fn probe(step: u8) -> u8 {
 
 impl Memory {
     /// Makes an empty memory.
-    pub fn new(schedule: &Schedule, n_columns: usize, seed: u64) -> Self {
+    pub fn new(schedule: &Schedule, schema: &Schema, seed: u64) -> Self {
         let Schedule { recent_max, subjects_max, .. } = *schedule;
+        let (family, n_columns) = (schema.family, schema.defs.len());
+        let usual = Usual { n_seen: 0, ranks: TrailingRanks::new(n_columns, HORIZON) };
         Self {
             schedule: schedule.clone(),
             seed,
+            family,
             n_columns: n_columns as u32,
-            n_seen: 0,
             now: EventTime::default(),
-            ranks: TrailingRanks::new(n_columns, HORIZON),
+            usual: vec![usual; Kind::n_of(family)],
             spread: Spread::new(n_columns, recent_max, subjects_max, seed),
             rulings: Rulings::default(),
             alerted: VecDeque::new(),
-            current: None,
-            previous: None,
-            candidate: None,
-            trial: Trial::default(),
+            fits: Succession::default(),
             n_requested: 0,
             requested_at: 0,
             requested: EventTime::default(),
@@ -186,15 +170,16 @@ impl Memory {
     }
 
     /// Returns whether the parts fit together (after a restore).
-    pub fn is_shaped(&self, n_columns: usize) -> bool {
-        let candidate = self.candidate.as_ref().map(|c| &c.fit);
-        let mut fits = self.current.iter().chain(&self.previous).chain(candidate);
+    pub fn is_shaped(&self, schema: &Schema) -> bool {
+        let n_columns = schema.defs.len();
         self.n_columns as usize == n_columns
             && n_columns <= FEATURES_MAX
-            && self.ranks.is_shaped(n_columns)
+            && self.family == schema.family
+            && self.usual.len() == Kind::n_of(self.family)
+            && self.usual.iter().all(|usual| usual.ranks.is_shaped(n_columns))
             && self.spread.is_shaped(n_columns)
             && self.alerted.len() <= ALERTED_MAX
-            && fits.all(|fit| fit.trees.is_shaped(n_columns))
+            && self.fits.is_shaped(n_columns)
     }
 
     /// Goes on under a schedule: it is no part of a snapshot.
@@ -202,43 +187,47 @@ impl Memory {
         Self { schedule: schedule.clone(), ..self }
     }
 
-    /// Returns the ranks of a transaction's features in 255 steps, 0 where one is absent; `None`
-    /// in warm-up.
-    pub fn row(&self, features: &Features) -> Option<[u8; FEATURES_MAX]> {
-        if !self.ranks.is_warm() {
-            return None;
-        }
+    /// Returns the ranks of an event's features in 255 steps, 0 where one is absent; `None` in
+    /// warm-up.
+    pub fn row(&self, kind: Kind, features: &Features) -> Option<[u8; FEATURES_MAX]> {
+        let ranks = self.ranks(kind)?;
         let mut row = [0; FEATURES_MAX];
         for (column, code) in row.iter_mut().enumerate().take(self.n_columns as usize) {
             if let Some(value) = features.get(column) {
-                *code = 1 + (self.ranks.grid(column).rank(value) * 254.999) as u8;
+                *code = 1 + (ranks.grid(column).rank(value) * 254.999) as u8;
             }
         }
         Some(row)
     }
 
     /// Returns the value whose rank a code stands for.
-    pub fn value_of(&self, column: usize, code: u8) -> Option<f64> {
+    pub fn value_of(&self, kind: Kind, column: usize, code: u8) -> Option<f64> {
         let rank = f64::from(code.checked_sub(1)?) / 254.0;
-        self.ranks.grid(column).quantile(rank)
+        self.ranks(kind)?.grid(column).quantile(rank)
     }
 
-    /// Learns a transaction.
-    pub fn learn(&mut self, account: u64, features: &Features, now: EventTime) {
+    /// Returns the ranks of a kind, once there are any.
+    fn ranks(&self, kind: Kind) -> Option<&TrailingRanks> {
+        Some(&self.usual.get(kind.idx())?.ranks).filter(|ranks| ranks.is_warm())
+    }
+
+    /// Learns an event.
+    pub fn learn(&mut self, account: u64, kind: Kind, features: &Features, now: EventTime) {
         self.now = if now > self.now { now } else { self.now };
-        self.n_seen += 1;
         let width = self.n_columns as usize;
-        if let Some(row) = self.row(features) {
+        if let Some(row) = self.row(kind, features) {
             self.spread.push(account, &row[..width]);
-            self.try_out(&row[..width]);
+            self.fits.try_out(&row[..width], self.schedule.shadow_transactions);
         }
+        let Some(usual) = self.usual.get_mut(kind.idx()) else { return };
+        usual.n_seen += 1;
         // What was flagged must not teach that it is ordinary.
-        if self.n_seen.is_multiple_of(STRIDE) && !self.spread.is_followed(account) {
+        if usual.n_seen.is_multiple_of(STRIDE) && !self.spread.is_followed(account) {
             let mut values = [f32::NAN; FEATURES_MAX];
             for (column, value) in values.iter_mut().enumerate().take(width) {
                 *value = features.get(column).map_or(f32::NAN, |v| v as f32);
             }
-            self.ranks.push(&values[..width]);
+            usual.ranks.push(&values[..width]);
         }
     }
 
@@ -263,37 +252,16 @@ impl Memory {
         let standing = self.rulings.standing(account, self.now, ttl);
         self.spread.follow(account, standing.is_some());
         let Some(standing) = standing else { return };
-        let (Some(current), Some(previous)) = (&self.current, &self.previous) else { return };
-        let rows = self.spread.rows_of(account);
-        if rows.is_empty() {
-            return;
-        }
-        let loss = |fit: &Ensemble| {
-            let rows = rows.chunks_exact(self.n_columns as usize);
-            let n = rows.len() as f64;
-            rows.map(|row| libm::log1p(libm::exp(-standing.signum() * fit.trees.logit(row))))
-                .sum::<f64>()
-                / n
-        };
-        let trial = &mut self.trial;
-        trial.n += 1;
-        trial.current += loss(current);
-        trial.previous += loss(previous);
-        if trial.n >= TRIAL_MIN
-            && trial.current - trial.previous > TRIAL_MARGIN * f64::from(trial.n)
-        {
-            self.trial = Trial::default();
-            self.current = self.previous.take();
-        }
+        let rows = self.spread.rows_of(account).chunks_exact(self.n_columns as usize);
+        self.fits.compare(rows, standing.signum());
     }
 
     /// Goes back to the fit before the present one; what is in shadow is dropped, and the next fit
     /// waits for its turn anew. Returns whether there was one.
     pub fn roll_back(&mut self) -> bool {
-        let Some(previous) = self.previous.take() else { return false };
-        self.current = Some(previous);
-        self.candidate = None;
-        self.trial = Trial::default();
+        if !self.fits.roll_back() {
+            return false;
+        }
         // A fit under way is not waited for any more.
         self.n_requested += 1;
         self.requested = self.now;
@@ -318,7 +286,8 @@ impl Memory {
         let (lesson, n_positive) = self.lesson(ttl)?;
         self.n_requested += 1;
         let (data, n_columns) = lesson.pack();
-        let sizes = [u64::from(self.n_columns), n_positive, u64::from(self.schedule.n_trees)];
+        let family = u64::from(self.family == Family::Utxo);
+        let n_trees = u64::from(self.schedule.n_trees);
         Some(FitJob {
             model: model.to_owned(),
             id: self.n_requested,
@@ -326,7 +295,7 @@ impl Memory {
             seed: mix(self.seed ^ self.n_requested),
             data,
             n_columns,
-            settings: sizes.to_vec(),
+            settings: vec![u64::from(self.n_columns), n_positive, n_trees, family],
         })
     }
 
@@ -337,16 +306,16 @@ impl Memory {
             return;
         }
         let is_sound =
-            |fit: &Option<Ensemble>| fit.as_ref().is_none_or(|f| f.trees.is_shaped(n_columns));
+            |fit: &Option<Ensemble>| fit.as_ref().is_none_or(|f| f.odds.is_shaped(n_columns));
         let Ok(Some(fit)) = snapshot::decode(what, 1, &fitted.bytes, is_sound) else { return };
-        self.candidate = Some(Candidate { fit, n_seen: 0, n_odds_on: 0 });
-        self.take_over();
+        self.fits.propose(fit, self.schedule.shadow_transactions);
     }
 
     /// Collects the examples; `None` while there is not enough judged fraud.
     fn lesson(&self, ttl: i64) -> Option<(Lesson, u64)> {
         let width = self.n_columns as usize;
-        let mut lesson = Lesson::new(width);
+        // The groups are known where the fit is run.
+        let mut lesson = Lesson::new(width, Vec::new());
         let (mut n_positive, mut n_positive_rows) = (0, 0);
         for (account, weight) in self.rulings.weighed(self.now, ttl) {
             let rows = self.spread.rows_of(account).chunks_exact(width);
@@ -361,24 +330,5 @@ impl Memory {
             lesson.add(row, -WEAK, n as u64);
         }
         (n_positive_rows >= POSITIVE_ROWS_MIN).then_some((lesson, n_positive))
-    }
-
-    /// Lets the candidate score beside the model in force; after its count it takes over, unless
-    /// it calls a large part of the traffic fraud.
-    fn try_out(&mut self, row: &[u8]) {
-        let Some(candidate) = &mut self.candidate else { return };
-        candidate.n_seen += 1;
-        candidate.n_odds_on += u32::from(candidate.fit.trees.logit(row) > 0.0);
-        self.take_over();
-    }
-
-    fn take_over(&mut self) {
-        let is_seen = |c: &mut Candidate| c.n_seen >= self.schedule.shadow_transactions;
-        let Some(candidate) = self.candidate.take_if(is_seen) else { return };
-        if candidate.n_odds_on > candidate.n_seen / ODDS_ON_DIVISOR {
-            return;
-        }
-        self.previous = self.current.replace(candidate.fit);
-        self.trial = Trial::default();
     }
 }

@@ -8,6 +8,7 @@ mod dbscan;
 mod definition;
 mod evidence;
 mod groups;
+mod kinds;
 mod kmeans;
 mod lesson;
 mod peer_z;
@@ -18,6 +19,7 @@ mod sentence;
 mod soft_and;
 mod spot;
 mod standing;
+mod succession;
 mod verdicts;
 
 pub use amount_z::AmountZ;

@@ -4,6 +4,7 @@ use super::{
     definition::Definition,
     evidence::{finding, name, odds, subject, unit},
     groups,
+    kinds::Kind,
     respects::Respects,
     standing::Standings,
 };
@@ -13,7 +14,7 @@ use crate::{
         snapshot,
     },
     feature::{Features, Schema, evm},
-    model::{AccountKey, Body, DetectorKind, Family, Finding},
+    model::{AccountKey, DetectorKind, Family, Finding},
     stat::{
         rank::{Horizon, TrailingRanks},
         tail::Calibration,
@@ -64,7 +65,7 @@ impl Default for Params {
 pub struct SoftAnd {
     params: Params,
     respects: Respects,
-    /// What is usual of transactions, then of payments in tokens where the chain has any.
+    /// One a kind.
     usual: Vec<Usual>,
     /// Kept from event to event for its allocation.
     row: Vec<f32>,
@@ -81,16 +82,11 @@ struct Usual {
 /// An event that can be ranked.
 #[derive(Clone, Copy)]
 struct Case<'a> {
-    /// Which of [`SoftAnd::usual`] it belongs to.
-    kind: usize,
+    kind: Kind,
     features: &'a Features,
     /// Only where accounts have a standing.
     receiver: Option<AccountKey>,
 }
-
-/// Kinds of events.
-const TRANSACTIONS: usize = 0;
-const TOKENS: usize = 1;
 
 const VERSION: u8 = 4;
 
@@ -104,12 +100,7 @@ const LN_HOUR: f64 = 8.188_967;
 
 impl SoftAnd {
     fn case<'a>(&self, scene: &Scene<'a>) -> Option<Case<'a>> {
-        let features = scene.features?;
-        let kind = match &scene.event.body {
-            Body::Tx(_) => TRANSACTIONS,
-            Body::Transfer(_) => TOKENS,
-            _ => return None,
-        };
+        let (kind, features) = Kind::of(scene)?;
         // UTXO addresses have none: they are used once.
         let has_standings = self.respects.schema.family == Family::Evm && self.params.memory > 0.0;
         let receiver = scene.parties.receiver.filter(|_| has_standings);
@@ -118,7 +109,7 @@ impl SoftAnd {
 
     /// Returns the sum smoothed over the receiver's payments.
     fn smoothed(&self, case: Case<'_>) -> Option<f64> {
-        let usual = self.usual.get(case.kind)?;
+        let usual = self.usual.get(case.kind.idx())?;
         let sum = self.respects.sum(&usual.ranks, case.features)?;
         let before = case.receiver.and_then(|key| usual.standings.get(key));
         Some(before.map_or(sum, |before| sum + self.params.memory * (before - sum)))
@@ -158,11 +149,8 @@ impl Definition for SoftAnd {
             ),
             standings: Standings::new(),
         };
-        let n_kinds = match schema.family {
-            Family::Evm => 2,
-            Family::Utxo => 1,
-        };
-        Self { params, respects, usual: vec![usual; n_kinds], row: Vec::new() }
+        let usual = vec![usual; Kind::n_of(schema.family)];
+        Self { params, respects, usual, row: Vec::new() }
     }
 
     fn check(params: &Params) -> Result<(), String> {
@@ -199,7 +187,7 @@ impl Model for SoftAnd {
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
         let case = self.case(scene)?;
         let sum = self.smoothed(case)?;
-        let sums = &self.usual.get(case.kind)?.sums;
+        let sums = &self.usual.get(case.kind.idx())?.sums;
         if !sums.is_warm() {
             return None;
         }
@@ -210,7 +198,7 @@ impl Model for SoftAnd {
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
         let mut finding = finding(Self::META, scene, opinion);
         let Some(case) = self.case(scene) else { return finding };
-        let Some(Usual { ranks, standings, .. }) = self.usual.get(case.kind) else {
+        let Some(Usual { ranks, standings, .. }) = self.usual.get(case.kind.idx()) else {
             return finding;
         };
         let telling = self.respects.telling(ranks, case.features);
@@ -224,7 +212,7 @@ impl Model for SoftAnd {
             "{} is on the suspicious side in {n_high} of {} respects at once{}, {} by chance: {}.",
             name(&subject(scene)),
             telling.len(),
-            if case.kind == TOKENS { " among payments in tokens" } else { "" },
+            if case.kind == Kind::TokenPayment { " among payments in tokens" } else { "" },
             odds(opinion.surprise),
             reasons.join(", "),
         );
@@ -241,7 +229,7 @@ impl Model for SoftAnd {
         let Some(case) = self.case(scene) else { return };
         let sum = own.map(|opinion| opinion.value).or_else(|| self.smoothed(case));
         let is_representative = self.is_representative(case.features);
-        let Some(usual) = self.usual.get_mut(case.kind) else { return };
+        let Some(usual) = self.usual.get_mut(case.kind.idx()) else { return };
         if let Some(sum) = sum {
             if is_representative {
                 usual.sums.push(sum);

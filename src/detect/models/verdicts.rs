@@ -2,7 +2,8 @@
 
 use super::{
     definition::Definition,
-    evidence::{finding, name, subject, tx_of},
+    evidence::{finding, name, subject},
+    kinds::Kind,
     lesson::{self, Schedule},
     sentence::number,
 };
@@ -58,7 +59,7 @@ pub struct Verdicts {
     learned: lesson::Memory,
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Surprise at even odds: there the model is a finding on its own.
 const EVEN_ODDS: f64 = FINDING_SURPRISE_MIN;
@@ -75,7 +76,7 @@ impl Verdicts {
     }
 
     fn standing(&self, scene: &Scene<'_>) -> Option<f64> {
-        tx_of(scene)?;
+        Kind::of(scene)?;
         if self.learned.rulings.n_changes() == 0 {
             return None;
         }
@@ -84,33 +85,33 @@ impl Verdicts {
     }
 
     fn fitted(&self) -> Option<&Ensemble> {
-        self.learned.current.as_ref()
+        self.learned.fits.current()
     }
 
     fn logit(&self, scene: &Scene<'_>) -> Option<f64> {
-        let (_, features) = tx_of(scene)?;
+        let (kind, features) = Kind::of(scene)?;
         let fitted = self.fitted()?;
-        let row = self.learned.row(features)?;
-        Some(fitted.trees.logit(&row[..self.schema.defs.len()]))
+        let row = self.learned.row(kind, features)?;
+        Some(fitted.odds.logit(&row[..self.schema.defs.len()]))
     }
 
     /// Explains odds by ablation: what they lose when one input is set to its median.
     fn of_trees(&self, scene: &Scene<'_>, opinion: &Opinion, finding: &mut Finding) -> Option<()> {
-        let (_, features) = tx_of(scene)?;
-        let (fitted, mut row) = (self.fitted()?, self.learned.row(features)?);
+        let (kind, features) = Kind::of(scene)?;
+        let (fitted, mut row) = (self.fitted()?, self.learned.row(kind, features)?);
         let row = &mut row[..self.schema.defs.len()];
-        let whole = fitted.trees.logit(row);
+        let whole = fitted.odds.logit(row);
         let mut losses = Vec::with_capacity(row.len());
         let mut least: Option<(u8, usize, u8)> = None;
         for column in 0..row.len() {
             let own = row[column];
             row[column] = lesson::MEDIAN;
-            losses.push((whole - fitted.trees.logit(row), column));
+            losses.push((whole - fitted.odds.logit(row), column));
             for step in 0..=lesson::PROBES {
                 let code = lesson::probe(step);
                 row[column] = code;
                 let is_less = least.is_none_or(|(gap, ..)| own.abs_diff(code) < gap);
-                if is_less && fitted.trees.logit(row) < opinion.expected {
+                if is_less && fitted.odds.logit(row) < opinion.expected {
                     least = Some((own.abs_diff(code), column, code));
                 }
             }
@@ -141,7 +142,7 @@ impl Verdicts {
             Some((_, column, code)) => {
                 let def = &self.schema.defs[column];
                 let side = if code < row[column] { "at most" } else { "at least" };
-                let value = self.learned.value_of(column, code);
+                let value = self.learned.value_of(kind, column, code);
                 let value = value.map_or("absent".to_owned(), |v| format!("{side} {}", number(v)));
                 format!("{} {value}", def.name)
             }
@@ -177,7 +178,7 @@ impl Definition for Verdicts {
     const FIT: Option<fn(&FitJob) -> Fitted> = Some(lesson::fit);
 
     fn new(params: Params, schema: &'static Schema, seed: u64) -> Self {
-        let learned = lesson::Memory::new(&params.schedule, schema.defs.len(), seed);
+        let learned = lesson::Memory::new(&params.schedule, schema, seed);
         Self { params, schema, learned }
     }
 
@@ -240,15 +241,16 @@ impl Model for Verdicts {
     }
 
     fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
-        let Some((_, features)) = tx_of(scene) else { return };
+        let Some((kind, features)) = Kind::of(scene) else { return };
         let Some(account) = scene.parties.receiver else { return };
-        self.learned.learn(account.0, features, scene.event.time);
+        self.learned.learn(account.0, kind, features, scene.event.time);
     }
 
     fn on_alert(&mut self, scene: &Scene<'_>) {
-        let Some((tx, _)) = tx_of(scene) else { return };
-        let Some(account) = scene.parties.receiver else { return };
-        self.learned.follow_alerted(account.0, Ruling::key_of_tx(&tx.id));
+        let (Some(tx), Some(account)) = (scene.event.tx_id(), scene.parties.receiver) else {
+            return;
+        };
+        self.learned.follow_alerted(account.0, Ruling::key_of_tx(&tx));
     }
 
     fn judge(&mut self, ruling: &Ruling) {
@@ -280,8 +282,7 @@ impl Model for Verdicts {
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let n_columns = self.schema.defs.len();
-        let is_sound = |learned: &lesson::Memory| learned.is_shaped(n_columns);
+        let is_sound = |learned: &lesson::Memory| learned.is_shaped(self.schema);
         let learned: lesson::Memory = snapshot::decode(Self::META.id, VERSION, bytes, is_sound)?;
         self.learned = learned.scheduled(&self.params.schedule);
         Ok(())
