@@ -251,10 +251,11 @@ fn for_people(e: &Examination) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{parts}");
     };
+    let is_beyond = judged.lanes.contains(&"score");
     match judged.p_value {
         None => line(format_args!("\nscore: the models are warming up")),
         Some(p) => {
-            let side = if judged.lanes.contains(&"score") { "beyond" } else { "not beyond" };
+            let side = if is_beyond { "beyond" } else { "not beyond" };
             let threshold = e.p_threshold;
             line(format_args!("\nscore: p = {p:.2e}, {side} the threshold {threshold:.2e}"));
         }
@@ -262,7 +263,9 @@ fn for_people(e: &Examination) -> String {
     for (finding, share) in e.evidence.iter().filter(|(_, share)| *share >= 0.01) {
         let (percent, id) = (100.0 * share, finding.detector);
         line(format_args!("  {percent:>3.0} % {id} (additive): {}", finding.explanation));
-        line(format_args!("        alone it would be quiet with {}", finding.quiet_if));
+        if is_beyond {
+            line(format_args!("        the score would be quiet with {}", finding.quiet_if));
+        }
     }
     for finding in judged.findings.iter() {
         let (id, severity) = (finding.detector, finding.severity.as_str());

@@ -103,8 +103,6 @@ pub struct Opinion {
     pub surprise: f64,
     /// The measured value, in the unit of the model's metadata.
     pub value: f64,
-    /// What the value was expected to stay under.
-    pub expected: f64,
 }
 
 /// What a model says about itself.
@@ -127,8 +125,9 @@ pub trait Model: Send {
     /// Returns its opinion; `None` in warm-up and where it does not apply.
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion>;
 
-    /// Puts an opinion into a sentence with numbers. Called only for events worth explaining.
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding;
+    /// Puts an opinion into a sentence with numbers, and names the least change that would have
+    /// brought its surprise down to `bar`. Called only for events worth explaining.
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding;
 
     /// Learns the scene. `own` is what [`Model::score`] said of it, for what need not be worked out
     /// twice.

@@ -10,6 +10,9 @@ use crate::{
     triage::Vote,
 };
 
+/// What would have kept a score quiet that is loud without the model in question.
+const ENOUGH_WITHOUT: &str = "no change of what it looks at: the other models are enough";
+
 /// A rule with its overridden severity.
 pub(super) struct ActiveRule {
     pub(super) rule: Box<dyn Rule>,
@@ -134,22 +137,34 @@ impl Detectors {
     ) {
         for (vote, opinion) in votes.iter().zip(opinions) {
             if opinion.surprise >= FINDING_SURPRISE_MIN {
-                out.push(self.models[vote.model_idx].model.explain(scene, opinion));
+                out.push(self.models[vote.model_idx].model.explain(
+                    scene,
+                    opinion,
+                    FINDING_SURPRISE_MIN,
+                ));
             }
         }
     }
 
-    /// Explains the votes behind a score, in the order of their shares.
+    /// Explains the votes behind a score, in the order of their shares. `bars` are the surprises to
+    /// which each vote has to fall for the score to be quiet.
     pub(super) fn explain_shares(
         &self,
         scene: &Scene<'_>,
         shares: &[(usize, f64)],
         votes: &[Vote],
         opinions: &[Opinion],
+        bars: &[Option<f64>],
     ) -> Vec<(Finding, f64)> {
         let explain = |(model_idx, share): &(usize, f64)| {
             let at = votes.iter().position(|v| v.model_idx == *model_idx)?;
-            Some((self.models[*model_idx].model.explain(scene, &opinions[at]), *share))
+            let active = &self.models[*model_idx];
+            let bar = bars[at].map_or(FINDING_SURPRISE_MIN, |bar| active.counts_from + bar);
+            let mut finding = active.model.explain(scene, &opinions[at], bar);
+            if bars[at].is_none() {
+                finding.quiet_if = ENOUGH_WITHOUT.to_owned();
+            }
+            Some((finding, *share))
         };
         shares.iter().filter_map(explain).collect()
     }

@@ -40,7 +40,9 @@ impl Raiser<'_> {
             None => ScoreOutcome::Quiet,
             Some(Err(suppression)) => self.note(Raised::Suppressed(suppression)),
             Some(Ok(score)) => {
-                let explained = detectors.explain_shares(scene, &score.shares, votes, opinions);
+                let bars = self.triage.bars(focus.stratum, votes, total, score.via);
+                let explained =
+                    detectors.explain_shares(scene, &score.shares, votes, opinions, &bars);
                 let case = self.case(scene, tx);
                 let subject = focus.subject.clone();
                 let raised = self.triage.raise_score(

@@ -13,7 +13,7 @@ use crate::{
     feature::{self, Features},
     model::{Body, Event, EventId, EventTime, Finding, Quality, Record, Signal},
     state::Disposition,
-    triage::Coordinates,
+    triage::{Coordinates, Via},
 };
 use edits::Ladder;
 use serde::Serialize;
@@ -140,7 +140,7 @@ impl Engine {
             event_time_ms: trial.event.time.millis(),
             subject: subject.unwrap_or_default(),
             p_threshold: self.triage.p_threshold(),
-            evidence: self.with_scene(trial, evidence),
+            evidence: self.with_scene(trial, |scene, detectors| self.evidence(scene, detectors)),
             judgement,
             features,
             inputs,
@@ -169,6 +169,17 @@ impl Engine {
             features: features.as_ref(),
         };
         look(&scene, &self.detectors)
+    }
+
+    /// Explains the votes on a scene, with the shares of the combined score.
+    fn evidence(&self, scene: &Scene<'_>, detectors: &Detectors) -> Vec<(Finding, f64)> {
+        let (mut votes, mut opinions) = (Vec::new(), Vec::new());
+        let Some(focus) = summary::focus(scene) else { return Vec::new() };
+        detectors.votes(scene, &mut votes, &mut opinions);
+        let total = detectors.weight_total;
+        let bars = self.triage.bars(focus.stratum, &votes, total, Via::Budget);
+        let shares = crate::triage::shares(&votes);
+        detectors.explain_shares(scene, &shares, &votes, &opinions, &bars)
     }
 
     fn judgement(&self, trial: Trial<'_>) -> Judgement {
@@ -253,13 +264,6 @@ impl Engine {
         }
         changes
     }
-}
-
-/// Explains the votes on a scene, with the shares of the combined score.
-fn evidence(scene: &Scene<'_>, detectors: &Detectors) -> Vec<(Finding, f64)> {
-    let (mut votes, mut opinions) = (Vec::new(), Vec::new());
-    detectors.votes(scene, &mut votes, &mut opinions);
-    detectors.explain_shares(scene, &crate::triage::shares(&votes), &votes, &opinions)
 }
 
 /// Returns values of a column by the distance of their ranks from a value's own, nearest first.

@@ -150,7 +150,8 @@ pub struct Evidence {
     pub contribution: f64,
     pub method: Method,
     pub explanation: String,
-    /// The smallest single change that would have kept this detector quiet.
+    /// The smallest single change that would have kept this detector quiet; where models speak
+    /// together, the score, the others being as they are.
     pub quiet_if: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<EvidenceFeature>,

@@ -127,7 +127,8 @@ pub struct Finding {
     pub unit: Cow<'static, str>,
     /// One plain sentence with the numbers.
     pub explanation: String,
-    /// The smallest single change that would have kept the detector quiet.
+    /// The smallest single change that would have kept the detector quiet, or the score that it is
+    /// part of.
     pub quiet_if: String,
     /// What else is part of the evidence, bounded: each begins with `tx:`, `account:`, `outpoint:`,
     /// `block:` or `variant:`, and the prefix of an id ends with `…`.

@@ -142,11 +142,16 @@ impl Calibration {
         self.window.grid(0).rank(score)
     }
 
-    /// Returns the score whose surprise is as given.
+    /// Returns a score whose surprise is as given; among past scores, the highest at or below that
+    /// (the lowest of all, if none is).
     pub fn score_at(&self, surprise: f64) -> Option<f64> {
         match &self.tail {
             Some(tail) if surprise > -libm::log10(tail.share) => Some(tail.value_at(surprise)),
-            _ => self.window.grid(0).quantile(1.0 - libm::exp10(-surprise)),
+            _ => {
+                let grid = self.window.grid(0);
+                let rank = 1.0 - libm::exp10(-surprise);
+                grid.highest_at_most(rank).or_else(|| grid.quantile(0.0))
+            }
         }
     }
 }
@@ -184,6 +189,10 @@ mod tests {
         assert!(calibration.surprise(20.0) > 5.0);
         let score = calibration.score_at(3.0).unwrap();
         assert!((calibration.surprise(score) - 3.0).abs() < 1e-6);
+        for surprise in [0.0, 0.3, 0.7, 1.0, 1.4, 1.9] {
+            let known = calibration.surprise(calibration.score_at(surprise).unwrap());
+            assert!(known <= surprise.max(1e-3) && surprise - known < 0.1, "{surprise} {known}");
+        }
     }
 
     #[test]

@@ -86,6 +86,36 @@ impl Combiner {
         Some(libm::exp10(-heard))
     }
 
+    /// Returns the surprise of one vote at which the p-value is just above `p`, the other votes
+    /// being as they are; `None` where they are enough without it.
+    ///
+    /// # Cost
+    /// Forty p-values: it is asked about alerts only.
+    pub(super) fn bar(
+        &self,
+        stratum: usize,
+        votes: &[Vote],
+        weight_total: f64,
+        at: usize,
+        p: f64,
+    ) -> Option<f64> {
+        let mut changed = votes.to_vec();
+        let mut is_quiet = |surprise: f64| {
+            changed[at].surprise = surprise;
+            let combined = Self::surprise(&changed, weight_total);
+            self.p_value(stratum, &changed, combined).is_none_or(|value| value > p)
+        };
+        let (mut low, mut high) = (0.0, votes[at].surprise.min(VOTE_CAP));
+        if !is_quiet(low) {
+            return None;
+        }
+        for _ in 0..40 {
+            let middle = f64::midpoint(low, high);
+            if is_quiet(middle) { low = middle } else { high = middle }
+        }
+        Some(low)
+    }
+
     /// Learns a combined surprise: at most one sample per account and hour.
     pub(super) fn learn(
         &mut self,

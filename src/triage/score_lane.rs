@@ -44,6 +44,23 @@ impl Triage {
         self.combiner.p_value(stratum, votes, Combiner::surprise(votes, weight_total))
     }
 
+    /// Returns, for each vote, the surprise to which it has to fall for the score to be no alert,
+    /// the other votes being as they are; `None` where they are enough without it.
+    pub fn bars(
+        &self,
+        stratum: usize,
+        votes: &[Vote],
+        weight_total: f64,
+        via: Via,
+    ) -> Vec<Option<f64>> {
+        let p = match via {
+            Via::Budget => self.budget.p_threshold(&self.params),
+            Via::Exploration | Via::Confirmed => self.params.p_max,
+        };
+        let bar = |at| self.combiner.bar(stratum, votes, weight_total, at, p);
+        (0..votes.len()).map(bar).collect()
+    }
+
     /// Combines votes and decides whether they are worth an alert. Changes nothing.
     ///
     /// Whoever was judged innocent raises none until that verdict expires, nor whoever is allowed;

@@ -84,6 +84,11 @@ fn what_would_have_kept_it_quiet_does() {
     }
     by_lane.retain(|lane, _| LANES.contains(lane));
     assert_eq!(by_lane.len(), LANES.len(), "{:?}", by_lane.keys());
+    // Every alert of the score is led by a value above what would have kept it quiet.
+    let led = alerts.iter().filter(|alert| self::lane(alert) == "score");
+    let leads: Vec<&Value> = led.map(|alert| &alert["evidence"][0]).collect();
+    let is_above = |e: &&Value| e["value"].as_f64() > e["expected"]["high"].as_f64();
+    assert!(leads.len() >= 10 && leads.iter().all(is_above), "{leads:?}");
     let (mut n_quiet, mut n_replayed) = (0, 0);
     for (lane, alert) in &by_lane {
         let id = alert["alert_id"].as_str().unwrap();

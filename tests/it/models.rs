@@ -6,7 +6,7 @@ mod traffic;
 use broken::{Broken, Fault};
 use traffic::{Scenario, Traffic, WARM_UP_EVENTS};
 use txwarden::{
-    detect::{FitJob, Model, Opinion, Ruling, SURPRISE_MAX, Scene, models},
+    detect::{FINDING_SURPRISE_MIN, FitJob, Model, Opinion, Ruling, SURPRISE_MAX, Scene, models},
     feature,
     model::{Body, Family, Judgement, Reference},
     state::{Params, State},
@@ -205,7 +205,7 @@ fn score(model: &dyn Model, scene: &Scene<'_>, n: usize) -> Result<Option<Opinio
     let before = is_probed.then(|| model.snapshot());
     let opinion = model.score(scene);
     if let Some(o) = &opinion {
-        let is_finite = o.value.is_finite() && o.expected.is_finite() && o.surprise.is_finite();
+        let is_finite = o.value.is_finite() && o.surprise.is_finite();
         if !is_finite || !(0.0..=SURPRISE_MAX).contains(&o.surprise) {
             return Err(format!("opinion is not finite or out of range: {o:?}"));
         }
@@ -221,7 +221,7 @@ fn score(model: &dyn Model, scene: &Scene<'_>, n: usize) -> Result<Option<Opinio
 }
 
 fn explain(model: &dyn Model, scene: &Scene<'_>, opinion: &Opinion) -> Result<(), String> {
-    let finding = model.explain(scene, opinion);
+    let finding = model.explain(scene, opinion, FINDING_SURPRISE_MIN);
     let text = &finding.explanation;
     let is_sentence = text.ends_with('.') && text.contains(|c: char| c.is_ascii_digit());
     if !is_sentence || text.contains("NaN") || finding.quiet_if.is_empty() {

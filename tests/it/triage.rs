@@ -5,7 +5,7 @@ use txwarden::{
         AccountKey, Address, Alert, Band, BlockHash, Chain, DetectorKind, EventId, EventTime,
         Family, Finding, Inclusion, Severity, Status, Subject,
     },
-    triage::{Case, Coordinates, Identity, Params, Raised, Stakes, Suppression, Triage, Vote},
+    triage::{Case, Coordinates, Identity, Params, Raised, Stakes, Suppression, Triage, Via, Vote},
 };
 
 fn block(n: u8) -> BlockHash {
@@ -187,4 +187,26 @@ fn the_score_lane_raises_the_loud_and_the_budget_caps_it() {
     assert!((3..=16).contains(&poor), "{poor} alerts on a budget of 12");
     // The emptier the bucket the higher the threshold: nobody comes to find it empty.
     assert_eq!(suppressed, 0);
+}
+
+#[test]
+fn a_vote_at_its_bar_keeps_the_score_quiet_and_just_above_it_does_not() {
+    let mut triage = Triage::new(Params::default(), Identity::default(), Family::Evm);
+    let vote = |model_idx, surprise| Vote { model_idx, weight: 1.0, surprise };
+    let (total, now) = (2.0, EventTime::from_secs(0));
+    for n in 0..20_000u64 {
+        let surprise = -(((n * 7_919 % 20_000) as f64 + 0.5) / 20_000.0).log10();
+        triage.learn(0, AccountKey(n), &[vote(0, surprise), vote(1, 0.1)], total, now);
+    }
+    let is_quiet = |votes: &[Vote]| {
+        let p = triage.p_value(0, votes, total).unwrap();
+        p > triage.p_threshold()
+    };
+    let loud = [vote(0, 5.0), vote(1, 1.0)];
+    assert!(!is_quiet(&loud));
+    let bars = triage.bars(0, &loud, total, Via::Budget);
+    let bar = bars[0].expect("the second vote alone is not enough");
+    assert!(is_quiet(&[vote(0, bar), loud[1]]) && bar < 5.0, "{bar}");
+    assert!(!is_quiet(&[vote(0, bar + 1e-6), loud[1]]), "{bar}");
+    assert_eq!(bars[1], None, "the first vote is enough without it");
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
+        Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
         surprise::{of_student4, student4_at},
     },
     feature::{
@@ -43,7 +43,6 @@ impl Default for Params {
 /// The tail is Student's t with 4 degrees of freedom, because log values are not normal.
 pub struct AmountZ {
     params: Params,
-    z_of_finding: f64,
 }
 
 const VERSION: u8 = 1;
@@ -92,7 +91,7 @@ impl Definition for AmountZ {
     };
 
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
-        Self { params, z_of_finding: student4_at(FINDING_SURPRISE_MIN) }
+        Self { params }
     }
 
     fn check(params: &Params) -> Result<(), String> {
@@ -112,18 +111,18 @@ impl Model for AmountZ {
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
         let d = self.deviation(scene)?;
         let z = (libm::log10(d.value + VALUE_EPSILON) - d.mean) / d.sd;
-        Some(Opinion {
-            surprise: if z > 0.0 { of_student4(z) } else { 0.0 },
-            value: d.value,
-            expected: libm::exp10((d.mean + self.z_of_finding * d.sd).min(300.0)),
-        })
+        Some(Opinion { surprise: if z > 0.0 { of_student4(z) } else { 0.0 }, value: d.value })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let deviation = self.deviation(scene);
+        let expected = deviation
+            .as_ref()
+            .map_or(opinion.value, |d| libm::exp10((d.mean + student4_at(bar) * d.sd).min(300.0)));
+        let mut finding = finding(Self::META, scene, opinion, expected);
         let symbol = &*scene.chain.native.symbol;
         finding.unit = Cow::Owned(symbol.to_owned());
-        if let Some(d) = self.deviation(scene) {
+        if let Some(d) = deviation {
             let usual = libm::exp10(d.mean);
             finding.explanation = format!(
                 "The sender pays {} {symbol}, {} times the usual {} {symbol} of its last {} \
@@ -135,7 +134,7 @@ impl Model for AmountZ {
                 odds(opinion.surprise),
             );
         }
-        finding.quiet_if = format!("value below {} {symbol}", number(opinion.expected));
+        finding.quiet_if = format!("value below {} {symbol}", number(expected));
         finding
     }
 

@@ -6,7 +6,7 @@ use super::{
     sentence::number,
 };
 use crate::{
-    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
+    detect::{Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::Schema,
     model::{DetectorKind, EventTime, Finding},
     stat::negative_binomial::NegativeBinomial,
@@ -178,13 +178,15 @@ impl Model for Burst {
             return None;
         }
         let (signal, surprise) = self.stronger(scene)?;
-        let expected = signal.law.mean() + 3.0 * signal.law.deviation();
-        Some(Opinion { surprise, value: signal.n, expected })
+        Some(Opinion { surprise, value: signal.n })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        let Some((signal, _)) = self.stronger(scene) else { return finding };
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let signal = self.stronger(scene).map(|(signal, _)| signal);
+        let count = signal.as_ref().map(|s| s.law.count_at(bar + TWO_LOOKS, COUNT_MAX));
+        let expected = count.map_or(opinion.value, f64::from);
+        let mut finding = finding(Self::META, scene, opinion, expected);
+        let (Some(signal), Some(count)) = (signal, count) else { return finding };
         let (what, span) = if signal.is_sender {
             ("The sender makes", "payments within the hour")
         } else {
@@ -196,7 +198,6 @@ impl Model for Burst {
             number(signal.law.mean()),
             odds(opinion.surprise),
         );
-        let count = signal.law.count_at(FINDING_SURPRISE_MIN + TWO_LOOKS, COUNT_MAX);
         finding.quiet_if = format!("fewer than {count} {span}");
         finding
     }

@@ -204,12 +204,12 @@ impl Model for Creep {
             return None;
         }
         let value = habit.sum_after(log_value, &self.params);
-        let expected = sum_at(FINDING_SURPRISE_MIN);
-        Some(Opinion { surprise: surprise(value), value, expected })
+        Some(Opinion { surprise: surprise(value), value })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let expected = sum_at(bar);
+        let mut finding = finding(Self::META, scene, opinion, expected);
         let Some(Look { habit, value, log_value, .. }) = self.look(scene) else { return finding };
         let symbol = &*scene.chain.native.symbol;
         finding.explanation = format!(
@@ -222,7 +222,7 @@ impl Model for Creep {
         );
         // What counts of this payment has to fall by the excess, from at most the greatest count.
         let counted = habit.z(log_value, &self.params).min(Z_MAX);
-        let allowed = counted - (opinion.value - opinion.expected).max(0.0);
+        let allowed = counted - (opinion.value - expected).max(0.0);
         let needed = f64::from(habit.mean) + allowed * habit.sd(&self.params);
         finding.quiet_if = format!("value below {} {symbol}", number(libm::exp10(needed)));
         finding

@@ -131,12 +131,11 @@ impl Model for Dbscan {
             Place::Pocket(idx) => rarity(fitted.pockets[idx].n_rows, fitted.n_rows),
             Place::Noise => rarity(fitted.n_noise, fitted.n_rows),
         };
-        let expected = -libm::log10(self.params.pocket_share_max);
-        Some(Opinion { surprise, value: surprise, expected })
+        Some(Opinion { surprise, value: surprise })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let mut finding = finding(Self::META, scene, opinion, bar);
         let Some((fitted, place)) = self.place(scene) else { return finding };
         let who = name(&subject(scene));
         let symbol = &*scene.chain.native.symbol;

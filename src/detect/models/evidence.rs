@@ -52,15 +52,21 @@ pub fn name(subject: &Subject) -> String {
     }
 }
 
-/// Returns the finding of an opinion, to be completed with its sentences.
-pub fn finding(meta: &'static ModelMeta, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
+/// Returns the finding of an opinion whose value was to stay below `expected`, to be completed with
+/// its sentences.
+pub fn finding(
+    meta: &'static ModelMeta,
+    scene: &Scene<'_>,
+    opinion: &Opinion,
+    expected: f64,
+) -> Finding {
     Finding {
         detector: meta.id,
         kind: meta.kind,
         severity: severity(opinion.surprise),
         subject: subject(scene),
         value: opinion.value,
-        expected: Band::below(opinion.expected),
+        expected: Band::below(expected),
         unit: Cow::Borrowed(meta.unit),
         explanation: String::new(),
         quiet_if: String::new(),

@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling,
-        Scene, SnapshotError,
+        FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling, Scene, SnapshotError,
         cells::{Cells, Nearest},
         reputation::Reputation,
         snapshot,
@@ -151,15 +150,16 @@ impl Model for Kmeans {
             return None;
         }
         let value = fitted.cells.novelty(nearest);
-        let expected = fitted.novelties.score_at(FINDING_SURPRISE_MIN)?;
         let novelty = fitted.novelties.surprise(value);
         let surprise = novelty.max(fitted.reputation.surprise(nearest.cell));
-        Some(Opinion { surprise, value, expected })
+        Some(Opinion { surprise, value })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        let Some((fitted, nearest, row)) = self.place(scene) else { return finding };
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let place = self.place(scene);
+        let expected = place.and_then(|(fitted, ..)| fitted.novelties.score_at(bar));
+        let mut finding = finding(Self::META, scene, opinion, expected.unwrap_or(opinion.value));
+        let Some((fitted, nearest, row)) = place else { return finding };
         let notoriety = fitted.reputation.surprise(nearest.cell);
         if notoriety > fitted.novelties.surprise(opinion.value) {
             let (confirmed, refuted) = fitted.reputation.verdicts(nearest.cell);

@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        snapshot,
+        FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot,
         surprise::{of_student4, student4_at},
     },
     feature::{Features, Schema, evm, utxo},
@@ -41,7 +40,6 @@ impl Default for Params {
 pub struct PeerZ {
     params: Params,
     schema: &'static Schema,
-    z_of_finding: f64,
     peers: Vec<Peers>,
 }
 
@@ -111,7 +109,7 @@ impl Definition for PeerZ {
 
     fn new(params: Params, schema: &'static Schema, _seed: u64) -> Self {
         let peers = vec![Peers::default(); GROUPS];
-        Self { params, schema, z_of_finding: student4_at(FINDING_SURPRISE_MIN), peers }
+        Self { params, schema, peers }
     }
 
     fn check(params: &Params) -> Result<(), String> {
@@ -138,15 +136,17 @@ impl Model for PeerZ {
         Some(Opinion {
             surprise: if z > 0.0 { of_student4(z) } else { 0.0 },
             value: libm::exp10(value),
-            expected: libm::exp10((median + self.z_of_finding * sd).min(300.0)),
         })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let band = tx_of(scene).and_then(|(tx, _)| self.band(tx));
+        let expected = band.map_or(opinion.value, |(median, sd)| {
+            libm::exp10((median + student4_at(bar) * sd).min(300.0))
+        });
+        let mut finding = finding(Self::META, scene, opinion, expected);
         let symbol = &*scene.chain.native.symbol;
         finding.unit = Cow::Owned(symbol.to_owned());
-        let band = tx_of(scene).and_then(|(tx, _)| self.band(tx));
         if let Some((median, sd)) = band {
             finding.explanation = format!(
                 "{} {symbol} is moved where transactions of this form usually move {} (up to {}), \
@@ -157,7 +157,7 @@ impl Model for PeerZ {
                 odds(opinion.surprise),
             );
         }
-        finding.quiet_if = format!("value below {} {symbol}", number(opinion.expected));
+        finding.quiet_if = format!("value below {} {symbol}", number(expected));
         finding
     }
 

@@ -6,7 +6,7 @@ use super::{
     sentence::number,
 };
 use crate::{
-    detect::{FINDING_SURPRISE_MIN, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
+    detect::{Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::Schema,
     model::{DetectorKind, EventTime, Finding},
     stat::negative_binomial::NegativeBinomial,
@@ -157,15 +157,17 @@ impl Model for Seasonal {
 
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
         let (n, law) = self.count(scene)?;
-        let expected = law.mean() + 3.0 * law.deviation();
         // Inside the band nothing is said, so the incomplete beta function is spared.
         let is_high = n > law.mean() + law.deviation();
-        Some(Opinion { surprise: if is_high { law.surprise(n) } else { 0.0 }, value: n, expected })
+        Some(Opinion { surprise: if is_high { law.surprise(n) } else { 0.0 }, value: n })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        let Some((n, law)) = self.count(scene) else { return finding };
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let counted = self.count(scene);
+        let count = counted.map(|(_, law)| law.count_at(bar, COUNT_MAX));
+        let expected = count.map_or(opinion.value, f64::from);
+        let mut finding = finding(Self::META, scene, opinion, expected);
+        let (Some((n, law)), Some(count)) = (counted, count) else { return finding };
         finding.explanation = format!(
             "The chain has seen {} transactions in the running ten minutes where {} are usual at \
              this hour, {} by chance.",
@@ -173,7 +175,6 @@ impl Model for Seasonal {
             number(law.mean()),
             odds(opinion.surprise),
         );
-        let count = law.count_at(FINDING_SURPRISE_MIN, COUNT_MAX);
         finding.quiet_if = format!("fewer than {count} transactions in the ten minutes");
         finding
     }

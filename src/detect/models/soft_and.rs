@@ -9,10 +9,7 @@ use super::{
     standing::Standings,
 };
 use crate::{
-    detect::{
-        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        snapshot,
-    },
+    detect::{FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Features, Schema, evm},
     model::{AccountKey, DetectorKind, Family, Finding},
     stat::{
@@ -191,14 +188,15 @@ impl Model for SoftAnd {
         if !sums.is_warm() {
             return None;
         }
-        let expected = sums.score_at(FINDING_SURPRISE_MIN)?;
-        Some(Opinion { surprise: sums.surprise(sum), value: sum, expected })
+        Some(Opinion { surprise: sums.surprise(sum), value: sum })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        let Some(case) = self.case(scene) else { return finding };
-        let Some(Usual { ranks, standings, .. }) = self.usual.get(case.kind.idx()) else {
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let case = self.case(scene);
+        let usual = case.and_then(|case| self.usual.get(case.kind.idx()));
+        let expected = usual.and_then(|usual| usual.sums.score_at(bar)).unwrap_or(opinion.value);
+        let mut finding = finding(Self::META, scene, opinion, expected);
+        let (Some(case), Some(Usual { ranks, standings, .. })) = (case, usual) else {
             return finding;
         };
         let telling = self.respects.telling(ranks, case.features);
@@ -216,7 +214,7 @@ impl Model for SoftAnd {
             odds(opinion.surprise),
             reasons.join(", "),
         );
-        let excess = (opinion.value - opinion.expected).max(0.0);
+        let excess = (opinion.value - expected).max(0.0);
         // Of a smoothed sum this payment is only a part: it has to fall by so much more.
         let is_smoothed = case.receiver.is_some_and(|key| standings.get(key).is_some());
         let share = if is_smoothed { 1.0 - self.params.memory } else { 1.0 };

@@ -6,10 +6,7 @@ use super::{
     sentence::{feature, number},
 };
 use crate::{
-    detect::{
-        FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
-        snapshot,
-    },
+    detect::{FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Features, Schema, evm, utxo},
     model::{DetectorKind, Family, Finding},
     stat::{rank::Horizon, tail::Calibration},
@@ -114,14 +111,16 @@ impl Model for Spot {
     }
 
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
-        let (idx, value, surprise) = self.peak(tx_of(scene)?.1)?;
-        let expected = self.learned[idx].score_at(FINDING_SURPRISE_MIN + TWO_LOOKS)?;
-        Some(Opinion { surprise, value, expected })
+        let (_, value, surprise) = self.peak(tx_of(scene)?.1)?;
+        Some(Opinion { surprise, value })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        let Some((idx, ..)) = tx_of(scene).and_then(|(_, f)| self.peak(f)) else { return finding };
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        let peak = tx_of(scene).and_then(|(_, f)| self.peak(f));
+        let expected = peak.and_then(|(idx, ..)| self.learned[idx].score_at(bar + TWO_LOOKS));
+        let expected = expected.unwrap_or(opinion.value);
+        let mut finding = finding(Self::META, scene, opinion, expected);
+        let Some((idx, ..)) = peak else { return finding };
         let def = &self.schema.defs[self.streams[idx]];
         let symbol = &*scene.chain.native.symbol;
         let write = |value: f64| match def.unit {
@@ -135,7 +134,7 @@ impl Model for Spot {
             write(opinion.value),
             odds(opinion.surprise),
         );
-        finding.quiet_if = format!("{} below {}", def.name, write(opinion.expected));
+        finding.quiet_if = format!("{} below {}", def.name, write(expected));
         finding
     }
 

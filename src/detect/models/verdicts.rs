@@ -96,7 +96,7 @@ impl Verdicts {
     }
 
     /// Explains odds by ablation: what they lose when one input is set to its median.
-    fn of_trees(&self, scene: &Scene<'_>, opinion: &Opinion, finding: &mut Finding) -> Option<()> {
+    fn of_trees(&self, scene: &Scene<'_>, expected: f64, finding: &mut Finding) -> Option<()> {
         let (kind, features) = Kind::of(scene)?;
         let (fitted, mut row) = (self.fitted()?, self.learned.row(kind, features)?);
         let row = &mut row[..self.schema.defs.len()];
@@ -111,7 +111,7 @@ impl Verdicts {
                 let code = lesson::probe(step);
                 row[column] = code;
                 let is_less = least.is_none_or(|(gap, ..)| own.abs_diff(code) < gap);
-                if is_less && fitted.odds.logit(row) < opinion.expected {
+                if is_less && fitted.odds.logit(row) < expected {
                     least = Some((own.abs_diff(code), column, code));
                 }
             }
@@ -209,13 +209,14 @@ impl Model for Verdicts {
             Some(_) => own / 10.0,
             None => Self::surprise(logit?),
         };
-        // Even odds; with the verdict in force, what the odds have to fall to does not matter.
-        Some(Opinion { surprise, value: logit.unwrap_or(0.0), expected: 0.0 })
+        Some(Opinion { surprise, value: logit.unwrap_or(0.0) })
     }
 
-    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion) -> Finding {
-        let mut finding = finding(Self::META, scene, opinion);
-        if self.of_trees(scene, opinion, &mut finding).is_none() {
+    fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
+        // With a verdict in force it does not matter what the odds have to fall to.
+        let expected = (bar - EVEN_ODDS) * core::f64::consts::LN_10;
+        let mut finding = finding(Self::META, scene, opinion, expected);
+        if self.of_trees(scene, expected, &mut finding).is_none() {
             finding.explanation = format!("{} has 1 verdict.", name(&subject(scene)));
         }
         let Some(standing) = self.standing(scene) else { return finding };

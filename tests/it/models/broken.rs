@@ -57,10 +57,10 @@ impl Model for Broken {
             Fault::Guesses => (scene.event.time.secs() % 7) as f64,
             _ => (value + 6.0).clamp(0.0, 16.0),
         };
-        Some(Opinion { surprise, value: self.n_seen.get() as f64, expected: 0.0 })
+        Some(Opinion { surprise, value: self.n_seen.get() as f64 })
     }
 
-    fn explain(&self, _scene: &Scene<'_>, opinion: &Opinion) -> Finding {
+    fn explain(&self, _scene: &Scene<'_>, opinion: &Opinion, _bar: f64) -> Finding {
         Finding {
             detector: META.id,
             kind: META.kind,
