@@ -264,7 +264,10 @@ fn for_people(e: &Examination) -> String {
         let (percent, id) = (100.0 * share, finding.detector);
         line(format_args!("  {percent:>3.0} % {id} (additive): {}", finding.explanation));
         if is_beyond {
-            line(format_args!("        the score would be quiet with {}", finding.quiet_if));
+            let tried = e.named.iter().find(|(model, _)| *model == id).map(|(_, change)| change);
+            let tried = tried.and_then(|change| change.p_value);
+            let tried = tried.map_or_else(String::new, |p| format!(" (tried: p = {p:.2e})"));
+            line(format_args!("        the score would be quiet with {}{tried}", finding.quiet_if));
         }
     }
     for finding in judged.findings.iter() {

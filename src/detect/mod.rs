@@ -129,6 +129,17 @@ pub trait Model: Send {
     /// brought its surprise down to `bar`. Called only for events worth explaining.
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding;
 
+    /// Returns the least change of a single feature (position and value) that would have brought
+    /// the surprise down to `bar`; `None` where no single one would, or no feature is at issue.
+    fn quieted_by(
+        &self,
+        _scene: &Scene<'_>,
+        _opinion: &Opinion,
+        _bar: f64,
+    ) -> Option<(usize, f64)> {
+        None
+    }
+
     /// Learns the scene. `own` is what [`Model::score`] said of it, for what need not be worked out
     /// twice.
     fn learn(&mut self, scene: &Scene<'_>, own: Option<&Opinion>);

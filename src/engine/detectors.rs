@@ -169,6 +169,25 @@ impl Detectors {
         shares.iter().filter_map(explain).collect()
     }
 
+    /// Returns, for each vote that can keep a score quiet by itself, the model and the change of one
+    /// feature (position and value) that it names.
+    pub(super) fn named_changes(
+        &self,
+        scene: &Scene<'_>,
+        votes: &[Vote],
+        opinions: &[Opinion],
+        bars: &[Option<f64>],
+    ) -> Vec<(&'static str, usize, f64)> {
+        let voices = votes.iter().zip(opinions).zip(bars);
+        let named = |((vote, opinion), bar): ((&Vote, &Opinion), &Option<f64>)| {
+            let active = &self.models[vote.model_idx];
+            let bar = active.counts_from + (*bar)?;
+            let (position, value) = active.model.quieted_by(scene, opinion, bar)?;
+            Some((active.id(), position, value))
+        };
+        voices.filter_map(named).collect()
+    }
+
     /// Lets every model learn the scene that it gave its opinion on.
     pub(super) fn learn(&mut self, scene: &Scene<'_>, votes: &[Vote], opinions: &[Opinion]) {
         let mut own = votes.iter().zip(opinions).peekable();

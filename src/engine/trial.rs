@@ -66,11 +66,16 @@ pub struct Examination {
     pub judgement: Judgement,
     /// The opinions behind the score with their shares, which sum to 1: the score is additive.
     pub evidence: Vec<(Finding, f64)>,
+    /// The changes that models name in the evidence, each tried.
+    pub named: Vec<(&'static str, Change)>,
     /// Changes of one feature that keep the score quiet, the smallest first.
     pub features: Vec<Change>,
     /// Changes of the transaction itself that keep any lane quiet.
     pub inputs: Vec<Change>,
 }
+
+/// A model, and the position and value of the feature that it names.
+type Named = (&'static str, usize, f64);
 
 /// An event with what its admission revealed, and one feature to be replaced.
 #[derive(Clone, Copy)]
@@ -130,6 +135,12 @@ impl Engine {
         let judgement = self.judgement(trial);
         let is_scored = judgement.lanes.contains(&SCORE);
         let features = if is_scored { self.feature_changes(trial, typical) } else { Vec::new() };
+        let (evidence, changes) =
+            self.with_scene(trial, |scene, detectors| self.evidence(scene, detectors));
+        let named = match is_scored {
+            true => self.named_changes(trial, changes),
+            false => Vec::new(),
+        };
         let inputs = self.input_changes(trial, &judgement);
         let chain = &self.setup.chain;
         let subject =
@@ -140,7 +151,8 @@ impl Engine {
             event_time_ms: trial.event.time.millis(),
             subject: subject.unwrap_or_default(),
             p_threshold: self.triage.p_threshold(),
-            evidence: self.with_scene(trial, |scene, detectors| self.evidence(scene, detectors)),
+            evidence,
+            named,
             judgement,
             features,
             inputs,
@@ -171,15 +183,53 @@ impl Engine {
         look(&scene, &self.detectors)
     }
 
-    /// Explains the votes on a scene, with the shares of the combined score.
-    fn evidence(&self, scene: &Scene<'_>, detectors: &Detectors) -> Vec<(Finding, f64)> {
+    /// Explains the votes on a scene, with the shares of the combined score, and returns the change
+    /// of a feature that each names.
+    fn evidence(
+        &self,
+        scene: &Scene<'_>,
+        detectors: &Detectors,
+    ) -> (Vec<(Finding, f64)>, Vec<Named>) {
         let (mut votes, mut opinions) = (Vec::new(), Vec::new());
-        let Some(focus) = summary::focus(scene) else { return Vec::new() };
+        let Some(focus) = summary::focus(scene) else { return (Vec::new(), Vec::new()) };
         detectors.votes(scene, &mut votes, &mut opinions);
         let total = detectors.weight_total;
         let bars = self.triage.bars(focus.stratum, &votes, total, Via::Budget);
         let shares = crate::triage::shares(&votes);
-        detectors.explain_shares(scene, &shares, &votes, &opinions, &bars)
+        let explained = detectors.explain_shares(scene, &shares, &votes, &opinions, &bars);
+        (explained, detectors.named_changes(scene, &votes, &opinions, &bars))
+    }
+
+    /// Tries the changes that models name.
+    fn named_changes(&self, trial: Trial<'_>, named: Vec<Named>) -> Vec<(&'static str, Change)> {
+        let features = self.with_scene(trial, |scene, _| scene.features.cloned());
+        let Some(features) = features else { return Vec::new() };
+        let symbol = self.value_unit(trial.event);
+        let tried = named.into_iter().map(|(model, position, value)| {
+            let judged = self.judgement(Trial { replaced: Some((position, value)), ..trial });
+            let def = &features.schema().defs[position];
+            let is_quiet = !judged.lanes.contains(&SCORE);
+            let now = features.get(position);
+            let change = Change {
+                input: def.name.to_owned(),
+                from: now.map_or("none".to_owned(), |now| write_feature(def, now, symbol)),
+                to: write_feature(def, value, symbol),
+                rank_distance: None,
+                score: judged.score,
+                p_value: judged.p_value,
+                quiets: is_quiet.then_some(SCORE).into_iter().collect(),
+            };
+            (model, change)
+        });
+        tried.collect()
+    }
+
+    /// Returns the unit in which an event's features tell values.
+    fn value_unit(&self, event: &Event) -> &str {
+        match &event.body {
+            Body::Transfer(_) => TYPICAL_UNIT,
+            _ => &self.setup.chain.native.symbol,
+        }
     }
 
     fn judgement(&self, trial: Trial<'_>) -> Judgement {
@@ -209,10 +259,7 @@ impl Engine {
     fn feature_changes(&self, trial: Trial<'_>, typical: &[Features]) -> Vec<Change> {
         let features = self.with_scene(trial, |scene, _| scene.features.cloned());
         let Some(features) = features else { return Vec::new() };
-        let symbol = match &trial.event.body {
-            Body::Transfer(_) => TYPICAL_UNIT,
-            _ => &*self.setup.chain.native.symbol,
-        };
+        let symbol = self.value_unit(trial.event);
         let mut changes = Vec::new();
         for (position, def) in features.schema().defs.iter().enumerate() {
             let Some(now) = features.get(position) else { continue };

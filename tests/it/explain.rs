@@ -107,6 +107,9 @@ fn what_would_have_kept_it_quiet_does() {
             let shares = said["evidence"].as_array().unwrap().iter();
             let total: f64 = shares.map(|e| e[1].as_f64().unwrap()).sum();
             assert!((total - 1.0).abs() < 1e-9, "{total}");
+            let named = said["named"].as_array().unwrap();
+            let is_quiet = |change: &Value| change[1]["quiets"] == serde_json::json!(["score"]);
+            assert!(!named.is_empty() && named.iter().all(is_quiet), "{said}");
             let threshold = said["p_threshold"].as_f64().unwrap();
             let is_below = |c: &Value| c["p_value"].as_f64().is_none_or(|p| p > threshold);
             assert!(features.clone().count() > 0 && features.clone().all(is_below), "{said}");

@@ -140,6 +140,11 @@ pub fn fit(job: &FitJob) -> Fitted {
     Fitted { model: job.model.clone(), id: job.id, bytes: snapshot::encode(1, &fitted) }
 }
 
+/// Returns the code of a rank.
+fn code_of(rank: f64) -> u8 {
+    1 + (rank * 254.999) as u8
+}
+
 /// Returns the code of a probe.
 pub fn probe(step: u8) -> u8 {
     1 + (u16::from(step) * 254 / u16::from(PROBES)) as u8
@@ -194,16 +199,18 @@ impl Memory {
         let mut row = [0; FEATURES_MAX];
         for (column, code) in row.iter_mut().enumerate().take(self.n_columns as usize) {
             if let Some(value) = features.get(column) {
-                *code = 1 + (ranks.grid(column).rank(value) * 254.999) as u8;
+                *code = code_of(ranks.grid(column).rank(value));
             }
         }
         Some(row)
     }
 
-    /// Returns the value whose rank a code stands for.
-    pub fn value_of(&self, kind: Kind, column: usize, code: u8) -> Option<f64> {
-        let rank = f64::from(code.checked_sub(1)?) / 254.0;
-        self.ranks(kind)?.grid(column).quantile(rank)
+    /// Returns a value that was seen near the rank that a code stands for, and its own code: where
+    /// many are equal not every code has a value.
+    pub fn seen_near(&self, kind: Kind, column: usize, code: u8) -> Option<(f64, u8)> {
+        let grid = self.ranks(kind)?.grid(column);
+        let value = grid.quantile(f64::from(code.checked_sub(1)?) / 254.0)?;
+        Some((value, code_of(grid.rank(value))))
     }
 
     /// Returns the ranks of a kind, once there are any.

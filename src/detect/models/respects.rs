@@ -100,15 +100,14 @@ impl Respects {
         voters.into_iter()
     }
 
-    /// Writes the single input whose least change of rank would have kept the sum quiet: to a
+    /// Returns the single input whose least change of rank would have kept the sum quiet: to a
     /// value that was seen, because not every rank has one (nothing is below a count of 0).
-    pub fn quiet_if(
+    pub fn least_change(
         &self,
         ranks: &TrailingRanks,
         features: &Features,
         excess: f64,
-        symbol: &str,
-    ) -> String {
+    ) -> Option<(&'static Part, f64)> {
         let change = |(column, part, weight): (usize, &'static Part, f64)| {
             let now = self.rank(ranks, column, part, features);
             let then = now * libm::exp(-excess / weight);
@@ -121,10 +120,19 @@ impl Respects {
                 true => grid.highest_at_most(then),
                 false => grid.lowest_at_least(1.0 - then),
             };
-            Some((now - then, part, value?))
+            let reached = match part.is_high {
+                true => grid.rank(value?),
+                false => 1.0 - grid.rank(value?),
+            };
+            Some((now - reached, part, value?))
         };
         let least = self.voters(ranks).filter_map(change).min_by(|a, b| a.0.total_cmp(&b.0));
-        let Some((_, part, value)) = least else {
+        least.map(|(_, part, value)| (part, value))
+    }
+
+    /// Writes a change.
+    pub fn quiet_if(&self, change: Option<(&'static Part, f64)>, symbol: &str) -> String {
+        let Some((part, value)) = change else {
             return "no single input: at least two groups would have to look ordinary".to_owned();
         };
         let def = &self.schema.defs[part.position];

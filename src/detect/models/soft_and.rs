@@ -112,6 +112,19 @@ impl SoftAnd {
         Some(before.map_or(sum, |before| sum + self.params.memory * (before - sum)))
     }
 
+    /// Returns the single input whose least change lowers a sum by an excess.
+    fn least_change(
+        &self,
+        case: Case<'_>,
+        usual: &Usual,
+        excess: f64,
+    ) -> Option<(&'static groups::Part, f64)> {
+        // Of a smoothed sum this payment is only a part: it has to fall by so much more.
+        let is_smoothed = case.receiver.is_some_and(|key| usual.standings.get(key).is_some());
+        let share = if is_smoothed { 1.0 - self.params.memory } else { 1.0 };
+        self.respects.least_change(&usual.ranks, case.features, excess.max(0.0) / share)
+    }
+
     /// Returns whether an event may calibrate: at most one a receiver and hour does, or else a
     /// collector in full swing would teach the tail that collectors are usual.
     fn is_representative(&self, features: &Features) -> bool {
@@ -196,10 +209,10 @@ impl Model for SoftAnd {
         let usual = case.and_then(|case| self.usual.get(case.kind.idx()));
         let expected = usual.and_then(|usual| usual.sums.score_at(bar)).unwrap_or(opinion.value);
         let mut finding = finding(Self::META, scene, opinion, expected);
-        let (Some(case), Some(Usual { ranks, standings, .. })) = (case, usual) else {
+        let (Some(case), Some(usual)) = (case, usual) else {
             return finding;
         };
-        let telling = self.respects.telling(ranks, case.features);
+        let telling = self.respects.telling(&usual.ranks, case.features);
         let n_high = telling.iter().filter(|(rank, _)| *rank > 0.5).count();
         let reasons: Vec<String> = telling
             .iter()
@@ -214,13 +227,16 @@ impl Model for SoftAnd {
             odds(opinion.surprise),
             reasons.join(", "),
         );
-        let excess = (opinion.value - expected).max(0.0);
-        // Of a smoothed sum this payment is only a part: it has to fall by so much more.
-        let is_smoothed = case.receiver.is_some_and(|key| standings.get(key).is_some());
-        let share = if is_smoothed { 1.0 - self.params.memory } else { 1.0 };
-        let unit = unit(scene);
-        finding.quiet_if = self.respects.quiet_if(ranks, case.features, excess / share, unit);
+        let change = self.least_change(case, usual, opinion.value - expected);
+        finding.quiet_if = self.respects.quiet_if(change, unit(scene));
         finding
+    }
+
+    fn quieted_by(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Option<(usize, f64)> {
+        let case = self.case(scene)?;
+        let usual = self.usual.get(case.kind.idx())?;
+        let change = self.least_change(case, usual, opinion.value - usual.sums.score_at(bar)?);
+        change.map(|(part, value)| (part.position, value))
     }
 
     fn learn(&mut self, scene: &Scene<'_>, own: Option<&Opinion>) {

@@ -2,17 +2,17 @@
 
 use super::{
     definition::Definition,
-    evidence::{finding, name, subject},
+    evidence::{finding, name, subject, unit},
     kinds::Kind,
     lesson::{self, Schedule},
-    sentence::number,
+    sentence::{feature, number},
 };
 use crate::{
     detect::{
         FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling,
         Scene, SnapshotError, ensemble::Ensemble, snapshot,
     },
-    feature::Schema,
+    feature::{Features, Schema},
     model::{DetectorKind, Finding},
 };
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,11 @@ const CONFIRMED_MIN: f64 = 5.0;
 /// Inputs named by an explanation.
 const NAMED_MAX: usize = 3;
 
+/// Returns the log-odds of a surprise.
+fn odds_at(surprise: f64) -> f64 {
+    (surprise - EVEN_ODDS) * core::f64::consts::LN_10
+}
+
 impl Verdicts {
     fn surprise(logit: f64) -> f64 {
         (EVEN_ODDS + logit / core::f64::consts::LN_10).clamp(0.0, CLAIM_MAX)
@@ -95,6 +100,28 @@ impl Verdicts {
         Some(fitted.odds.logit(&row[..self.schema.defs.len()]))
     }
 
+    /// Returns the column, and the value in it, whose least change of rank brings the odds below
+    /// `expected`.
+    fn least_change(&self, kind: Kind, features: &Features, expected: f64) -> Option<(usize, f64)> {
+        let (fitted, mut row) = (self.fitted()?, self.learned.row(kind, features)?);
+        let row = &mut row[..self.schema.defs.len()];
+        let mut least: Option<(u8, usize, f64)> = None;
+        for column in 0..row.len() {
+            let own = row[column];
+            for step in 0..=lesson::PROBES {
+                let seen = self.learned.seen_near(kind, column, lesson::probe(step));
+                let Some((value, code)) = seen else { continue };
+                row[column] = code;
+                let is_less = least.is_none_or(|(gap, ..)| own.abs_diff(code) < gap);
+                if is_less && fitted.odds.logit(row) < expected {
+                    least = Some((own.abs_diff(code), column, value));
+                }
+            }
+            row[column] = own;
+        }
+        least.map(|(_, column, value)| (column, value))
+    }
+
     /// Explains odds by ablation: what they lose when one input is set to its median.
     fn of_trees(&self, scene: &Scene<'_>, expected: f64, finding: &mut Finding) -> Option<()> {
         let (kind, features) = Kind::of(scene)?;
@@ -102,19 +129,9 @@ impl Verdicts {
         let row = &mut row[..self.schema.defs.len()];
         let whole = fitted.odds.logit(row);
         let mut losses = Vec::with_capacity(row.len());
-        let mut least: Option<(u8, usize, u8)> = None;
         for column in 0..row.len() {
-            let own = row[column];
-            row[column] = lesson::MEDIAN;
+            let own = std::mem::replace(&mut row[column], lesson::MEDIAN);
             losses.push((whole - fitted.odds.logit(row), column));
-            for step in 0..=lesson::PROBES {
-                let code = lesson::probe(step);
-                row[column] = code;
-                let is_less = least.is_none_or(|(gap, ..)| own.abs_diff(code) < gap);
-                if is_less && fitted.odds.logit(row) < expected {
-                    least = Some((own.abs_diff(code), column, code));
-                }
-            }
             row[column] = own;
         }
         losses.retain(|(loss, _)| *loss > 0.0);
@@ -124,9 +141,11 @@ impl Verdicts {
             .iter()
             .take(NAMED_MAX)
             .map(|(loss, column)| {
-                let own = features.get(*column).map_or("none".to_owned(), number);
+                let def = &self.schema.defs[*column];
+                let write = |own| feature(def, own, unit(scene));
+                let own = features.get(*column).map_or("none".to_owned(), write);
                 let share = number(100.0 * loss / total);
-                format!("{} {own} ({share} %)", self.schema.defs[*column].name)
+                format!("{} {own} ({share} % of it)", def.name)
             })
             .collect();
         let odds = libm::exp(whole);
@@ -138,13 +157,12 @@ impl Verdicts {
             number(odds),
             if named.is_empty() { "none alone".to_owned() } else { named.join(", ") },
         );
-        finding.quiet_if = match least {
-            Some((_, column, code)) => {
+        finding.quiet_if = match self.least_change(kind, features, expected) {
+            Some((column, value)) => {
                 let def = &self.schema.defs[column];
-                let side = if code < row[column] { "at most" } else { "at least" };
-                let value = self.learned.value_of(kind, column, code);
-                let value = value.map_or("absent".to_owned(), |v| format!("{side} {}", number(v)));
-                format!("{} {value}", def.name)
+                let is_below = features.get(column).is_some_and(|own| value < own);
+                let side = if is_below { "at most" } else { "at least" };
+                format!("{} {side} {}", def.name, feature(def, value, unit(scene)))
             }
             None => "no single input: at least two would have to look ordinary".to_owned(),
         };
@@ -214,7 +232,7 @@ impl Model for Verdicts {
 
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
         // With a verdict in force it does not matter what the odds have to fall to.
-        let expected = (bar - EVEN_ODDS) * core::f64::consts::LN_10;
+        let expected = odds_at(bar);
         let mut finding = finding(Self::META, scene, opinion, expected);
         if self.of_trees(scene, expected, &mut finding).is_none() {
             finding.explanation = format!("{} has 1 verdict.", name(&subject(scene)));
@@ -232,6 +250,14 @@ impl Model for Verdicts {
             finding.quiet_if = "another verdict on the account".to_owned();
         }
         finding
+    }
+
+    fn quieted_by(&self, scene: &Scene<'_>, _: &Opinion, bar: f64) -> Option<(usize, f64)> {
+        if self.standing(scene).is_some() {
+            return None;
+        }
+        let (kind, features) = Kind::of(scene)?;
+        self.least_change(kind, features, odds_at(bar))
     }
 
     fn share(&self, scene: &Scene<'_>) -> f64 {
