@@ -265,8 +265,11 @@ fn for_people(e: &Examination) -> String {
         line(format_args!("  {percent:>3.0} % {id} (additive): {}", finding.explanation));
         if is_beyond {
             let tried = e.named.iter().find(|(model, _)| *model == id).map(|(_, change)| change);
-            let tried = tried.and_then(|change| change.p_value);
-            let tried = tried.map_or_else(String::new, |p| format!(" (tried: p = {p:.2e})"));
+            let tried = tried.and_then(|c| Some((c.p_value?, c.quiets.is_empty())));
+            let tried = tried.map_or_else(String::new, |(p, is_loud)| {
+                let but = if is_loud { ", for another model answers" } else { "" };
+                format!(" (tried: p = {p:.2e}{but})")
+            });
             line(format_args!("        the score would be quiet with {}{tried}", finding.quiet_if));
         }
     }

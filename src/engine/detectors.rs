@@ -169,8 +169,8 @@ impl Detectors {
         shares.iter().filter_map(explain).collect()
     }
 
-    /// Returns, for each vote that can keep a score quiet by itself, the model and the change of one
-    /// feature (position and value) that it names.
+    /// Returns, for each vote that can keep a score quiet by itself, the model and the change of
+    /// one feature (position and value) that it names.
     pub(super) fn named_changes(
         &self,
         scene: &Scene<'_>,

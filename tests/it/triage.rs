@@ -195,7 +195,7 @@ fn a_vote_at_its_bar_keeps_the_score_quiet_and_just_above_it_does_not() {
     let vote = |model_idx, surprise| Vote { model_idx, weight: 1.0, surprise };
     let (total, now) = (2.0, EventTime::from_secs(0));
     for n in 0..20_000u64 {
-        let surprise = -(((n * 7_919 % 20_000) as f64 + 0.5) / 20_000.0).log10();
+        let surprise = -libm::log10(((n * 7_919 % 20_000) as f64 + 0.5) / 20_000.0);
         triage.learn(0, AccountKey(n), &[vote(0, surprise), vote(1, 0.1)], total, now);
     }
     let is_quiet = |votes: &[Vote]| {

@@ -141,7 +141,8 @@ impl Definition for SoftAnd {
         kind: DetectorKind::Statistical,
         title: "Suspicious in every respect at once",
         description: "Ranks some twenty directional features against the last 20,000 \
-                      transactions, or payments in tokens, and adds up the logarithms of the ranks by group.",
+                      transactions, or payments in tokens, and adds up the logarithms of the \
+                      ranks by group.",
         unit: "nats",
         references: &["Siffer et al. 2017, Anomaly detection in streams with extreme value theory"],
     };
