@@ -267,7 +267,7 @@ fn for_people(e: &Examination) -> String {
             let tried = e.named.iter().find(|(model, _)| *model == id).map(|(_, change)| change);
             let tried = tried.and_then(|c| Some((c.p_value?, c.quiets.is_empty())));
             let tried = tried.map_or_else(String::new, |(p, is_loud)| {
-                let but = if is_loud { ", for another model answers" } else { "" };
+                let but = if is_loud { ", still beyond" } else { "" };
                 format!(" (tried: p = {p:.2e}{but})")
             });
             line(format_args!("        the score would be quiet with {}{tried}", finding.quiet_if));
