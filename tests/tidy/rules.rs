@@ -2,7 +2,7 @@
 
 use crate::source::{Source, block_end};
 
-const LINES_MAX: usize = 400;
+const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
 
