@@ -2,6 +2,7 @@
 
 use super::{
     Reason, Refusal,
+    evm::recipe::Match,
     field::{Reader, refuse},
 };
 use crate::model::Quality;
@@ -39,7 +40,7 @@ pub struct Checks {
     pub identity: Policy,
 }
 
-/// What refuted a part that was let pass.
+/// What refuted a part that was let pass, or why nothing could vouch for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refuted {
     /// The record itself: hash, sender, sums, contents, or what is in a block against that block.
@@ -48,10 +49,12 @@ pub enum Refuted {
     Linkage,
     /// The body that the transaction's id came with before.
     Identity,
+    /// Nothing: a block's hash is of a recipe that is not known here.
+    Unverified,
 }
 
 impl Refuted {
-    pub const ALL: [Self; 3] = [Self::Record, Self::Linkage, Self::Identity];
+    pub const ALL: [Self; 4] = [Self::Record, Self::Linkage, Self::Identity, Self::Unverified];
 
     /// Returns the name used as a metric label.
     pub fn as_str(self) -> &'static str {
@@ -59,6 +62,7 @@ impl Refuted {
             Self::Record => "record",
             Self::Linkage => "linkage",
             Self::Identity => "identity",
+            Self::Unverified => "unverified",
         }
     }
 }
@@ -105,6 +109,23 @@ impl Reader<'_> {
             (false, Policy::DeadLetter) => return Err(refuse(Reason::CheckFailed, what)),
             (false, Policy::Flag) => self.quality |= Quality::CHECK_FAILED,
             (false, Policy::Ignore) => {}
+        }
+        Ok(())
+    }
+
+    /// Notes whether an id is the hash of its fields; where the recipe is not known, no policy
+    /// refuses it.
+    pub(super) fn judge_hash(
+        &mut self,
+        found: Match,
+        policy: Policy,
+        what: &str,
+    ) -> Result<(), Refusal> {
+        if policy.is_wanted() {
+            self.quality |= found.quality();
+            if found == Match::Refuted {
+                self.judge(false, Quality::empty(), policy, what)?;
+            }
         }
         Ok(())
     }

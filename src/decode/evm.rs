@@ -2,6 +2,7 @@
 
 pub(super) mod call;
 pub(super) mod receipt;
+pub(super) mod recipe;
 pub(super) mod rlp;
 pub(super) mod signed;
 pub(super) mod standard;

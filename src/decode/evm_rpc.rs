@@ -83,17 +83,20 @@ fn any(field: Field<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Re
             let n_before = events.len();
             let quality = reader.quality;
             let mut failed = trace::Failed::default();
+            let mut n = 0;
             Item::each(raw, reader, |item, reader| {
                 reader.quality = quality;
-                match item {
+                reader.alone((field.name, n), events, |reader, events| match item {
                     Ok(item) if item.kind() == Some(item::Kind::Trace) => {
                         trace::read(&item, Around::default(), &mut failed, reader, events)
                     }
                     Ok(item) => object(&item, reader, events),
                     Err(value) => announced(Field { value, ..field }, reader, events),
-                }
+                });
+                n += 1;
+                Ok(())
             })?;
-            if events.len() == n_before {
+            if events.len() == n_before && reader.refused.is_empty() {
                 return Err(Refusal::Skip(SkipReason::NullResult));
             }
             Ok(())
@@ -124,7 +127,7 @@ fn object(
             return trace::read(item, around, &mut failed, reader, events);
         }
         Some(Kind::Log) => log::read(item, reader)?,
-        Some(Kind::Transaction) => transaction::read(item, None, reader)?.body,
+        Some(Kind::Transaction) => transaction::read(item, transaction::Place::Own, reader)?.body,
         None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
     };
     push(item, body, around, reader, events)

@@ -8,7 +8,7 @@ use super::{
     keys::{Field, Fields, Keys},
     number::{self, Integer, NotInteger},
 };
-use crate::model::{Address, Amount, Hash32, Quality};
+use crate::model::{Address, Amount, Event, Hash32, Quality};
 use std::fmt::Write;
 
 /// Bytes of a dead letter's detail, escaped.
@@ -26,9 +26,38 @@ pub(super) struct Reader<'c> {
     pub guides: &'c mut Guides,
     /// Signatures checked in this record so far.
     pub n_signatures: usize,
+    /// Elements of the part that were refused without the rest of it.
+    pub refused: Vec<Refusal>,
 }
 
 impl<'c> Reader<'c> {
+    /// Makes a reader at the start of a part.
+    pub fn new(settings: &'c Settings, kafka_ms: Option<i64>, guides: &'c mut Guides) -> Self {
+        let (quality, n_signatures, refused) = (Quality::empty(), 0, Vec::new());
+        Self { settings, kafka_ms, quality, guides, n_signatures, refused }
+    }
+
+    /// Reads one element of a part: where that is refused, the rest of the part stands, and the
+    /// refusal names the element. `None` then; the quality is again what it was before.
+    pub fn alone<T>(
+        &mut self,
+        (list, n): (&str, usize),
+        events: &mut Vec<Event>,
+        read: impl FnOnce(&mut Self, &mut Vec<Event>) -> Result<T, Refusal>,
+    ) -> Option<T> {
+        let (n_before, quality) = (events.len(), self.quality);
+        let found = read(self, events);
+        self.quality = quality;
+        match found {
+            Ok(found) => Some(found),
+            Err(refusal) => {
+                events.truncate(n_before);
+                self.refused.push(refusal.inside(list, n));
+                None
+            }
+        }
+    }
+
     pub fn limits(&self) -> &'c Limits {
         &self.settings.limits
     }
@@ -57,6 +86,20 @@ pub(super) fn refuse(reason: Reason, detail: &str) -> Refusal {
     }
     escaped.truncate(DETAIL_BYTES_MAX);
     Refusal::DeadLetter { reason, detail: escaped }
+}
+
+impl Refusal {
+    /// Says which element of a list was refused.
+    fn inside(self, list: &str, n: usize) -> Self {
+        match self {
+            Self::DeadLetter { reason, detail } => {
+                let mut detail = format!("{list}[{n}]: {detail}");
+                detail.truncate(DETAIL_BYTES_MAX);
+                Self::DeadLetter { reason, detail }
+            }
+            skip @ Self::Skip(_) => skip,
+        }
+    }
 }
 
 impl From<Flaw> for Refusal {

@@ -91,6 +91,17 @@ impl<'a, 's> Scanner<'a, 's> {
         }
     }
 
+    /// Returns the position in front of the next value.
+    pub fn pos(&mut self) -> usize {
+        self.peek();
+        self.pos
+    }
+
+    /// Returns what was read since a position.
+    pub fn since(&self, start: usize) -> &'a [u8] {
+        &self.bytes[start..self.pos]
+    }
+
     /// Takes the first flaw found since the last call that concerns only the value just read.
     pub fn take_flaw(&mut self) -> Option<Flaw> {
         self.flaw.take()

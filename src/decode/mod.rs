@@ -31,6 +31,7 @@ mod utxo;
 use crate::model::{Chain, Event};
 pub use check::{Checks, Policy, Refuted};
 pub use envelope::{Envelope, Wrapping};
+pub use evm::recipe::is_known as is_recipe_known;
 pub use field::DETAIL_BYTES_MAX;
 pub use format::Format;
 pub use mapped::Mapping;

@@ -8,7 +8,7 @@ use super::{
     json::{Flaw, Scanner},
     node,
 };
-use crate::model::{Event, Quality, Record};
+use crate::model::{Event, Record};
 
 /// Why a part did not become events: the document is broken, or only this part is refused.
 pub(super) enum Failure {
@@ -54,18 +54,36 @@ impl Parts<'_> {
         read: impl FnOnce(&mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>,
     ) {
         let Self { settings, kafka_ms, guides, events, parts } = self;
-        let (start, quality) = (events.len(), Quality::empty());
-        let (kafka_ms, n_signatures) = (*kafka_ms, 0);
-        let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
-        let verdict = match read(&mut reader, events) {
-            Ok(()) => Ok(start..events.len()),
-            Err(refusal) => {
-                events.truncate(start);
-                Err(refusal)
+        let start = events.len();
+        let mut reader = Reader::new(settings, *kafka_ms, guides);
+        let read = read(&mut reader, events);
+        let index = parts.len();
+        end_part((index, start), read, reader.refused, events, parts);
+    }
+}
+
+/// Notes what became of the part that began at event `start`, and of what was refused inside of it
+/// alone: that has the part's index.
+fn end_part(
+    (index, start): (usize, usize),
+    read: Result<(), Refusal>,
+    refused: Vec<Refusal>,
+    events: &mut Vec<Event>,
+    parts: &mut Vec<Part>,
+) {
+    let index = u32::try_from(index).unwrap_or(u32::MAX);
+    match read {
+        Ok(()) => {
+            // What is left of a part whose every element was refused is nothing.
+            if events.len() > start || refused.is_empty() {
+                parts.push(Part { index, verdict: Ok(start..events.len()) });
             }
-        };
-        let index = u32::try_from(parts.len()).unwrap_or(u32::MAX);
-        parts.push(Part { index, verdict });
+            parts.extend(refused.into_iter().map(|refusal| Part { index, verdict: Err(refusal) }));
+        }
+        Err(refusal) => {
+            events.truncate(start);
+            parts.push(Part { index, verdict: Err(refusal) });
+        }
     }
 }
 
@@ -169,10 +187,9 @@ fn read_value(
         }
         Read::Bytes(read) => {
             let Batch { events, parts, guides, .. } = batch;
-            let (quality, n_signatures) = (Quality::empty(), 0);
-            let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
+            let mut reader = Reader::new(settings, kafka_ms, guides);
             read(bytes, &mut reader, events)?;
-            parts.push(Part { index: 0, verdict: Ok(0..events.len()) });
+            end_part((0, 0), Ok(()), reader.refused, events, parts);
             Ok(())
         }
     }
@@ -192,19 +209,14 @@ fn read_document(
     let mut n_signatures = 0;
     let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
         let start = events.len();
-        let quality = Quality::empty();
-        let mut reader = Reader { settings, kafka_ms, quality, guides, n_signatures };
-        let read = read_part(scanner, depth, &mut reader, events);
-        n_signatures = reader.n_signatures;
-        let verdict = match read {
-            Ok(()) => Ok(start..events.len()),
+        let mut reader = Reader { n_signatures, ..Reader::new(settings, kafka_ms, guides) };
+        let read = match read_part(scanner, depth, &mut reader, events) {
+            Ok(()) => Ok(()),
+            Err(Failure::Part(refusal)) => Err(refusal),
             Err(Failure::Document(flaw)) => return Err(flaw),
-            Err(Failure::Part(refusal)) => {
-                events.truncate(start);
-                Err(refusal)
-            }
         };
-        parts.push(Part { index: u32::try_from(index).unwrap_or(u32::MAX), verdict });
+        n_signatures = reader.n_signatures;
+        end_part((index, start), read, reader.refused, events, parts);
         Ok(())
     };
     if scanner.peek() != Some(b'[') {

@@ -2,8 +2,9 @@
 
 use super::{Action, Engine, ledger::Fate, report::DeadLetter, stats::count};
 use crate::{
-    decode::{Format, Policy, Reason, Refuted, Settings},
+    decode::{self, Format, Policy, Reason, Refuted, Settings},
     model::{Body, Event, Quality, Record},
+    state::Misplacement,
     triage::Coordinates,
 };
 
@@ -21,6 +22,7 @@ impl Engine {
         settings: &Settings,
     ) -> Result<(), Contradiction> {
         let checks = settings.limits.checks;
+        self.check_recipe(events, settings)?;
         if events.iter().any(|event| event.quality.contains(Quality::CHECK_FAILED)) {
             count(&mut self.stats.checks_failed, Refuted::Record.as_str());
         }
@@ -57,13 +59,46 @@ impl Engine {
                 break;
             }
         }
-        let Some(detail) = flaw else { return Ok(()) };
-        if policy == Policy::DeadLetter {
-            return Err(Contradiction { reason: Reason::CheckFailed, detail });
-        }
-        count(&mut self.stats.checks_failed, Refuted::Linkage.as_str());
-        let flags = Quality::CHECK_FAILED | Quality::MISPLACED;
+        let flags = match flaw {
+            None => return Ok(()),
+            Some(Misplacement::Unproven) => Quality::MISPLACED,
+            Some(Misplacement::Impossible(detail)) if policy == Policy::DeadLetter => {
+                return Err(Contradiction { reason: Reason::CheckFailed, detail });
+            }
+            Some(Misplacement::Impossible(_)) => {
+                count(&mut self.stats.checks_failed, Refuted::Linkage.as_str());
+                Quality::MISPLACED | Quality::CHECK_FAILED
+            }
+        };
         events.iter_mut().for_each(|event| event.quality |= flags);
+        Ok(())
+    }
+
+    /// Counts blocks whose id is a hash of unknown recipe, and refuses one below the last block
+    /// that was verified: no fork is that old.
+    fn check_recipe(
+        &mut self,
+        events: &mut [Event],
+        settings: &Settings,
+    ) -> Result<(), Contradiction> {
+        let is_unverified = |event: &&Event| {
+            matches!(event.body, Body::Block(_)) && event.quality.contains(Quality::UNVERIFIED)
+        };
+        let Some(block) = events.iter().find(is_unverified) else { return Ok(()) };
+        let height = block.inclusion().map(|inclusion| inclusion.height);
+        let is_old = decode::is_recipe_known(&settings.chain)
+            && height.zip(self.state.verified_height()).is_some_and(|(own, last)| own < last);
+        match settings.limits.checks.hash {
+            Policy::DeadLetter if is_old => {
+                let detail = "not its header's hash, below blocks that were verified";
+                return Err(Contradiction { reason: Reason::CheckFailed, detail });
+            }
+            Policy::Flag if is_old => {
+                events.iter_mut().for_each(|event| event.quality |= Quality::CHECK_FAILED);
+            }
+            _ => {}
+        }
+        count(&mut self.stats.checks_failed, Refuted::Unverified.as_str());
         Ok(())
     }
 

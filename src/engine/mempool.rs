@@ -4,8 +4,8 @@ use super::{Engine, stats::count};
 use crate::{
     detect::Scene,
     model::{
-        Alert, Body, Corroboration, Event, EventTime, Observation, Retraction, RetractionReason,
-        Signal, Step, Tx, TxId,
+        Alert, Body, Corroboration, Event, EventTime, Observation, Quality, Retraction,
+        RetractionReason, Signal, Step, Tx, TxId,
     },
     state::State,
     triage::{Coordinates, Included, Pending},
@@ -64,7 +64,9 @@ impl Engine {
     }
 
     fn on_included(&mut self, event: &Event, tx: &Tx, at: &Coordinates, alerts: &mut Vec<Alert>) {
-        let Some(inclusion) = tx.inclusion.filter(|_| self.triage.n_pending() > 0) else { return };
+        let is_believed = !event.quality.contains(Quality::MISPLACED);
+        let is_needed = is_believed && self.triage.n_pending() > 0;
+        let Some(inclusion) = tx.inclusion.filter(|_| is_needed) else { return };
         let chain = &self.setup.chain;
         let block = inclusion.block.map(|block| chain.hash_text(&block));
         let span_ms = self.setup.params.triage.corroborate_ms;
@@ -77,6 +79,11 @@ impl Engine {
             corroboration: corroboration(&self.state, &tx.id, event.time, span_ms),
         };
         self.triage.include(&included, at, alerts);
+        // Who signed the rival has proven it; else its block must.
+        let is_proven = event.quality.contains(Quality::SENDER_VERIFIED);
+        if !is_proven && !self.state.is_place_proven(event) {
+            return;
+        }
         let by = chain.hash_text(&tx.id);
         self.triage.contradict(&tx.id, self.state.conflict_keys(tx), &by, at, alerts);
     }

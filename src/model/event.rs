@@ -50,8 +50,11 @@ bitflags::bitflags! {
         const CHECK_FAILED = 1 << 12;
         /// A block's lists are those that its header commits to.
         const CONTENT_VERIFIED = 1 << 13;
-        /// Its block contradicts the blocks known: it proves nothing about the chain.
+        /// Its block contradicts the blocks known, or is not verified where one that is stands:
+        /// it proves nothing about the chain.
         const MISPLACED = 1 << 14;
+        /// Its id is a hash whose recipe is not known here: of this chain, or of a fork to come.
+        const UNVERIFIED = 1 << 15;
     }
 }
 

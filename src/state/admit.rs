@@ -2,12 +2,21 @@
 
 use super::{
     Admission, Disposition, State,
-    blocks::Place,
+    blocks::{Flaw, Place},
     dedup::{Seen, body_key, fact_key},
     replacement::Bid,
     seal::Seal,
 };
 use crate::model::{AccountKey, Body, CLAIMS_PER_TX_MAX, Event, Quality, Signal, Step, Tx, TxIn};
+
+/// Why an event is not believed to be in the block that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplacement {
+    /// No branch of the chain can have that block there.
+    Impossible(&'static str),
+    /// A verified block is there, and that one is not verified.
+    Unproven,
+}
 
 impl State {
     /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
@@ -55,13 +64,29 @@ impl State {
         self.sightings.witness(event, node, &self.hasher)
     }
 
-    /// Returns why an event cannot be where it says on any branch of the chain, and remembers its
-    /// block as one that proves nothing; `None` where a reorganisation may explain it.
-    pub fn misplacement(&mut self, event: &Event) -> Option<&'static str> {
+    /// Returns why an event is not believed to be where it says, and remembers a block that cannot
+    /// be there as one that proves nothing; `None` where a reorganisation may explain it.
+    pub fn misplacement(&mut self, event: &Event) -> Option<Misplacement> {
         let place = claimed(event)?;
-        let flaw = self.blocks.flaw(&place)?;
-        self.blocks.disbelieve(&place);
-        Some(flaw)
+        Some(match self.blocks.flaw(&place)? {
+            Flaw::Impossible(why) => {
+                self.blocks.disbelieve(&place);
+                Misplacement::Impossible(why)
+            }
+            Flaw::Unproven => Misplacement::Unproven,
+        })
+    }
+
+    /// Returns the greatest height of a block whose header was seen to hash to its id.
+    pub fn verified_height(&self) -> Option<u64> {
+        self.blocks.verified_height()
+    }
+
+    /// Returns whether what an event says of its place counts against what is known: the block
+    /// that it is in is verified, or none is.
+    pub fn is_place_proven(&self, event: &Event) -> bool {
+        let block = event.inclusion().and_then(|inclusion| inclusion.block);
+        !self.blocks.has_verified() || block.is_some_and(|block| self.blocks.is_verified(&block))
     }
 
     /// Returns whether a transaction comes with another body than before, and if so whether it
@@ -117,9 +142,13 @@ pub(super) fn place(event: &Event) -> Option<Place> {
 
 /// Returns where an event says it belongs.
 fn claimed(event: &Event) -> Option<Place> {
-    let parent = match &event.body {
-        Body::Block(block) => block.parent,
-        _ => None,
-    };
-    event.inclusion().map(|inclusion| Place { inclusion, parent })
+    let inclusion = event.inclusion()?;
+    Some(match &event.body {
+        Body::Block(block) => {
+            let is_verified =
+                event.quality.intersects(Quality::HASH_VERIFIED | Quality::ID_COMPUTED);
+            Place { inclusion, parent: block.parent, is_verified }
+        }
+        _ => Place { inclusion, parent: None, is_verified: false },
+    })
 }

@@ -26,7 +26,27 @@ struct Block {
     /// State before the block; `None` when that has been forgotten, and for late blocks, whose
     /// events are undone with the block that was the tip when they came.
     mark: Option<Box<MemoryMark>>,
-    is_late: bool,
+    flags: Flags,
+}
+
+bitflags::bitflags! {
+    /// What is known of a block. The first bit stands where layout 3 wrote a boolean.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Flags: u8 {
+        const LATE = 1;
+        /// Its header hashes to its id.
+        const VERIFIED = 1 << 1;
+    }
+}
+
+/// Why a place is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// No branch of the chain can have a block there.
+    Impossible(&'static str),
+    /// It would orphan a block that is verified, and is not verified itself.
+    Unproven,
 }
 
 /// The recent blocks, by height.
@@ -46,6 +66,18 @@ pub(super) struct Place {
     pub inclusion: Inclusion,
     /// The block's parent, when the event tells it.
     pub parent: Option<BlockHash>,
+    /// The event is the block's header, and that hashes to its id.
+    pub is_verified: bool,
+}
+
+impl Block {
+    fn is_late(&self) -> bool {
+        self.flags.contains(Flags::LATE)
+    }
+
+    fn is_verified(&self) -> bool {
+        self.flags.contains(Flags::VERIFIED)
+    }
 }
 
 impl Blocks {
@@ -69,45 +101,78 @@ impl Blocks {
         self.tip_height().is_some_and(|tip| place.inclusion.height < tip)
     }
 
-    /// Returns why no branch of the chain can have a block where `place` says it is.
+    /// Returns why `place` is not believed.
     ///
     /// A hash commits to its block's parent, and the parent's height is one less: what contradicts
     /// that is false. Another block at a height, or a parent that is not the one seen below, is
-    /// not: that is how a reorg looks.
+    /// not: that is how a reorg looks. What is verified is never refuted by what is not, and what
+    /// is not verified takes no verified block's place.
     ///
     /// # Cost
     /// A look at all remembered hashes for what is not of a known block.
-    pub fn flaw(&self, place: &Place) -> Option<&'static str> {
+    pub fn flaw(&self, place: &Place) -> Option<Flaw> {
         let Inclusion { height, block, .. } = place.inclusion;
         let block = block?;
+        if place.parent == Some(block) {
+            return Some(Flaw::Impossible("a block that follows itself"));
+        }
         let known = self.recent.binary_search_by_key(&height, |b| b.height);
-        let known = known.ok().map(|at| &self.recent[at]).filter(|known| known.hash == Some(block));
+        let here = known.ok().map(|at| &self.recent[at]);
+        let known = here.filter(|known| known.hash == Some(block));
+        let is_outdone = |other: &Block| place.is_verified && !other.is_verified();
         match (known, place.parent) {
-            (_, Some(parent)) if parent == block => return Some("a block that follows itself"),
+            (Some(known), _) if is_outdone(known) => {}
             (Some(Block { parent: Some(old), .. }), Some(new)) if *old != new => {
-                return Some("one block with two parents");
+                return Some(Flaw::Impossible("one block with two parents"));
             }
             (Some(_), None) | (Some(Block { parent: Some(_), .. }), _) => return None,
             // Known by its transactions: its header says more.
             (Some(_), Some(_)) => {}
-            (None, _) if self.disbelieved.contains(&block) => {
-                return Some("of a block that contradicts the chain");
+            (None, _) if self.disbelieved.contains(&block) && !place.is_verified => {
+                return Some(Flaw::Impossible("of a block that contradicts the chain"));
             }
-            (None, _) if self.height_of(&block).is_some() => {
-                return Some("one block at two heights");
+            (None, _) if self.block_of(&block).is_some_and(|known| !is_outdone(known)) => {
+                return Some(Flaw::Impossible("one block at two heights"));
             }
             (None, _) => {}
         }
-        let below = place.parent.and_then(|parent| self.height_of(&parent));
-        let is_next = below.is_none_or(|below| below.checked_add(1) == Some(height));
-        (!is_next).then_some("a height that is not the parent's and one")
+        let below = place.parent.and_then(|parent| self.block_of(&parent));
+        let is_next = below
+            .is_none_or(|below| below.height.checked_add(1) == Some(height) || is_outdone(below));
+        if !is_next {
+            return Some(Flaw::Impossible("a height that is not the parent's and one"));
+        }
+        let is_held = here.is_some_and(|here| here.hash.is_some_and(|hash| hash != block));
+        let is_unproven = is_held && self.is_protected(height) && !place.is_verified;
+        is_unproven.then_some(Flaw::Unproven)
+    }
+
+    /// Returns the greatest height of a verified block.
+    pub fn verified_height(&self) -> Option<u64> {
+        self.recent.iter().rfind(|b| b.is_verified()).map(|b| b.height)
+    }
+
+    /// Returns whether any of the blocks that can be undone is verified.
+    pub fn has_verified(&self) -> bool {
+        self.recent.iter().rev().take(MARKS_MAX).any(Block::is_verified)
+    }
+
+    /// Returns whether a block is one of those that can be undone, and verified.
+    pub fn is_verified(&self, hash: &BlockHash) -> bool {
+        let mut recent = self.recent.iter().rev().take(MARKS_MAX);
+        recent.any(|block| block.is_verified() && block.hash.as_ref() == Some(hash))
+    }
+
+    /// Returns whether a verified block is at this height or above.
+    fn is_protected(&self, height: u64) -> bool {
+        self.verified_height().is_some_and(|verified| verified >= height)
     }
 
     /// Remembers a block as one that proves nothing.
     pub fn disbelieve(&mut self, place: &Place) {
         let Some(block) = place.inclusion.block else { return };
-        let is_known = self.hash_at(place.inclusion.height) == Some(block);
-        if is_known || self.disbelieved.contains(&block) {
+        if self.hash_at(place.inclusion.height) == Some(block) || self.disbelieved.contains(&block)
+        {
             return;
         }
         if self.disbelieved.len() == DISBELIEVED_MAX {
@@ -144,7 +209,7 @@ impl Blocks {
         let tip = self.tip_height()?;
         let first = self.recent.partition_point(|b| b.height < from_height);
         let orphans = self.recent.split_off(first);
-        let is_too_deep = orphans.iter().find(|b| !b.is_late).is_some_and(|b| b.mark.is_none());
+        let is_too_deep = orphans.iter().find(|b| !b.is_late()).is_some_and(|b| b.mark.is_none());
         // Too deep: as much as is left of the journal is undone.
         if let Some(mark) = orphans.iter().find_map(|b| b.mark.as_ref()) {
             memory.revert(mark);
@@ -162,11 +227,21 @@ impl Blocks {
     /// Opens the block of an event that is about to be applied, if it is not open.
     pub fn enter(&mut self, memory: &mut Memory, place: &Place) {
         let Inclusion { height, block, .. } = place.inclusion;
+        let verified = if place.is_verified { Flags::VERIFIED } else { Flags::empty() };
         match self.recent.binary_search_by_key(&height, |b| b.height) {
             Ok(at) => {
                 let known = &mut self.recent[at];
                 known.hash = known.hash.or(block);
-                known.parent = known.parent.or(place.parent);
+                if known.hash == block {
+                    let is_outdone = place.is_verified && !known.is_verified();
+                    let (first, second) = if is_outdone {
+                        (place.parent, known.parent)
+                    } else {
+                        (known.parent, place.parent)
+                    };
+                    known.parent = first.or(second);
+                    known.flags |= verified;
+                }
             }
             Err(at) if at == self.recent.len() => {
                 if let Some(tip) = self.tip_height() {
@@ -175,15 +250,15 @@ impl Blocks {
                 memory.fees.refresh();
                 let mark = Some(Box::new(memory.mark()));
                 let parent = place.parent;
-                self.recent.push_back(Block { height, hash: block, parent, mark, is_late: false });
+                self.recent.push_back(Block { height, hash: block, parent, mark, flags: verified });
                 self.trim(memory);
             }
             // Before everything that is remembered: nothing can be said about it.
             Err(0) => {}
             Err(at) => {
                 let parent = place.parent;
-                let late = Block { height, hash: block, parent, mark: None, is_late: true };
-                self.recent.insert(at, late);
+                let flags = verified | Flags::LATE;
+                self.recent.insert(at, Block { height, hash: block, parent, mark: None, flags });
             }
         }
     }
@@ -199,7 +274,7 @@ impl Blocks {
             // Behind the first one without a mark there are none, but for late blocks between.
             let is_marked = block.mark.take().is_some();
             is_trimmed |= is_marked;
-            if !is_marked && !block.is_late {
+            if !is_marked && !block.is_late() {
                 break;
             }
         }
@@ -234,12 +309,14 @@ impl Blocks {
             let old = self.hash_at(below).filter(|old| *old != parent)?;
             Some((below, old, parent))
         });
-        orphaned_parent.or(replaced)
+        let orphaned = orphaned_parent.or(replaced)?;
+        // What is not verified takes no verified block's place, nor what such a block stands on.
+        (place.is_verified || !self.is_protected(orphaned.0)).then_some(orphaned)
     }
 
-    /// Returns the height of a remembered block; recent ones are found first.
-    fn height_of(&self, hash: &BlockHash) -> Option<u64> {
-        self.recent.iter().rfind(|b| b.hash.as_ref() == Some(hash)).map(|b| b.height)
+    /// Returns a remembered block; recent ones are found first.
+    fn block_of(&self, hash: &BlockHash) -> Option<&Block> {
+        self.recent.iter().rfind(|b| b.hash.as_ref() == Some(hash))
     }
 
     fn hash_at(&self, height: u64) -> Option<BlockHash> {

@@ -37,6 +37,7 @@ mod taint;
 mod tx_logs;
 mod windows;
 
+pub use admit::Misplacement;
 pub use apply_utxo::ACCOUNTS_PER_SIDE_MAX;
 pub use clusters::Entity;
 pub use fees::ChainStats;

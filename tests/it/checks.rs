@@ -14,16 +14,16 @@ use txwarden::{
 };
 
 /// An engine with its dead letters.
-struct Bench {
-    driver: Driver,
-    settings: Settings,
-    refused: Vec<(Reason, String)>,
-    offset: i64,
-    kafka_ms: Option<i64>,
+pub struct Bench {
+    pub driver: Driver,
+    pub settings: Settings,
+    pub refused: Vec<(Reason, String)>,
+    pub offset: i64,
+    pub kafka_ms: Option<i64>,
 }
 
 impl Bench {
-    fn new(chain: &str, format: Format, checks: Checks) -> Self {
+    pub fn new(chain: &str, format: Format, checks: Checks) -> Self {
         let chain = Chain::parse(chain).unwrap();
         // Venues tell of no blocks.
         let learns_unincluded = format == Format::Mapped;
@@ -49,7 +49,7 @@ impl Bench {
     }
 
     /// Folds a record; returns what the rules found.
-    fn feed(&mut self, value: &Value) -> Vec<Finding> {
+    pub fn feed(&mut self, value: &Value) -> Vec<Finding> {
         let text = value.to_string();
         let record = Record {
             topic: "t",
@@ -77,15 +77,15 @@ impl Bench {
     }
 
     /// Parts that were let pass although a check refuted them.
-    fn failed(&self, check: &str) -> u64 {
+    pub fn failed(&self, check: &str) -> u64 {
         self.driver.engine().stats().checks_failed.get(check).copied().unwrap_or(0)
     }
 
-    fn n_reorgs(&self) -> u64 {
+    pub fn n_reorgs(&self) -> u64 {
         self.driver.engine().stats().n_reorgs
     }
 
-    fn tip(&self) -> Option<u64> {
+    pub fn tip(&self) -> Option<u64> {
         self.driver.engine().state().tip_height()
     }
 }

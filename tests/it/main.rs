@@ -43,6 +43,7 @@ mod oracle;
 #[cfg(feature = "kafka")]
 mod outputs;
 mod readme;
+mod recipes;
 #[cfg(all(feature = "cloud", feature = "kafka"))]
 mod registry;
 mod released;

@@ -50,7 +50,8 @@ pub(super) fn read(
     events.push(Event { time, clock, quality: reader.quality, body: Body::Block(Box::new(step)) });
     let inclusion = height.map(|height| Inclusion { height, block: Some(hash), index: None });
     let place = transaction::Place { inclusion, time, clock };
-    let ids = transactions(item.at(Key::Txs), &place, reader, events)?;
+    // Of a list with a refused transaction the root cannot be told.
+    let ids = transactions(item.at(Key::Txs), &place, reader, events)?.unwrap_or_default();
     let root = item.at(Key::MerkleRoot).bare_hash()?;
     if let Some(root) = root.filter(|_| !ids.is_empty()) {
         let checks = reader.limits().checks;
@@ -76,30 +77,32 @@ fn count(field: Field<'_>, reader: &Reader<'_>) -> Result<Option<u32>, Refusal> 
     Ok(Some(n).filter(|n| *n > 0))
 }
 
-/// Reads the elements of `tx`: ids, or transactions; returns all ids.
+/// Reads the elements of `tx`: ids, or transactions, each refused alone; returns all ids, `None`
+/// when one was refused.
 fn transactions(
     field: Field<'_>,
     place: &transaction::Place,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<Vec<Hash32>, Refusal> {
-    let mut ids = Vec::new();
+) -> Result<Option<Vec<Hash32>>, Refusal> {
+    let mut ids = Some(Vec::new());
     let limits = reader.limits();
+    let mut n = 0;
     elements(field, limits, |value| {
         let element = Field { name: "tx", value };
-        ids.push(if let Value::Object(_) = value {
+        let index = u32::try_from(n).ok();
+        let id = reader.alone(("tx", n), events, |reader, events| {
+            let Value::Object(_) = value else { return element.need(element.bare_hash()?) };
             let item = Item(element.need(element.object(limits, &KEYS)?)?);
-            let index = u32::try_from(ids.len()).ok();
             let inclusion = place.inclusion.map(|i| Inclusion { index, ..i });
-            transaction::read_placed(
-                &item,
-                &transaction::Place { inclusion, ..*place },
-                reader,
-                events,
-            )?
-        } else {
-            element.need(element.bare_hash()?)?
+            let place = transaction::Place { inclusion, ..*place };
+            transaction::read_placed(&item, &place, reader, events)
         });
+        ids = ids.take().zip(id).map(|(mut ids, id)| {
+            ids.push(id);
+            ids
+        });
+        n += 1;
         Ok(())
     })?;
     Ok(ids)

@@ -26,14 +26,11 @@ pub(super) fn read(
         gas_used: item.at(Key::GasUsed).count(reader)?,
         gas_limit: item.at(Key::GasLimit).count(reader)?,
     };
-    let first = events.len();
     let (time, clock) = time::block_time(item.at(Key::Timestamp), Some(height), reader)?;
     let event = |quality, body| Event { time, clock, quality, body };
     events.push(event(reader.quality, Body::Block(Box::new(step))));
     let inclusion = Inclusion { height, block: Some(hash), index: None };
-    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, |transfer, reader| {
-        events.push(event(reader.quality, Body::Transfer(Box::new(transfer))));
-    })?;
-    events[first].quality = reader.quality;
-    Ok(())
+    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, events, |transfer, quality| {
+        event(quality, Body::Transfer(Box::new(transfer)))
+    })
 }

@@ -7,22 +7,32 @@ use crate::{
         field::Reader,
         keys::{Field, Fields, Keys},
     },
-    model::{Address, Amount, Inclusion, TokenAmount, TokenStandard, Transfer, TransferSource},
+    model::{
+        Address, Amount, Event, Inclusion, Quality, TokenAmount, TokenStandard, Transfer,
+        TransferSource,
+    },
 };
 use ruint::aliases::U256;
 
 static FIELDS: Keys<3> = Keys::new(["index", "address", "amount"]);
 
-/// Reads an array of withdrawals as native transfers.
+/// Reads an array of withdrawals as native transfers, each refused alone; `event` makes the event of
+/// one.
 pub(in crate::decode) fn each(
     field: Field<'_>,
     inclusion: Inclusion,
     reader: &mut Reader<'_>,
-    mut on_transfer: impl FnMut(Transfer, &Reader<'_>),
+    events: &mut Vec<Event>,
+    event: impl Fn(Transfer, Quality) -> Event,
 ) -> Result<(), Refusal> {
+    let mut n = 0;
     field.objects(reader.limits(), &FIELDS, |fields| {
-        let transfer = Transfer { inclusion: Some(inclusion), ..transfer(&fields, reader)? };
-        on_transfer(transfer, reader);
+        reader.alone((field.name, n), events, |reader, events| {
+            let transfer = Transfer { inclusion: Some(inclusion), ..transfer(&fields, reader)? };
+            events.push(event(transfer, reader.quality));
+            Ok(())
+        });
+        n += 1;
         Ok(())
     })
 }

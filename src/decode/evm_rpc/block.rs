@@ -7,25 +7,33 @@ use super::{
 };
 use crate::{
     decode::{
-        Reason, Refusal,
+        Reason, Refusal, SkipReason,
         evm::{note_contents, trie::Committed, withdrawal},
         field::{Reader, refuse},
         json::Value,
         keys::Field,
         time,
     },
-    model::{BlockStep, Body, Event, Inclusion, Quality, Step, TxId},
+    model::{
+        BlockStep, Body, Clock, Event, Hash32, Inclusion, Observation, Phase, Quality, Step, TxId,
+    },
 };
 use std::collections::BTreeMap;
 
 /// Reads a block: its step, its transactions with what `receipts` say of them, its withdrawals,
 /// then the logs, and receipts of transactions that the block does not show.
+///
+/// What is wrong inside of it is refused alone: the rest of the block stands, and its lists are
+/// then not checkable.
 pub(super) fn read(
     item: &Item<'_>,
     receipts: &[u8],
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
+    if is_pending(item)? {
+        return read_pending(item, reader, events);
+    }
     let quality = reader.quality;
     let step = step(item, reader)?;
     let inclusion =
@@ -34,9 +42,11 @@ pub(super) fn read(
     let (time, clock) = time::block_time(item.at(Key::Timestamp), step.height, reader)?;
     let event = |quality, body| Event { time, clock, quality, body };
     let n_before = events.len();
-    events.push(event(reader.quality, Body::Block(Box::new(step))));
+    let found = reader.quality;
+    events.push(event(found, Body::Block(Box::new(step))));
     let mut shown = Shown::default();
     let mut txs = Committed::default();
+    reader.quality = quality;
     each(item, Key::Transactions, reader, |tx, n, reader| {
         // A block may list ids only: they are counted in its step.
         let tx = match tx {
@@ -48,18 +58,23 @@ pub(super) fn read(
                 return Ok(());
             }
         };
-        reader.quality = quality;
         let place = Inclusion { index: u32::try_from(n).ok(), ..inclusion };
-        let transaction::Read { body, encoded } = transaction::read(&tx, Some(place), reader)?;
-        txs.push(encoded);
-        let event = event(reader.quality, body);
-        shown.note(event.tx_id(), n, Some(events.len()));
-        events.push(event);
+        let read = reader.alone(("transactions", n), events, |reader, events| {
+            let place = transaction::Place::Block(place);
+            let transaction::Read { body, encoded } = transaction::read(&tx, place, reader)?;
+            let event = event(reader.quality, body);
+            shown.note(event.tx_id(), n, Some(events.len()));
+            events.push(event);
+            Ok(encoded)
+        });
+        if read.is_none() {
+            shown.note(None, n, None);
+        }
+        txs.push(read.flatten());
         Ok(())
     })?;
-    reader.quality = quality;
-    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, |transfer, reader| {
-        events.push(event(reader.quality, Body::Transfer(Box::new(transfer))));
+    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, events, |transfer, quality| {
+        event(quality, Body::Transfer(Box::new(transfer)))
     })?;
     shown.is_list = item.has(Key::Transactions);
     // Facts of the receipts are as old as the block that they came with.
@@ -67,9 +82,46 @@ pub(super) fn read(
     let receipts = join(receipts, around, &shown, reader, events)?;
     let txs = Some(txs).filter(|_| shown.is_list);
     let contents = check::Contents { txs, receipts };
-    reader.quality = quality;
-    check::contents(item, &contents, reader)?;
+    reader.quality = quality | found & Quality::UNVERIFIED;
+    check::contents(item, &contents, inclusion.height, reader)?;
     note_contents(reader.quality, &mut events[n_before..]);
+    Ok(())
+}
+
+/// Returns whether this is a block that is still to be: without a hash or a height, or with a hash
+/// of zeros.
+fn is_pending(item: &Item<'_>) -> Result<bool, Refusal> {
+    let is_named = item.has(Key::Number) && item.has(Key::Hash);
+    Ok(!is_named || item.at(Key::Hash).hash()? == Some(Hash32::default()))
+}
+
+/// Reads what a node would put into its next block: transactions, or their ids, that are pending,
+/// whatever block they say they are in. There is no such block yet.
+fn read_pending(
+    item: &Item<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let (time, quality, n_before) = (time::kafka_time(reader), reader.quality, events.len());
+    each(item, Key::Transactions, reader, |tx, n, reader| {
+        reader.quality = quality;
+        reader.alone(("transactions", n), events, |reader, events| {
+            let body = match tx {
+                Ok(tx) => transaction::read(&tx, transaction::Place::Pending, reader)?.body,
+                Err(value) => {
+                    let id = Field { name: "transactions", value };
+                    let id = id.need(id.hash()?)?;
+                    Body::Observation(Box::new(Observation::of(id, Phase::Announced)))
+                }
+            };
+            events.push(Event { time, clock: Clock::Kafka, quality: reader.quality, body });
+            Ok(())
+        });
+        Ok(())
+    })?;
+    if events.len() == n_before && reader.refused.is_empty() {
+        return Err(Refusal::Skip(SkipReason::NullResult));
+    }
     Ok(())
 }
 
@@ -92,7 +144,7 @@ fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> 
         gas_used: item.at(Key::GasUsed).count(reader)?,
         gas_limit: item.at(Key::GasLimit).count(reader)?,
     };
-    check::header(item, &hash, reader)?;
+    check::header(item, &hash, height, reader)?;
     Ok(step)
 }
 
@@ -126,14 +178,19 @@ pub(super) fn read_bundle(
     let quality = reader.quality;
     if !traces.is_empty() {
         let mut failed = trace::Failed::default();
+        let mut n = 0;
         Item::each(traces, reader, |call, reader| {
             reader.quality = quality;
-            let call = call.map_err(|_| item.refuse(Key::Traces, "a trace is no object"))?;
-            check::place(&call, place, reader)?;
-            trace::read(&call, around, &mut failed, reader, events)
+            reader.alone(("traces", n), events, |reader, events| {
+                let call = call.map_err(|_| item.refuse(Key::Traces, "a trace is no object"))?;
+                check::place(&call, place, reader)?;
+                trace::read(&call, around, &mut failed, reader, events)
+            });
+            n += 1;
+            Ok(())
         })?;
     }
-    if events.len() == n_before {
+    if events.len() == n_before && reader.refused.is_empty() {
         return Err(refuse(Reason::MissingField, "neither a block nor receipts nor traces"));
     }
     Ok(())
@@ -144,6 +201,8 @@ pub(super) fn read_bundle(
 struct Shown {
     /// Whether it shows a list at all.
     is_list: bool,
+    /// Whether one of them has no id that could be read.
+    has_gap: bool,
     n: usize,
     /// Each with its position, and where its event is if it was shown whole.
     by_id: BTreeMap<TxId, (usize, Option<usize>)>,
@@ -152,6 +211,7 @@ struct Shown {
 impl Shown {
     fn note(&mut self, id: Option<TxId>, position: usize, event: Option<usize>) {
         self.n = position + 1;
+        self.has_gap |= id.is_none();
         if let Some(id) = id {
             self.by_id.insert(id, (position, event));
         }
@@ -174,31 +234,47 @@ fn join(
     let quality = reader.quality;
     let mut n_receipts = 0;
     Item::each(receipts, reader, |found, reader| {
-        let no_object = || refuse(Reason::BadField, "a receipt is no object");
-        let found = found.map_err(|_| no_object())?;
         reader.quality = quality;
         n_receipts += 1;
-        let known = shown.by_id.get(&receipt::tx(&found)?);
-        let at = known.and_then(|(_, event)| *event).and_then(|at| events.get_mut(at));
-        let tx_type = at.as_ref().and_then(|event| tx_type(event));
-        let height = around.place.map(|place| place.height);
-        let encoded = check::receipt(&found, tx_type, height, reader);
-        let is_its = known.is_some_and(|(position, _)| list.put(*position, encoded));
-        if shown.is_list && !is_its {
-            let policy = reader.limits().checks.linkage;
-            reader.judge(false, Quality::empty(), policy, "a receipt too many")?;
-        }
-        let Some(Event { body: Body::Tx(tx), quality: known, .. }) = at else {
-            return receipt::read(&found, around, reader, events);
-        };
-        check::place(&found, around.place, reader)?;
-        let outcome = receipt::outcome(&found, around.gas_limit, reader)?;
-        *known |= reader.quality;
-        tx.outcome = Some(outcome);
-        reader.quality = quality;
-        receipt::read_logs(&found, around, reader, events)
+        reader.alone(("receipts", n_receipts - 1), events, |reader, events| {
+            let no_object = || refuse(Reason::BadField, "a receipt is no object");
+            let found = found.map_err(|_| no_object())?;
+            let known = shown.by_id.get(&receipt::tx(&found)?).copied();
+            join_one(&found, around, (shown, known), &mut list, reader, events)
+        });
+        Ok(())
     })?;
     Ok(Some(list).filter(|_| shown.is_list && n_receipts > 0))
+}
+
+/// Joins one receipt to the transaction that `known` is the place of; its logs follow.
+fn join_one(
+    found: &Item<'_>,
+    around: Around,
+    (shown, known): (&Shown, Option<(usize, Option<usize>)>),
+    list: &mut Committed,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    let quality = reader.quality;
+    let at = known.and_then(|(_, event)| event);
+    let tx_type = at.and_then(|at| events.get(at)).and_then(tx_type);
+    let height = around.place.map(|place| place.height);
+    let encoded = check::receipt(found, tx_type, height, reader);
+    let is_its = known.is_some_and(|(position, _)| list.put(position, encoded));
+    if shown.is_list && !is_its && !shown.has_gap {
+        let policy = reader.limits().checks.linkage;
+        reader.judge(false, Quality::empty(), policy, "a receipt too many")?;
+    }
+    let Some(at) = at else { return receipt::read(found, around, reader, events) };
+    check::place(found, around.place, reader)?;
+    let outcome = receipt::outcome(found, around.gas_limit, reader)?;
+    if let Some(Event { body: Body::Tx(tx), quality: known, .. }) = events.get_mut(at) {
+        *known |= reader.quality;
+        tx.outcome = Some(outcome);
+    }
+    reader.quality = quality;
+    receipt::read_logs(found, around, reader, events)
 }
 
 /// Returns the type of a transaction; of one that says none, but is what its id says, the oldest.

@@ -2,7 +2,9 @@
 //! block holds what its header commits to and nothing of other blocks.
 //!
 //! The encoding that was hashed is rebuilt from the fields. What lacks a field of it (a light
-//! exporter, a chain with fields of its own) cannot be checked, and carries no verified flag.
+//! exporter) cannot be checked, and carries no verified flag. What has them and hashes to something
+//! else is refuted only on chains whose recipe is known (`evm::recipe`), and never where a header
+//! shows a field that no recipe knows: that is how a fork looks on its day.
 
 use super::{
     encode,
@@ -11,7 +13,12 @@ use super::{
 use crate::{
     decode::{
         Refusal,
-        evm::{TX_TYPE_DEPOSIT, keccak, signed::Signed, trie::Committed},
+        evm::{
+            TX_TYPE_DEPOSIT, keccak,
+            recipe::{self, Match, Recipe},
+            signed::Signed,
+            trie::Committed,
+        },
         field::Reader,
     },
     model::{Address, Chain, EvmTx, Hash32, Inclusion, Quality},
@@ -34,6 +41,7 @@ pub(super) fn transaction(
     item: &Item<'_>,
     id: &Hash32,
     body: &EvmTx,
+    height: Option<u64>,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Vec<u8>>, Refusal> {
     let (limits, checks) = (reader.limits(), reader.limits().checks);
@@ -41,42 +49,51 @@ pub(super) fn transaction(
         return Ok(None);
     }
     let tx_type = body.tx_type.unwrap_or(0);
+    let recipe = recipe::at(&reader.settings.chain, height);
     if tx_type == TX_TYPE_DEPOSIT {
         let Some(encoded) = encode::deposit(item, limits) else { return Ok(None) };
-        let is_right = keccak(&[&encoded]) == id.0;
-        reader.judge(is_right, Quality::HASH_VERIFIED, checks.hash, "not its hash")?;
-        return Ok(Some(encoded));
+        let is_known = recipe == Some(Recipe::OpStack);
+        let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
+        reader.judge_hash(found, checks.hash, "not its hash")?;
+        return Ok((found != Match::Unknown).then_some(encoded));
     }
     let Some((fields, signature)) = encode::transaction(item, tx_type, limits) else {
         return Ok(None);
     };
     let signed = Signed { tx_type, fields: &fields, signature };
     let encoded = signed.encoding();
-    let is_right = keccak(&[&encoded]) == id.0;
-    if checks.hash.is_wanted() {
-        reader.judge(is_right, Quality::HASH_VERIFIED, checks.hash, "not its hash")?;
-    }
+    let found = Match::of(keccak(&[&encoded]) == id.0, recipe.is_some());
+    reader.judge_hash(found, checks.hash, "not its hash")?;
     // Of other bytes than those that were signed, nobody is the sender.
-    if checks.sender.is_wanted() && is_right && reader.may_check_signature() {
+    let is_signed = found == Match::Verified && checks.sender.is_wanted();
+    if is_signed && reader.may_check_signature() {
         let is_right = signed.sender().map(Address::Evm).as_ref() == Some(&body.from);
         reader.judge(is_right, Quality::SENDER_VERIFIED, checks.sender, "not its signer")?;
     }
-    Ok(Some(encoded))
+    Ok((found != Match::Unknown).then_some(encoded))
 }
 
-/// Checks a block's hash against its header, if the policy wants it.
+/// Checks a block's hash against its header, if the policy wants it; `reader` carries `UNVERIFIED`
+/// where the recipe is not known.
 pub(super) fn header(
     item: &Item<'_>,
     hash: &Hash32,
+    height: u64,
     reader: &mut Reader<'_>,
 ) -> Result<(), Refusal> {
     let policy = reader.limits().checks.hash;
     if !policy.is_wanted() {
         return Ok(());
     }
-    let Some(encoded) = encode::header(item, reader.limits()) else { return Ok(()) };
-    let is_right = keccak(&[&encoded]) == hash.0;
-    reader.judge(is_right, Quality::HASH_VERIFIED, policy, "not its header's hash")
+    let limits = reader.limits();
+    let Some(encoded) = encode::header(item, limits) else { return Ok(()) };
+    let is_equal = keccak(&[&encoded]) == hash.0;
+    let is_known = || {
+        recipe::at(&reader.settings.chain, Some(height)).is_some()
+            && !item.has_foreign(limits, recipe::may_be_hashed)
+    };
+    let found = Match::of(is_equal, is_equal || is_known());
+    reader.judge_hash(found, policy, "not its header's hash")
 }
 
 /// Checks that what is in a block says so of itself: its hash, where it names one, and its height.
@@ -114,10 +131,13 @@ pub(super) fn receipt(
 pub(super) fn contents(
     item: &Item<'_>,
     contents: &Contents,
+    height: u64,
     reader: &mut Reader<'_>,
 ) -> Result<(), Refusal> {
     let policy = reader.limits().checks.merkle;
-    if !policy.is_wanted() {
+    // What a header of unknown recipe commits to, it may commit to in other ways as well.
+    let is_known = recipe::at(&reader.settings.chain, Some(height)).is_some();
+    if !policy.is_wanted() || reader.quality.contains(Quality::UNVERIFIED) {
         return Ok(());
     }
     let withdrawals = encode::withdrawals(item, reader.limits());
@@ -140,12 +160,12 @@ pub(super) fn contents(
         // No list hashes to zero: chains without such roots (ZKsync) write it.
         let root = item.at(key).hash()?.filter(|root| *root != Hash32::default());
         match root.zip(list.root()) {
-            Some((root, computed)) => {
+            Some((root, computed)) if is_known || computed == root.0 => {
                 let is_right = computed == root.0;
                 reader.judge(is_right, Quality::empty(), policy, what)?;
                 is_whole &= is_right;
             }
-            None => is_whole = false,
+            Some(_) | None => is_whole = false,
         }
     }
     if is_whole {

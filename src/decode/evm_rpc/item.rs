@@ -83,8 +83,11 @@ pub(super) enum Kind {
     Trace,
 }
 
-/// The fields of one object.
-pub(super) struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+/// The fields of one object, and the object itself.
+pub(super) struct Item<'a> {
+    fields: Fields<'a, { KEYS.names.len() }>,
+    raw: &'a [u8],
+}
 
 impl<'a> Item<'a> {
     /// Reads the object that the scanner stands on.
@@ -94,11 +97,12 @@ impl<'a> Item<'a> {
         guides: &mut Guides,
     ) -> Result<Self, Flaw> {
         let mut fields = Fields::new(&KEYS);
+        let start = scanner.pos();
         scanner.fields(depth, &mut guides.rpc, &mut fields, |s, _| s.value(depth + 1))?;
-        let mut item = Self(fields);
+        let mut item = Self { fields, raw: scanner.since(start) };
         for (camel, snake) in SNAKE {
             if item.has(snake) && !item.has(camel) {
-                item.0.set(camel as usize, item.at(snake).value);
+                item.fields.set(camel as usize, item.at(snake).value);
             }
         }
         Ok(item)
@@ -135,12 +139,27 @@ impl<'a> Item<'a> {
 
     /// Returns a field.
     pub fn at(&self, key: Key) -> Field<'a> {
-        self.0.at(key as usize)
+        self.fields.at(key as usize)
     }
 
     /// Returns whether a field is neither absent nor null.
     pub fn has(&self, key: Key) -> bool {
-        self.0.has(key as usize)
+        self.fields.has(key as usize)
+    }
+
+    /// Returns whether the object has a field, not null, that the table does not know and that
+    /// `counts`.
+    ///
+    /// # Cost
+    /// Reads the object once more.
+    pub fn has_foreign(&self, limits: &Limits, counts: impl Fn(&[u8]) -> bool) -> bool {
+        let mut keys = Vec::new();
+        let mut is_found = false;
+        let scanned = Scanner::new(self.raw, limits, &mut keys).object(0, |hash, key, value| {
+            let is_null = matches!(value, Value::Null);
+            is_found |= !is_null && KEYS.find(hash, key).is_none() && counts(key);
+        });
+        is_found && scanned.is_ok()
     }
 
     /// Returns whether this is a JSON-RPC message and not the object in it.

@@ -74,15 +74,20 @@ pub(super) fn read_logs(
     };
     let quality = reader.quality;
     let own = item.at(Key::TransactionHash).hash()?;
+    let mut n = 0;
     Item::each(raw, reader, |log_item, reader| {
-        let log_item = log_item.map_err(|_| item.refuse(Key::Logs, "a log is no object"))?;
         reader.quality = quality;
-        check::place(&log_item, around.place, reader)?;
-        if own.is_some() && log_item.at(Key::TransactionHash).hash()? != own {
-            let policy = reader.limits().checks.linkage;
-            reader.judge(false, Quality::empty(), policy, "a log of another transaction")?;
-        }
-        let body = log::read(&log_item, reader)?;
-        push(&log_item, body, around, reader, events)
+        reader.alone(("logs", n), events, |reader, events| {
+            let log_item = log_item.map_err(|_| item.refuse(Key::Logs, "a log is no object"))?;
+            check::place(&log_item, around.place, reader)?;
+            if own.is_some() && log_item.at(Key::TransactionHash).hash()? != own {
+                let policy = reader.limits().checks.linkage;
+                reader.judge(false, Quality::empty(), policy, "a log of another transaction")?;
+            }
+            let body = log::read(&log_item, reader)?;
+            push(&log_item, body, around, reader, events)
+        });
+        n += 1;
+        Ok(())
     })
 }

@@ -20,21 +20,35 @@ pub(super) struct Read {
     pub encoded: Option<Vec<u8>>,
 }
 
-/// Reads a transaction; `place` is the block that it stands in.
+/// Where an object that holds a transaction says that it is.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// Nowhere: the transaction itself may.
+    Own,
+    /// In this block.
+    Block(Inclusion),
+    /// In a block that is still to be, whatever the transaction says.
+    Pending,
+}
+
+/// Reads a transaction.
 pub(super) fn read(
     item: &Item<'_>,
-    place: Option<Inclusion>,
+    place: Place,
     reader: &mut Reader<'_>,
 ) -> Result<Read, Refusal> {
     let [id, from] = [Key::Hash, Key::From].map(|key| item.at(key));
     let id = id.need(id.hash()?)?;
     let from = from.need(from.address()?)?;
-    let mut inclusion = item.inclusion(reader)?;
-    check::place(item, place, reader)?;
-    if let Some(place) = place {
-        let index = inclusion.and_then(|i| i.index).or(place.index);
-        inclusion = Some(Inclusion { index, ..place });
-    }
+    let inclusion = match place {
+        Place::Own => item.inclusion(reader)?,
+        Place::Block(block) => {
+            check::place(item, Some(block), reader)?;
+            let own = item.inclusion(reader)?.and_then(|own| own.index);
+            Some(Inclusion { index: own.or(block.index), ..block })
+        }
+        Place::Pending => None,
+    };
     if let Some(chain) = item.at(Key::ChainId).count(reader)? {
         check_chain(chain, reader)?;
     }
@@ -64,7 +78,7 @@ pub(super) fn read(
         input: input(item, reader)?,
         client_id: None,
     };
-    let encoded = check::transaction(item, &id, &body, reader)?;
+    let encoded = check::transaction(item, &id, &body, inclusion.map(|i| i.height), reader)?;
     let body = Tx { id, body: TxBody::Evm(body), inclusion, outcome: None };
     Ok(Read { body: Body::Tx(Box::new(body)), encoded })
 }
