@@ -125,6 +125,20 @@ impl Engine {
         Ok(())
     }
 
+    /// Says, in a sentence for operators, that blocks go unverified; `None` while none did.
+    pub fn unverified(&self) -> Option<String> {
+        let n = *self.stats.checks_failed.get(Refuted::Unverified.as_str())?;
+        let chain = &self.setup.chain;
+        let blocks = if n == 1 { "1 block".to_owned() } else { format!("{n} blocks") };
+        let why = if decode::is_recipe_known(chain) {
+            "have header fields that this version does not know, as after a fork; a newer version \
+             may"
+        } else {
+            "have a hash that is made in a way that is not known for this chain"
+        };
+        Some(format!("{blocks} of {chain} are read but not verified: they {why}"))
+    }
+
     /// Makes a dead letter of a part.
     pub(super) fn refuse(
         &mut self,

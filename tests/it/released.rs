@@ -17,9 +17,10 @@ use txwarden::{
 };
 
 /// The layout that this program writes.
-const LAYOUT: u16 = 3;
+const LAYOUT: u16 = 4;
 /// All released layouts; the last one is [`LAYOUT`].
-const FIXTURES: &[(u16, Family)] = &[(3, Family::Evm), (3, Family::Utxo)];
+const FIXTURES: &[(u16, Family)] =
+    &[(3, Family::Evm), (3, Family::Utxo), (4, Family::Evm), (4, Family::Utxo)];
 
 /// Records before the image is taken: the models' first fits have taken over, and one is pending.
 const N_BEFORE: usize = 1_900;
@@ -174,8 +175,9 @@ fn a_newer_layout_is_refused_by_name() {
     assert_eq!(u16::from(image[0]), LAYOUT);
     image[0] += 1;
     let error = Engine::restore(setup(Family::Evm), &image).err().unwrap();
-    assert!(matches!(error, EngineError::Newer { found: 4, known: LAYOUT }), "{error}");
-    assert!(error.to_string().contains("layout 4"), "{error}");
+    let EngineError::Newer { found, known: LAYOUT } = error else { panic!("{error}") };
+    assert_eq!(found, LAYOUT + 1);
+    assert!(error.to_string().contains(&format!("layout {found}")), "{error}");
 }
 
 #[test]

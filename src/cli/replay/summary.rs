@@ -23,6 +23,9 @@ pub(super) struct Summary {
     /// Ids of enabled rules that miss data, sorted.
     not_evaluable: Vec<&'static str>,
     seconds: f64,
+    /// That blocks went unverified, for people.
+    #[serde(skip)]
+    unverified: Option<String>,
 }
 
 impl Summary {
@@ -45,6 +48,7 @@ impl Summary {
             alerts_by_severity: stats.alerts_by_severity.clone(),
             not_evaluable,
             seconds,
+            unverified: engine.unverified(),
         }
     }
 
@@ -81,6 +85,9 @@ impl Summary {
                 "\n  not evaluable for want of data (see `txwarden rules list`): {}",
                 self.not_evaluable.join(", ")
             );
+        }
+        if let Some(unverified) = &self.unverified {
+            let _ = write!(text, "\n  {unverified}");
         }
         text
     }

@@ -40,7 +40,8 @@ pub const TABLE: &[Def] = &[
         Metric::ChecksFailed,
         "checks_failed_total",
         &["check"],
-        "Parts that a check refuted and its policy let pass, flagged.",
+        "Parts let pass, flagged, although a check refuted them or could not vouch for them \
+         (unverified).",
     ),
     counter(Metric::Findings, "findings_total", &["detector"], "Findings before triage."),
     counter(
