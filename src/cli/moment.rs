@@ -1,52 +1,35 @@
 //! Points in time and spans of it, as people write and read them.
 
 use crate::model::EventTime;
+use jiff::{Timestamp, civil::Date};
 
-/// Writes milliseconds since the epoch as UTC.
-///
-/// # Source
-/// Civil from days (Hinnant, "chrono-compatible low-level date algorithms").
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// Writes milliseconds since the epoch as UTC, to the second.
 pub(super) fn utc(ms: i64) -> String {
-    let seconds = ms.div_euclid(1_000);
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let clock = seconds.rem_euclid(86_400);
-    let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
+    match Timestamp::from_second(ms.div_euclid(1_000)) {
+        Ok(time) => time.to_string().replacen('T', " ", 1),
+        // Beyond the year 9999.
+        Err(_) => format!("{ms} ms"),
+    }
 }
 
 /// Reads the beginning of a year, month or day, in UTC.
-///
-/// # Source
-/// Days from civil (Hinnant, "chrono-compatible low-level date algorithms").
 pub(super) fn date(text: &str) -> Result<EventTime, String> {
     let wrong = || "expected YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
-    let parts: Vec<i64> = text
-        .split('-')
-        .map(|part| part.parse::<u32>().map(i64::from).map_err(|_| wrong()))
-        .collect::<Result<_, _>>()?;
+    let parts: Vec<u16> =
+        text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
     let (year, month, day) = match parts[..] {
         [year] => (year, 1, 1),
         [year, month] => (year, month, 1),
         [year, month, day] => (year, month, day),
         _ => return Err(wrong()),
     };
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return Err(wrong());
-    }
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days =
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Ok(EventTime::from_secs((days - 719_468) * 86_400))
+    let small = |n: u16| i8::try_from(n).map_err(|_| wrong());
+    let year = i16::try_from(year).map_err(|_| wrong())?;
+    let date = Date::new(year, small(month)?, small(day)?).map_err(|_| wrong())?;
+    let since = date.duration_since(EPOCH);
+    if since.is_negative() { Err(wrong()) } else { Ok(EventTime::from_secs(since.as_secs())) }
 }
 
 /// Reads `1d`, `12h`, `30m` or `90s`.
@@ -92,6 +75,7 @@ mod tests {
         assert_eq!(secs("2018-01"), Some(1_514_764_800));
         assert_eq!(secs("2024-02-29"), Some(1_709_164_800));
         assert_eq!([secs("2018-13"), secs("18"), secs("x"), secs("2018-01-01-01")], [None; 4]);
+        assert_eq!([secs("2018-02-31"), secs("2023-02-29"), secs("1969-12-31")], [None; 3]);
         assert_eq!(span("12h"), Ok(12 * EventTime::HOUR));
         assert!([span(""), span("d"), span("1y")].iter().all(Result::is_err));
         assert_eq!(until("90d", 5), Ok(5 + 90 * 86_400_000));

@@ -6,6 +6,7 @@ use super::{
     tree::Node,
 };
 use crate::model::{Address, EventTime, Family, Price, Reference, WatchEntry};
+use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -116,22 +117,15 @@ pub fn parse_address(text: &str, family: Family) -> Option<Address> {
     }
 }
 
+const EPOCH: Date = date(1970, 1, 1);
+
 /// Parses `YYYY-MM-DD` as the start of that day.
-///
-/// # Source
-/// Days from civil (Hinnant, "chrono-compatible low-level date algorithms").
 pub(super) fn parse_date(text: &str) -> Option<EventTime> {
-    let mut parts = text.splitn(3, '-').map(|p| p.parse::<i64>().ok());
+    let mut parts = text.splitn(3, '-').map(|p| p.parse().ok());
     let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(EventTime::from_secs((era * 146_097 + day_of_era - 719_468) * 86_400))
+    let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
+    let since = date.duration_since(EPOCH);
+    (!since.is_negative()).then(|| EventTime::from_secs(since.as_secs()))
 }
 
 fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
@@ -183,7 +177,9 @@ mod tests {
         assert_eq!(day("1970-01-01"), Some(0));
         assert_eq!(day("2000-03-01"), Some(11_017));
         assert_eq!(day("2024-02-29"), Some(19_782));
-        assert_eq!((day("2024-13-01"), day("yesterday")), (None, None));
+        assert_eq!(day("9999-12-31"), Some(2_932_896));
+        let none = ["2024-13-01", "yesterday", "2024-02-31", "2023-02-29", "1969-12-31"];
+        assert_eq!(none.map(day), [None; 5]);
     }
 
     #[test]

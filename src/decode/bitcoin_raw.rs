@@ -43,14 +43,9 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let unpacked;
-    let mut bytes = value;
-    let text = value.trim_ascii();
-    if text.len() >= 2 * TX_BYTES_MIN && text.iter().all(u8::is_ascii_hexdigit) {
-        let odd = || refuse(Reason::BadBinary, "an odd number of hex digits");
-        unpacked = hex::bytes(text).ok_or_else(odd)?;
-        bytes = &unpacked;
-    }
+    let no_hex = || refuse(Reason::BadBinary, "text that is not hex bytes");
+    let unpacked = hex::unpack(value).ok_or_else(no_hex)?;
+    let bytes = &*unpacked;
     if let Some(framed) = unframe(bytes)? {
         return read_block(framed, reader, events);
     }

@@ -26,10 +26,8 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let mut unpacked = [0; MEMPOOL_BYTES + COUNTER_BYTES];
-    // A message has an odd number of bytes: text cannot be one by accident.
-    let is_text = unpacked.get_mut(..value.len() / 2).is_some_and(|out| hex::decode(value, out));
-    let body = body(if is_text { &unpacked[..value.len() / 2] } else { value })?;
+    let no_hex = || refuse(Reason::BadBinary, "text that is not hex bytes");
+    let body = body(&hex::unpack(value).ok_or_else(no_hex)?)?;
     let time = time::kafka_time(reader);
     events.push(Event { time, clock: Clock::Kafka, quality: reader.quality, body });
     Ok(())

@@ -157,6 +157,6 @@ fn kind(item: &Item<'_>) -> Result<Kind, Refusal> {
 fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
     let Some(height) = item.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
     let block = item.at(Key::BlockHash).hash()?;
-    let index = item.at(Key::TransactionIndex).count(reader)?;
+    let index = item.at(Key::TransactionIndex).or_null().count(reader)?;
     Ok(Some(Inclusion { height, block, index }))
 }

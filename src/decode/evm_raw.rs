@@ -13,7 +13,6 @@ use super::{
     hex, time,
 };
 use crate::model::{Body, Clock, Event, Hash32, Observation, Phase, Quality};
-use std::borrow::Cow;
 
 /// Bytes of a hash.
 const HASH: usize = 32;
@@ -24,7 +23,7 @@ pub(super) fn read(
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let bytes = unpack(value)?;
+    let bytes = hex::unpack(value).ok_or_else(|| bad("text that is not hex bytes"))?;
     match bytes.first() {
         None => Err(refuse(Reason::EmptyValue, "no bytes behind 0x")),
         Some(0xc0..) => {
@@ -43,18 +42,6 @@ pub(super) fn read(
 /// Refuses bytes that are not what they should be.
 fn bad(flaw: rlp::Flaw) -> Refusal {
     refuse(Reason::BadBinary, flaw)
-}
-
-/// Returns the bytes that hex digits stand for, or the bytes themselves.
-///
-/// Printable text is never taken for bytes: its first letter would pass for an unknown type.
-fn unpack(value: &[u8]) -> Result<Cow<'_, [u8]>, Refusal> {
-    if !value.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
-        return Ok(Cow::Borrowed(value));
-    }
-    let text = value.trim_ascii();
-    let digits = hex::strip_prefix(text).unwrap_or(text);
-    hex::bytes(digits).map(Cow::Owned).ok_or_else(|| bad("text that is not hex bytes"))
 }
 
 /// Reads a list: what it is shows in its first item.

@@ -13,6 +13,7 @@ mod transaction;
 use super::{
     Reason, Refusal, SkipReason,
     field::{Reader, refuse},
+    hex,
     json::{Scanner, Value},
     keys::Field,
     record::Failure,
@@ -21,8 +22,8 @@ use super::{
 use crate::model::{Body, Clock, Event, EventTime, Inclusion, Observation, Phase};
 use item::{Item, Key};
 
-/// Bytes of a hash as text: anything else that a node answers as text is no transaction.
-const HASH_TEXT: usize = 66;
+/// Hex digits of a hash: anything else that a node answers as text is no transaction.
+const HASH_DIGITS: usize = 64;
 
 /// What the block around an object says of it; nothing where it comes alone.
 #[derive(Clone, Copy, Default)]
@@ -101,7 +102,9 @@ fn any(field: Field<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Re
             }
             Ok(())
         }
-        Value::Text(text) if text.raw.len() == HASH_TEXT => announced(field, reader, events),
+        Value::Text(text) if hex::bare(text.raw).len() == HASH_DIGITS => {
+            announced(field, reader, events)
+        }
         // Subscription ids, block numbers, whether something worked.
         Value::Text(_) | Value::Bool(_) | Value::Whole(_) | Value::Number(_) => {
             Err(Refusal::Skip(SkipReason::ControlMessage))
@@ -126,7 +129,7 @@ fn object(
             let mut failed = trace::Failed::default();
             return trace::read(item, around, &mut failed, reader, events);
         }
-        Some(Kind::Log) => log::read(item, reader)?,
+        Some(Kind::Log) => log::read(item, false, reader)?,
         Some(Kind::Transaction) => transaction::read(item, transaction::Place::Own, reader)?.body,
         None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
     };

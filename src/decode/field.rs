@@ -7,6 +7,7 @@ use super::{
     json::{Flaw, Scanner, Value},
     keys::{Field, Fields, Keys},
     number::{self, Integer, NotInteger},
+    text::Text,
 };
 use crate::model::{Address, Amount, Event, Hash32, Quality};
 use std::fmt::Write;
@@ -150,27 +151,41 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Reads `0x` and exactly `N` bytes.
-    fn bytes<const N: usize>(self) -> Result<Option<[u8; N]>, Refusal> {
-        let Some(text) = self.text()? else { return Ok(None) };
-        match hex::strip_prefix(text).and_then(hex::array) {
-            Some(bytes) => Ok(Some(bytes)),
-            None => Err(self.refuse(Reason::BadField, &format!("not 0x and {} hex digits", N * 2))),
+    /// Returns the field, null where it is a text of nothing: an empty one, or a bare `0x`.
+    pub fn or_null(self) -> Self {
+        match self.value {
+            Value::Text(Text { raw: b"" | b"0x" | b"0X", .. }) => {
+                Self { value: Value::Null, ..self }
+            }
+            _ => self,
         }
     }
 
-    /// Reads a hash with `0x`.
+    /// Returns whether the field is absent, null or a text of nothing.
+    pub fn is_nothing(self) -> bool {
+        matches!(self.or_null().value, Value::Null)
+    }
+
+    /// Reads exactly `N` bytes: their length says what they are, with `0x` in front or without.
+    /// A bare `0x` is none, as an empty text is.
+    fn bytes<const N: usize>(self) -> Result<Option<[u8; N]>, Refusal> {
+        let Some(text) = self.text()? else { return Ok(None) };
+        let digits = hex::bare(text);
+        match hex::array(digits) {
+            Some(bytes) => Ok(Some(bytes)),
+            None if digits.is_empty() => Ok(None),
+            None => Err(self.refuse(Reason::BadField, &format!("not {} hex digits", N * 2))),
+        }
+    }
+
+    /// Reads a hash.
     pub fn hash(self) -> Result<Option<Hash32>, Refusal> {
         Ok(self.bytes()?.map(Hash32))
     }
 
-    /// Reads a hash without `0x`.
+    /// Reads a hash that its chain writes without `0x`.
     pub fn bare_hash(self) -> Result<Option<Hash32>, Refusal> {
-        let Some(text) = self.text()? else { return Ok(None) };
-        match hex::array(text) {
-            Some(bytes) => Ok(Some(Hash32(bytes))),
-            None => Err(self.refuse(Reason::BadField, "not 64 hex digits")),
-        }
+        self.hash()
     }
 
     /// Reads an EVM address.
@@ -178,39 +193,43 @@ impl<'a> Field<'a> {
         Ok(self.bytes()?.map(Address::Evm))
     }
 
-    /// Reads the digits behind `0x`; `None` when null or empty.
+    /// Returns the digits of bytes, behind `0x` if it is there; `None` when null or empty.
     pub fn hex_digits(self) -> Result<Option<&'a [u8]>, Refusal> {
-        let Some(text) = self.text()? else { return Ok(None) };
-        match hex::strip_prefix(text) {
-            Some(digits) => Ok(Some(digits)),
-            None => Err(self.refuse(Reason::BadField, "no 0x in front")),
+        Ok(self.text()?.map(hex::bare))
+    }
+
+    /// Reads a boolean, or the text of one; `None` when null or empty.
+    pub fn flag(self) -> Result<Option<bool>, Refusal> {
+        match self.value {
+            Value::Bool(is) => Ok(Some(is)),
+            Value::Text(text) if text.raw.eq_ignore_ascii_case(b"true") => Ok(Some(true)),
+            Value::Text(text) if text.raw.eq_ignore_ascii_case(b"false") => Ok(Some(false)),
+            _ if self.is_nothing() => Ok(None),
+            _ => Err(self.refuse(Reason::BadField, "neither true nor false")),
         }
     }
 
     /// Reads an integer; a fraction or exponent is refused as `of_float`.
-    fn integer(
-        self,
-        reader: &mut Reader<'_>,
-        of_float: Reason,
-    ) -> Result<Option<Integer>, Refusal> {
-        let integer = match number::integer(self.value, reader.limits()) {
-            Ok(integer) => integer,
-            Err(NotInteger::Absent) => return Ok(None),
-            Err(NotInteger::Float) => {
-                return Err(self.refuse(of_float, "a fraction or an exponent"));
-            }
+    fn integer(self, reader: &Reader<'_>, of_float: Reason) -> Result<Option<Integer>, Refusal> {
+        match number::integer(self.value, reader.limits()) {
+            Ok(integer) => Ok(Some(integer)),
+            Err(NotInteger::Absent) => Ok(None),
+            Err(NotInteger::Float) => Err(self.refuse(of_float, "a fraction or an exponent")),
             Err(NotInteger::TooLarge) => {
-                return Err(self.refuse(Reason::AmountOutOfRange, "2^256 or more"));
+                Err(self.refuse(Reason::AmountOutOfRange, "2^256 or more"))
             }
             Err(NotInteger::TooManyDigits) => {
-                return Err(self.refuse(Reason::LimitExceeded, "too many digits"));
+                Err(self.refuse(Reason::LimitExceeded, "too many digits"))
             }
-            Err(NotInteger::WrongType) => return Err(self.refuse(Reason::BadField, "no integer")),
-        };
+            Err(NotInteger::WrongType) => Err(self.refuse(Reason::BadField, "no integer")),
+        }
+    }
+
+    /// Notes that a bare `0x` was taken for zero.
+    fn note_bare(integer: Integer, reader: &mut Reader<'_>) {
         if integer.is_bare_prefix {
             reader.quality |= Quality::UNIT_INFERRED;
         }
-        Ok(Some(integer))
     }
 
     /// Reads an amount in base units.
@@ -218,23 +237,28 @@ impl<'a> Field<'a> {
         if let Value::Whole(n) = self.value {
             return Ok(Some(Amount::from_u64(n)));
         }
-        match self.integer(reader, Reason::AmountLossy)? {
-            None => Ok(None),
-            Some(i) if i.is_negative && !i.magnitude.is_zero() => {
-                Err(self.refuse(Reason::AmountOutOfRange, "negative"))
-            }
-            Some(i) => Ok(Some(Amount(i.magnitude))),
+        let Some(integer) = self.integer(reader, Reason::AmountLossy)? else { return Ok(None) };
+        if integer.is_negative && !integer.magnitude.is_zero() {
+            return Err(self.refuse(Reason::AmountOutOfRange, "negative"));
         }
+        // Decimal columns are exported as texts: a JSON number with a fraction was a float.
+        if integer.has_fraction && !matches!(self.value, Value::Text(_)) {
+            return Err(self.refuse(Reason::AmountLossy, "a number with a fraction"));
+        }
+        Self::note_bare(integer, reader);
+        Ok(Some(Amount(integer.magnitude)))
     }
 
-    /// Reads a number that may be negative, where `i64` holds it; `Err(reason)` says what else.
+    /// Reads a number that may be negative, where `i64` holds it; `Err(reason)` says what else. A
+    /// bare `0x` is none: heights and times are not zero by accident.
     pub fn signed(self, reader: &mut Reader<'_>, of_large: Reason) -> Result<Option<i64>, Refusal> {
         if let Value::Whole(n) = self.value
             && let Ok(n) = i64::try_from(n)
         {
             return Ok(Some(n));
         }
-        let Some(integer) = self.integer(reader, Reason::BadField)? else { return Ok(None) };
+        let integer = self.integer(reader, Reason::BadField)?.filter(|i| !i.is_bare_prefix);
+        let Some(integer) = integer else { return Ok(None) };
         match i64::try_from(integer.magnitude) {
             Ok(n) => Ok(Some(if integer.is_negative { -n } else { n })),
             Err(_) => Err(self.refuse(of_large, "more than 2^63")),
@@ -260,6 +284,7 @@ impl<'a> Field<'a> {
         if integer.is_negative && !integer.magnitude.is_zero() {
             return Err(self.refuse(Reason::BadField, "negative"));
         }
+        Self::note_bare(integer, reader);
         let n = u64::try_from(integer.magnitude).ok().and_then(|n| T::try_from(n).ok());
         n.map(Some).ok_or_else(|| self.refuse(Reason::BadField, "too large for this field"))
     }

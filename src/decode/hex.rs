@@ -2,7 +2,7 @@
 
 use crate::model::Calldata;
 use siphasher::sip::SipHasher13;
-use std::hash::Hasher;
+use std::{borrow::Cow, hash::Hasher};
 
 /// Not a hex digit; the high nibble of every real one is 0.
 const BAD: u8 = 0xff;
@@ -25,6 +25,11 @@ const BLOCK: usize = 256;
 /// Strips `0x` or `0X`.
 pub(super) fn strip_prefix(text: &[u8]) -> Option<&[u8]> {
     text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X"))
+}
+
+/// Strips `0x` where it is there: what is known to be hex may be written without.
+pub(super) fn bare(text: &[u8]) -> &[u8] {
+    strip_prefix(text).unwrap_or(text)
 }
 
 /// Set in none of eight nibbles, if all were hex digits.
@@ -120,6 +125,25 @@ pub(super) fn digest_bytes(bytes: &[u8]) -> Calldata {
     hasher.write(bytes);
     let n_bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     Calldata { n_bytes, selector: bytes.first_chunk().copied(), digest: hasher.finish() }
+}
+
+/// Digits at the front by which a text is known: so many bytes are no digits by accident.
+const TEXT_DIGITS_MIN: usize = 16;
+
+/// Returns the bytes that a value of a binary format stands for: those of its hex digits, with `0x`
+/// in front or without, if it is a text; else the value itself. `None` for a text that is no hex.
+///
+/// A text stays one with something else behind it: its first letter would pass for bytes.
+pub(super) fn unpack(value: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let is_printable = || value.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+    let is_hex = |text: &[u8]| text.iter().all(u8::is_ascii_hexdigit);
+    let is_text = |digits: &[u8]| digits.get(..TEXT_DIGITS_MIN).is_some_and(is_hex);
+    let front = value.trim_ascii_start();
+    if !is_text(bare(front)) && !is_printable() {
+        return Some(Cow::Borrowed(value));
+    }
+    let text = value.trim_ascii();
+    bytes(bare(text)).map(Cow::Owned)
 }
 
 /// Decodes a text of any even length; `None` when it is odd or one is no hex digit.

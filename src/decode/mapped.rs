@@ -2,7 +2,6 @@
 
 mod account;
 mod amount;
-mod calendar;
 mod instant;
 mod mapping;
 mod path;
@@ -11,9 +10,10 @@ mod unmapped;
 
 use super::{
     Reason, Refusal, Settings, SkipReason,
+    csv::Rows,
     field::{Reader, refuse},
     json::Scanner,
-    record::{Failure, Read, check_utf8},
+    record::{Failure, Parts, Read},
 };
 use crate::model::Event;
 pub use mapping::Mapping;
@@ -23,7 +23,7 @@ use path::Source;
 /// Returns what reads the records that the settings' mapping describes.
 pub(super) fn reader(settings: &Settings) -> Read {
     match settings.mapping.as_deref().map(|mapping| mapping.encoding) {
-        Some(Encoding::Csv) => Read::Bytes(read_csv),
+        Some(Encoding::Csv) => Read::Text(read_csv),
         Some(Encoding::Json) | None => Read::Json(read_json),
     }
 }
@@ -46,24 +46,27 @@ fn read_json(
     Ok(read?)
 }
 
-/// Reads one line; the one that names the columns is no record.
-fn read_csv(bytes: &[u8], reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
-    let text = check_utf8(bytes)?;
-    let settings = reader.settings;
+/// Reads rows, each a part; those that name the columns are no records.
+fn read_csv(text: &str, parts: &mut Parts<'_>) -> Result<(), Refusal> {
+    let settings = parts.settings;
     let Some(mapping) = settings.mapping.as_deref() else {
         return Err(refuse(Reason::UnknownFormat, "no mapping names the columns"));
     };
-    let line = text.strip_suffix('\n').unwrap_or(text);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    let cells = path::cells(line.as_bytes(), settings.limits.keys_max)?;
-    if cells.iter().copied().eq(mapping.columns.iter().map(String::as_bytes)) {
-        return Err(Refusal::Skip(SkipReason::ControlMessage));
+    let columns = &mapping.columns;
+    let mut rows = Rows::of(text, settings.limits.keys_max, parts)?;
+    while let Some(cells) = rows.next()? {
+        parts.add(|reader, events| {
+            if cells.iter().eq(columns) {
+                return Err(Refusal::Skip(SkipReason::ControlMessage));
+            }
+            if cells.len() != columns.len() {
+                let what = format!("{} cells in {} columns", cells.len(), columns.len());
+                return Err(refuse(Reason::BadField, &what));
+            }
+            read(mapping, &Source::csv(columns, &cells), reader, events)
+        });
     }
-    if cells.len() != mapping.columns.len() {
-        let (n, columns) = (cells.len(), mapping.columns.len());
-        return Err(refuse(Reason::BadField, &format!("{n} cells in {columns} columns")));
-    }
-    read(mapping, &Source::csv(&mapping.columns, &cells), reader, events)
+    Ok(())
 }
 
 /// Reads a record by the first rule whose conditions hold.

@@ -14,6 +14,14 @@ pub(super) struct Integer {
     pub magnitude: U256,
     /// Written as `0x` without digits: zero by inference.
     pub is_bare_prefix: bool,
+    /// Written with a fraction of zeros, as decimal columns and floats are.
+    pub has_fraction: bool,
+}
+
+impl Integer {
+    fn of(is_negative: bool, magnitude: U256) -> Self {
+        Self { is_negative, magnitude, is_bare_prefix: false, has_fraction: false }
+    }
 }
 
 /// Why something is no integer of at most 256 bits.
@@ -21,7 +29,7 @@ pub(super) struct Integer {
 pub(super) enum NotInteger {
     /// Null, absent or an empty text.
     Absent,
-    /// With a fraction or an exponent: it went through a float.
+    /// With a fraction other than zero, or an exponent: it went through a float.
     Float,
     /// 2^256 or more.
     TooLarge,
@@ -38,9 +46,7 @@ const CHUNK_SCALE: u64 = 10_000_000_000_000_000_000;
 pub(super) fn integer(value: Value<'_>, limits: &Limits) -> Result<Integer, NotInteger> {
     match value {
         Value::Null => Err(NotInteger::Absent),
-        Value::Whole(n) => {
-            Ok(Integer { is_negative: false, magnitude: U256::from(n), is_bare_prefix: false })
-        }
+        Value::Whole(n) => Ok(Integer::of(false, U256::from(n))),
         Value::Number(text) => decimal(text, limits),
         Value::Text(text) if text.is_escaped => from_text(text.unescape().as_bytes(), limits),
         Value::Text(text) => from_text(text.raw, limits),
@@ -75,7 +81,7 @@ fn hexadecimal(digits: &[u8], is_negative: bool, limits: &Limits) -> Result<Inte
         }
         magnitude = magnitude << 4 | U256::from(nibble);
     }
-    Ok(Integer { is_negative, magnitude, is_bare_prefix: digits.is_empty() })
+    Ok(Integer { is_bare_prefix: digits.is_empty(), ..Integer::of(is_negative, magnitude) })
 }
 
 fn decimal(text: &[u8], limits: &Limits) -> Result<Integer, NotInteger> {
@@ -84,6 +90,10 @@ fn decimal(text: &[u8], limits: &Limits) -> Result<Integer, NotInteger> {
         None => (false, text),
     };
     if let Some(at) = digits.iter().position(|b| !b.is_ascii_digit()) {
+        if at > 0 && is_zero_fraction(&digits[at..]) && digits.len() - at <= limits.digits_max {
+            let whole = &text[..text.len() - (digits.len() - at)];
+            return Ok(Integer { has_fraction: true, ..decimal(whole, limits)? });
+        }
         let is_float = at > 0
             && matches!(digits[at], b'.' | b'e' | b'E')
             && digits.iter().all(|b| b.is_ascii_digit() || b".eE+-".contains(b));
@@ -103,7 +113,13 @@ fn decimal(text: &[u8], limits: &Limits) -> Result<Integer, NotInteger> {
             .and_then(|scaled| scaled.checked_add(U256::from(small(chunk))))
             .ok_or(NotInteger::TooLarge)?;
     }
-    Ok(Integer { is_negative, magnitude, is_bare_prefix: false })
+    Ok(Integer::of(is_negative, magnitude))
+}
+
+/// Returns whether what follows the whole digits says that there is nothing more.
+#[cold]
+fn is_zero_fraction(rest: &[u8]) -> bool {
+    matches!(rest, [b'.', zeros @ ..] if !zeros.is_empty() && zeros.iter().all(|&b| b == b'0'))
 }
 
 /// Reads at most [`CHUNK`] digits.

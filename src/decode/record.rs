@@ -150,6 +150,17 @@ pub(super) fn check_utf8(bytes: &[u8]) -> Result<&str, Refusal> {
         .map_err(|e| refuse(Reason::NotUtf8, &format!("no UTF-8 at byte {}", e.valid_up_to())))
 }
 
+/// The UTF-8 mark (BOM), which some editors and spreadsheets put in front of a text.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Refuses text behind a mark: JSON has none in front (RFC 8259), and a column's name none either.
+fn check_mark(bytes: &[u8], reason: Reason) -> Result<(), Refusal> {
+    match bytes.starts_with(MARK) {
+        true => Err(refuse(reason, "a UTF-8 mark (BOM) stands in front of the text")),
+        false => Ok(()),
+    }
+}
+
 /// Peels what is around the value, and reads what is in it.
 fn read_content(
     settings: &Settings,
@@ -177,10 +188,12 @@ fn read_value(
 ) -> Result<(), Refusal> {
     match settings.format.reader(settings) {
         Read::Json(read) => {
+            check_mark(bytes, Reason::BadJson)?;
             check_utf8(bytes)?;
             Ok(read_document(settings, read, kafka_ms, bytes, batch)?)
         }
         Read::Text(read) => {
+            check_mark(bytes, Reason::BadField)?;
             let text = check_utf8(bytes)?;
             let Batch { events, parts, guides, .. } = batch;
             read(text, &mut Parts { settings, kafka_ms, guides, events, parts })

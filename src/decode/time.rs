@@ -1,34 +1,35 @@
 //! Event time from a record: units, plausibility, and how far ahead of the bus it may be.
 
-use super::{Reason, Refusal, field::Reader, keys::Field};
+use super::{Reason, Refusal, calendar, field::Reader, json::Value, keys::Field};
 use crate::model::{Clock, EventTime, Quality};
 
-/// Seconds from here on are milliseconds in the wrong unit: the year 5138.
-const SECONDS_PLAUSIBLE_MAX: i64 = 100_000_000_000;
+/// From the year 5138 on, seconds were milliseconds in the wrong unit.
+const PLAUSIBLE_MAX_US: i64 = 100_000_000_000_000_000;
+const SECOND_US: i64 = 1_000_000;
 /// Ahead of the bus by more than this, a time is suspect: venues lead by 76 ms, clocks by less.
 pub(super) const SUSPECT_MS: i64 = 2_000;
 
-/// Reads a block's time in seconds; without one, the record's Kafka time stands in.
+/// Reads a block's time, in seconds or as a date; without one, the record's Kafka time stands in.
 pub(super) fn block_time(
     field: Field<'_>,
     height: Option<u64>,
     reader: &mut Reader<'_>,
 ) -> Result<(EventTime, Clock), Refusal> {
-    let Some(seconds) = field.signed(reader, Reason::BadTime)? else {
+    let Some(us) = micros(field, reader)? else {
         return Ok((kafka_time(reader), Clock::Kafka));
     };
     let implausible = |what| Err(field.refuse(Reason::ImplausibleTime, what));
-    if seconds < 0 {
+    if us < 0 {
         return implausible("before 1970");
     }
-    if seconds == 0 && height != Some(0) {
+    if us == 0 && height != Some(0) {
         return implausible("zero outside block 0");
     }
-    if seconds >= SECONDS_PLAUSIBLE_MAX {
+    if us >= PLAUSIBLE_MAX_US {
         return implausible("not in seconds");
     }
     if let Some(kafka_ms) = reader.kafka_ms {
-        let ahead_ms = (seconds * 1_000).saturating_sub(kafka_ms);
+        let ahead_ms = (us / 1_000).saturating_sub(kafka_ms);
         if ahead_ms > reader.limits().future_block_ms_max {
             return implausible("too far ahead of the record's Kafka time");
         }
@@ -36,7 +37,23 @@ pub(super) fn block_time(
             reader.quality |= Quality::TIME_SUSPECT;
         }
     }
-    Ok((EventTime::from_secs(seconds), Clock::Block))
+    Ok((EventTime::from_micros(us), Clock::Block))
+}
+
+fn micros(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<i64>, Refusal> {
+    if let Value::Text(text) = field.value
+        && calendar::is_date(text.raw)
+    {
+        return date(field, text.raw).map(Some);
+    }
+    let seconds = field.signed(reader, Reason::BadTime)?;
+    Ok(seconds.map(|seconds| seconds.saturating_mul(SECOND_US)))
+}
+
+/// Reads a text that begins as a date does.
+#[cold]
+pub(super) fn date(field: Field<'_>, text: &[u8]) -> Result<i64, Refusal> {
+    calendar::micros(text).ok_or_else(|| field.refuse(Reason::BadTime, "no date with a time"))
 }
 
 /// Returns the Kafka time; without one (a file), the epoch, flagged so that nothing is aged by it.

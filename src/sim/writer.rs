@@ -1,5 +1,6 @@
 //! Writes JSON the way the exporters do: key order as called, separators as configured.
 
+use jiff::Timestamp;
 use std::fmt::{Display, Write as _};
 
 /// An object or array being written; commas are placed by the writer.
@@ -121,22 +122,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Returns seconds since the epoch as ISO 8601 in UTC, e.g. `2025-01-06T00:00:00Z`.
-///
-/// # Source
-/// Civil-from-days by Howard Hinnant, "chrono-compatible low-level date algorithms".
 pub(super) fn iso(secs: i64) -> String {
-    let (days, rest) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-    let shifted = days + 719_468; // Days from 0000-03-01 to 1970-01-01.
-    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (h, m, s) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
+    Timestamp::from_second(secs).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::{
     audit::Checkpoint,
     model::{Alert, EventTime, Evidence},
 };
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// The longest key that is sent; a longer one is cut.
@@ -107,27 +108,9 @@ fn lead(evidence: &[Evidence]) -> &str {
     first.map_or("score", |e| &e.detector)
 }
 
-/// Writes a time as RFC 3339 in UTC with milliseconds.
-///
-/// # Source
-/// Days to a civil date: Howard Hinnant, "chrono-compatible low-level date algorithms".
+/// Writes a time as RFC 3339 in UTC with milliseconds; what no calendar has is the epoch.
 fn rfc3339(time: EventTime) -> String {
-    let ms = time.millis();
-    let days = ms.div_euclid(86_400_000);
-    let in_day = ms.rem_euclid(86_400_000);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute) = (in_day / 3_600_000, in_day / 60_000 % 60);
-    let (second, milli) = (in_day / 1_000 % 60, in_day % 1_000);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    format!("{:.3}", Timestamp::from_millisecond(time.millis()).unwrap_or_default())
 }
 
 #[cfg(test)]

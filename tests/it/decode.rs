@@ -4,7 +4,11 @@ use crate::data;
 use proptest::{collection::vec, prelude::*};
 use serde::Deserialize;
 use serde_json::Value;
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 use txwarden::{
     decode::{
         Batch, DETAIL_BYTES_MAX, Format, Limits, Policy, Refusal, Settings, base64, decode,
@@ -58,8 +62,10 @@ fn adversarial_cases_end_as_they_should() {
 /// Payloads are written with `'` for `"`, so that JSON inside JSON stays readable.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Fixture {
-    name: String,
+pub struct Fixture {
+    pub name: String,
+    /// The row of the manual's table of decisions that this is an example of.
+    pub row: Option<String>,
     payload: Option<String>,
     /// The payload of a binary format, in hex.
     hex: Option<String>,
@@ -70,8 +76,8 @@ struct Fixture {
     /// Judge every proper prefix of the payload instead of the whole.
     cut_each: bool,
     kafka_ms: Option<i64>,
-    verdict: String,
-    reason: Option<String>,
+    pub verdict: String,
+    pub reason: Option<String>,
     /// Kinds of the events, in order.
     events: Option<Vec<String>>,
     flags: Option<Vec<String>>,
@@ -122,7 +128,8 @@ fn assert_contains(name: &str, whole: &Value, part: &Value) {
     }
 }
 
-fn check(
+/// Asserts that a record ends as its fixture says.
+pub fn check(
     inspector: &Inspector,
     format: Format,
     fixture: &Fixture,
@@ -166,19 +173,31 @@ fn check(
 
 #[test]
 fn fixtures_end_as_they_state() {
+    let mut n_with_shapes = 0;
     for format in Format::ALL {
-        let files = ["valid.jsonl", "hostile.jsonl", "truncated.jsonl"];
+        let mut files = vec!["valid.jsonl", "hostile.jsonl", "truncated.jsonl"];
+        // What exporters write that is neither wrong nor what the format's description says.
+        let shapes = folder(format.as_str()).join("shapes.jsonl");
+        files.extend(shapes.exists().then_some("shapes.jsonl"));
+        n_with_shapes += usize::from(shapes.exists());
         check_folder(&Inspector::default(), format, format.as_str(), &files);
     }
+    assert_eq!(n_with_shapes, 3);
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode").join(name)
+}
+
+/// Reads a file of fixtures below `fixtures/decode`.
+pub fn fixtures(name: &str) -> Vec<Fixture> {
+    let text = fs::read_to_string(folder(name)).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Checks every fixture of a folder below `fixtures/decode`; the first file holds the valid ones.
 pub fn check_folder(inspector: &Inspector, format: Format, folder: &str, files: &[&str]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode").join(folder);
-    let read = |file: &str| -> Vec<Fixture> {
-        let text = fs::read_to_string(folder.join(file)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    };
+    let read = |file: &str| fixtures(&format!("{folder}/{file}"));
     let valid: BTreeMap<_, _> = read(files[0]).into_iter().map(|f| (f.name.clone(), f)).collect();
     for file in files {
         let fixtures = read(file);

@@ -31,8 +31,10 @@ mod evm_stream;
 mod explain;
 mod feedback;
 mod fixture;
+mod formats;
 #[cfg(feature = "kafka")]
 mod job;
+mod judge;
 #[cfg(feature = "kafka")]
 mod kafka;
 mod mappings;

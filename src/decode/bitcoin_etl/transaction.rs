@@ -6,7 +6,6 @@ use crate::{
         Reason, Refusal,
         field::Reader,
         hex,
-        json::Value,
         keys::{Field, Fields, Keys},
         utxo::{
             account::{account, script_type},
@@ -41,12 +40,9 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refus
     let inclusion = inclusion(item, reader)?;
     let inputs = inputs(item, reader)?;
     let outputs = outputs(item, reader)?;
-    let is_coinbase = match item.at(Key::IsCoinbase).value {
-        Value::Bool(is) => is,
-        // Only a coinbase spends nothing.
-        Value::Null => item.has(Key::Inputs) && inputs.is_empty(),
-        _ => return Err(item.at(Key::IsCoinbase).refuse(Reason::BadField, "no boolean")),
-    };
+    let is_coinbase = item.at(Key::IsCoinbase).flag()?;
+    // Only a coinbase spends nothing.
+    let is_coinbase = is_coinbase.unwrap_or(item.has(Key::Inputs) && inputs.is_empty());
     let utxo = UtxoTx {
         inputs,
         outputs,
@@ -123,7 +119,7 @@ fn outputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refus
 
 fn output(fields: &Output<'_>, position: u32, reader: &mut Reader<'_>) -> Result<TxOut, Refusal> {
     let [index, script_hex, kind, addresses, value] = [0, 1, 2, 3, 4].map(|i| fields.at(i));
-    let digits = script_hex.text()?;
+    let digits = script_hex.hex_digits()?;
     let script = hex::digest(digits.unwrap_or_default())
         .ok_or_else(|| script_hex.refuse(Reason::BadField, "no hex bytes"))?;
     let script_type = script_type(kind, digits)?;

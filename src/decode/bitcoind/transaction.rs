@@ -62,7 +62,7 @@ pub(super) fn read_placed(
     let id = item.at(Key::Txid);
     let id = id.need(id.bare_hash()?)?;
     let mut utxo = said(item, reader)?;
-    if item.has(Key::Hex) && apply_bytes(item, &id, &mut utxo, reader)? {
+    if !item.at(Key::Hex).is_nothing() && apply_bytes(item, &id, &mut utxo, reader)? {
         // What the JSON left out does not matter any more.
         reader.quality = quality | Quality::HASH_VERIFIED;
     }
@@ -160,7 +160,7 @@ fn output(
     let limits = reader.limits();
     let script = script.object(limits, &SCRIPT)?.unwrap_or(Fields::new(&SCRIPT));
     let [bytes, kind, address, addresses] = [0, 1, 2, 3].map(|i| script.at(i));
-    let digits = bytes.text()?;
+    let digits = bytes.hex_digits()?;
     let digest = hex::digest(digits.unwrap_or_default())
         .ok_or_else(|| bytes.refuse(Reason::BadField, "no hex bytes"))?;
     let script_type = script_type(kind, digits)?;
@@ -184,7 +184,7 @@ fn apply_bytes(
     reader: &mut Reader<'_>,
 ) -> Result<bool, Refusal> {
     let field = item.at(Key::Hex);
-    let digits = field.need(field.text()?)?;
+    let digits = field.need(field.hex_digits()?)?;
     let no_hex = || field.refuse(Reason::BadField, "no hex bytes");
     let bytes = hex::bytes(digits).ok_or_else(no_hex)?;
     let tx = match lone_tx(&bytes, reader.limits()) {

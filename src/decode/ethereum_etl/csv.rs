@@ -1,12 +1,14 @@
 //! CSV in ethereum-etl's columns: under a header row, or known by the number of its cells.
 //!
 //! # Source
-//! RFC 4180; the field lists of ethereum-etl's item exporters, versions 1.2 to 2.4.
+//! The field lists of ethereum-etl's item exporters, versions 1.2 to 2.4.
 
 use super::{Item, KEYS, Key, emit};
 use crate::decode::{
     Limits, Reason, Refusal, SkipReason,
+    csv::Rows,
     field::refuse,
+    hex,
     json::{Scanner, Value},
     keys::Fields,
     record::Parts,
@@ -31,7 +33,7 @@ const TABLES: [Table; 8] = [
             max_priority_fee_per_gas,transaction_type,max_fee_per_blob_gas,\
             blob_versioned_hashes",
         lengths: &[11, 12, 15, 17],
-        is_possible: |row| row[5].starts_with("0x"),
+        is_possible: |row| is_hex(&row[5], 20),
     },
     Table {
         columns: "number,hash,parent_hash,nonce,sha3_uncles,logs_bloom,transactions_root,\
@@ -39,7 +41,7 @@ const TABLES: [Table; 8] = [
             gas_limit,gas_used,timestamp,transaction_count,base_fee_per_gas,\
             withdrawals_root,withdrawals,blob_gas_used,excess_blob_gas",
         lengths: &[18, 19, 21, 23],
-        is_possible: |row| row[2].len() == 66,
+        is_possible: |row| is_hex(&row[2], 32),
     },
     Table {
         columns: "log_index,transaction_hash,transaction_index,block_hash,block_number,address,\
@@ -58,24 +60,24 @@ const TABLES: [Table; 8] = [
             cumulative_gas_used,gas_used,contract_address,root,status,effective_gas_price,\
             l1_fee,l1_gas_used,l1_gas_used_paid,l1_gas_price,l1_fee_scalar",
         lengths: &[9, 10, 15],
-        is_possible: |row| row[0].len() == 66 && row[2].len() == 66,
+        is_possible: |row| is_hex(&row[0], 32) && is_hex(&row[2], 32),
     },
     Table {
         columns: "block_number,transaction_hash,transaction_index,from_address,to_address,value,\
             input,output,trace_type,call_type,reward_type,gas,gas_used,subtraces,\
             trace_address,error,status,trace_id",
         lengths: &[17, 18],
-        is_possible: |row| row[2].len() != 66 && !row[8].is_empty(),
+        is_possible: |row| !is_hex(&row[2], 32) && !row[8].is_empty(),
     },
     Table {
         columns: "address,bytecode,function_sighashes,is_erc20,is_erc721,block_number",
         lengths: &[5, 6],
-        is_possible: |row| row[0].len() == 42 && matches!(&*row[3], "True" | "False"),
+        is_possible: |row| is_hex(&row[0], 20) && matches!(&*row[3], "True" | "False"),
     },
     Table {
         columns: "address,symbol,name,decimals,total_supply,block_number",
         lengths: &[5, 6],
-        is_possible: |row| row[0].len() == 42 && !matches!(&*row[3], "True" | "False"),
+        is_possible: |row| is_hex(&row[0], 20) && !matches!(&*row[3], "True" | "False"),
     },
 ];
 
@@ -84,25 +86,9 @@ const COLUMNS_MAX: usize = 64;
 
 /// Reads rows, each a part; a header row names the columns of those behind it.
 pub(in crate::decode) fn read(text: &str, parts: &mut Parts<'_>) -> Result<(), Refusal> {
-    let mut rest = text;
+    let mut rows = Rows::of(text, COLUMNS_MAX, parts)?;
     let mut named: Option<Vec<Option<usize>>> = None;
-    let mut n_rows = 0;
-    while !rest.is_empty() {
-        // Millions of empty lines are no reason to make millions of rows.
-        if let Some(after) = rest.strip_prefix('\n') {
-            rest = after;
-            continue;
-        }
-        let mut row = row(&mut rest)?;
-        if let [only] = row.as_slice()
-            && only.trim().is_empty()
-        {
-            continue;
-        }
-        n_rows += 1;
-        if n_rows > parts.settings.limits.items_max {
-            return Err(refuse(Reason::LimitExceeded, "too many rows"));
-        }
+    while let Some(mut row) = rows.next()? {
         if is_header(&row) {
             named = Some(named_by(&row));
             parts.add(|_, _| Err(Refusal::Skip(SkipReason::ControlMessage)));
@@ -115,61 +101,12 @@ pub(in crate::decode) fn read(text: &str, parts: &mut Parts<'_>) -> Result<(), R
             emit(&item(&row, columns, reader.limits())?, reader, events)
         });
     }
-    if n_rows == 0 {
-        return Err(refuse(Reason::EmptyValue, "no row"));
-    }
     Ok(())
 }
 
-/// Takes the next row off the text.
-fn row<'a>(rest: &mut &'a str) -> Result<Vec<Cow<'a, str>>, Refusal> {
-    let mut cells = Vec::new();
-    loop {
-        let (cell, after) = cell(rest)?;
-        cells.push(cell);
-        if cells.len() > COLUMNS_MAX {
-            return Err(refuse(Reason::LimitExceeded, "too many columns"));
-        }
-        *rest = after.get(1..).unwrap_or_default();
-        match after.as_bytes() {
-            [b',', ..] => {}
-            [b'\r', b'\n', ..] => {
-                *rest = &after[2..];
-                return Ok(cells);
-            }
-            _ => return Ok(cells),
-        }
-    }
-}
-
-/// Reads one cell; what is left begins with a comma, a line end, or is empty.
-fn cell(text: &str) -> Result<(Cow<'_, str>, &str), Refusal> {
-    let bad = |what| Err(refuse(Reason::BadField, what));
-    let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find([',', '\n', '\r', '"']).unwrap_or(text.len());
-        let (cell, after) = text.split_at(end);
-        if after.starts_with('"') {
-            return bad("a quote inside a bare cell");
-        }
-        return Ok((cell.into(), after));
-    };
-    let mut from = 0;
-    loop {
-        let Some(at) = quoted[from..].find('"').map(|at| from + at) else {
-            return bad("a quoted cell does not end");
-        };
-        let after = &quoted[at + 1..];
-        match after.as_bytes().first() {
-            Some(b'"') => from = at + 2,
-            None | Some(b',' | b'\n' | b'\r') => {
-                let cell = &quoted[..at];
-                let is_plain = !cell.contains('"');
-                let cell = if is_plain { cell.into() } else { cell.replace("\"\"", "\"").into() };
-                return Ok((cell, after));
-            }
-            Some(_) => return bad("something follows a quoted cell"),
-        }
-    }
+/// Returns whether a cell is as long as so many bytes in hex, with `0x` in front or without.
+fn is_hex(cell: &str, n_bytes: usize) -> bool {
+    hex::bare(cell.as_bytes()).len() == 2 * n_bytes
 }
 
 fn is_header(row: &[Cow<'_, str>]) -> bool {

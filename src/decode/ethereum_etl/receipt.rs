@@ -19,7 +19,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
             status: status.unwrap_or(OutcomeStatus::Unknown),
             gas_used: receipt::gas_used(item.at(Key::GasUsed), None, reader)?,
             effective_gas_price: item.at(Key::EffectivePrice).amount(reader)?,
-            created: item.at(Key::ContractAddress).address()?,
+            created: receipt::created(item.at(Key::ContractAddress))?,
             l1_fee: item.at(Key::L1Fee).amount(reader)?,
         },
         inclusion: inclusion(item, reader)?,

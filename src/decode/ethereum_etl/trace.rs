@@ -34,7 +34,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
         to: to_address,
         value: reader.or_partial(value).unwrap_or(Amount::ZERO),
         // The exporter passes a failure on to the calls inside.
-        is_failed: status == Some(0) || item.has(Key::Error),
+        is_failed: status == Some(0) || !item.at(Key::Error).is_nothing(),
         inclusion: inclusion(item, reader)?,
     };
     Ok(call.body())

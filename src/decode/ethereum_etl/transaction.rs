@@ -4,7 +4,7 @@ use super::{Item, Key, inclusion};
 use crate::{
     decode::{
         Reason, Refusal,
-        evm::{TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, receipt},
+        evm::{receipt, tx_type},
         field::Reader,
         hex,
     },
@@ -23,10 +23,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
     let value = item.at(Key::Value).amount(reader)?;
     let nonce = item.at(Key::Nonce).count(reader)?;
     let gas_limit = item.at(Key::Gas).count(reader)?;
-    let tx_type: Option<u8> = item.at(Key::TransactionType).count(reader)?;
-    if tx_type.is_some_and(|t| t > TX_TYPE_KNOWN_MAX && t != TX_TYPE_DEPOSIT) {
-        reader.quality |= Quality::UNKNOWN_TYPE;
-    }
+    let tx_type = tx_type(item.at(Key::TransactionType), reader)?;
     let body = EvmTx {
         from,
         to,
@@ -63,14 +60,14 @@ fn outcome(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Outcome>, 
     let status = match receipt::status(item.at(Key::ReceiptStatus), reader)? {
         Some(status) => status,
         // Before Byzantium a receipt carried the state root instead of a status.
-        None if item.has(Key::ReceiptRoot) => OutcomeStatus::Unknown,
+        None if !item.at(Key::ReceiptRoot).is_nothing() => OutcomeStatus::Unknown,
         None => return Ok(None),
     };
     Ok(Some(Outcome {
         status,
         gas_used: receipt::gas_used(item.at(Key::ReceiptGasUsed), None, reader)?,
         effective_gas_price: item.at(Key::ReceiptPrice).amount(reader)?,
-        created: item.at(Key::ReceiptContract).address()?,
+        created: receipt::created(item.at(Key::ReceiptContract))?,
         l1_fee: item.at(Key::ReceiptL1Fee).amount(reader)?,
     }))
 }

@@ -244,9 +244,10 @@ impl Words<'_> {
         let Some(slot) = self.topics.get_mut(self.n_topics) else {
             return Err(field.refuse(Reason::BadField, "more than four topics"));
         };
-        let digits = hex::strip_prefix(topic.trim_ascii()).unwrap_or(b"-");
+        let topic = topic.trim_ascii();
+        let digits = hex::bare(topic);
         let n_bytes = digits.len() / 2;
-        if n_bytes > WORD || !hex::decode(digits, &mut slot[..n_bytes]) {
+        if topic.is_empty() || n_bytes > WORD || !hex::decode(digits, &mut slot[..n_bytes]) {
             return Err(field.refuse(Reason::BadField, "no topic of at most 32 bytes"));
         }
         self.is_any_short |= n_bytes < WORD;

@@ -158,7 +158,7 @@ impl<'a> Encoder<'_, 'a> {
             TransactionsRoot, Uncles,
         };
         for key in [ParentHash, Uncles, Miner, StateRoot, TransactionsRoot, ReceiptsRoot, Bloom] {
-            self.item.has(key).then_some(())?;
+            (!self.item.at(key).is_nothing()).then_some(())?;
             self.bytes(key)?;
         }
         self.numbers(&HEADER_NUMBERS)?;

@@ -216,7 +216,7 @@ impl<'a> Item<'a> {
     pub fn inclusion(&self, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
         let Some(height) = self.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
         let block = self.at(Key::BlockHash).hash()?;
-        let index = self.at(Key::TransactionIndex).count(reader)?;
+        let index = self.at(Key::TransactionIndex).or_null().count(reader)?;
         Ok(Some(Inclusion { height, block, index }))
     }
 

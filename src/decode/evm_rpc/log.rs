@@ -3,23 +3,29 @@
 use super::item::{Item, Key};
 use crate::{
     decode::{
-        Refusal,
+        Refusal, SkipReason,
         evm::standard::{self, Site},
         field::Reader,
-        json::Value,
     },
     model::{BlockStep, Body, Step},
 };
 
-/// Reads a log.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    match item.at(Key::Removed).value {
-        Value::Null | Value::Bool(false) => {}
-        Value::Bool(true) => return removed(item, reader),
-        _ => return Err(item.refuse(Key::Removed, "neither true nor false")),
+/// Reads a log, of something that is in a block or that does not say so. It is skipped while its
+/// transaction is pending: its place is its identity.
+pub(super) fn read(
+    item: &Item<'_>,
+    is_placed: bool,
+    reader: &mut Reader<'_>,
+) -> Result<Body, Refusal> {
+    if item.at(Key::Removed).flag()? == Some(true) {
+        return removed(item, reader);
     }
     let [tx, index, address] =
         [Key::TransactionHash, Key::LogIndex, Key::Address].map(|key| item.at(key));
+    let place = [Key::LogIndex, Key::BlockNumber, Key::BlockHash];
+    if !is_placed && place.iter().all(|&key| item.at(key).is_nothing()) {
+        return Err(Refusal::Skip(SkipReason::NullResult));
+    }
     let site = Site {
         tx: tx.need(tx.hash()?)?,
         log_index: index.need(index.count(reader)?)?,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     decode::{
         Refusal,
-        evm::receipt::{gas_used, status},
+        evm::receipt::{created, gas_used, status},
         field::Reader,
         json::Value,
     },
@@ -55,7 +55,7 @@ pub(super) fn outcome(
         status: status.unwrap_or(OutcomeStatus::Unknown),
         gas_used: gas_used(item.at(Key::GasUsed), gas_limit, reader)?,
         effective_gas_price: item.at(Key::EffectivePrice).amount(reader)?,
-        created: item.at(Key::Created).address()?,
+        created: created(item.at(Key::Created))?,
         l1_fee: item.at(Key::L1Fee).amount(reader)?,
     })
 }
@@ -84,7 +84,7 @@ pub(super) fn read_logs(
                 let policy = reader.limits().checks.linkage;
                 reader.judge(false, Quality::empty(), policy, "a log of another transaction")?;
             }
-            let body = log::read(&log_item, reader)?;
+            let body = log::read(&log_item, around.place.is_some(), reader)?;
             push(&log_item, body, around, reader, events)
         });
         n += 1;

@@ -69,7 +69,7 @@ pub(super) fn read(
     let value = value.amount(reader)?;
     let tx = item.at(Key::TransactionHash).hash()?;
     let path = path(item.at(Key::TraceAddress), reader)?;
-    let mut is_failed = item.has(Key::Error) && kind != CallKind::Reward;
+    let mut is_failed = !item.at(Key::Error).is_nothing() && kind != CallKind::Reward;
     if is_failed && !failed.contains(tx, &path) {
         failed.0 = Some((tx, path.clone()));
     }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     decode::{
         Reason, Refusal,
-        evm::{TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, check_chain},
+        evm::{check_chain, tx_type},
         field::Reader,
         hex,
     },
@@ -49,13 +49,10 @@ pub(super) fn read(
         }
         Place::Pending => None,
     };
-    if let Some(chain) = item.at(Key::ChainId).count(reader)? {
+    if let Some(chain) = item.at(Key::ChainId).or_null().count(reader)? {
         check_chain(chain, reader)?;
     }
-    let tx_type: Option<u8> = item.at(Key::Type).count(reader)?;
-    if tx_type.is_some_and(|t| t > TX_TYPE_KNOWN_MAX && t != TX_TYPE_DEPOSIT) {
-        reader.quality |= Quality::UNKNOWN_TYPE;
-    }
+    let tx_type = tx_type(item.at(Key::Type), reader)?;
     let value = item.at(Key::Value).amount(reader)?;
     let nonce = item.at(Key::Nonce).count(reader)?;
     let gas_limit = item.at(Key::Gas).count(reader)?;

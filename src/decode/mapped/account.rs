@@ -73,7 +73,7 @@ fn plain(field: Field<'_>) -> Result<Option<Cow<'_, str>>, Refusal> {
 }
 
 fn tron(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
-    let digits = hex::strip_prefix(text).unwrap_or(text);
+    let digits = hex::bare(text);
     if let Some([TRON, hash @ ..]) = hex::array::<21>(digits) {
         return Ok(Address::Text(base58::check_encode(&[TRON], &hash).into()));
     }
@@ -93,11 +93,7 @@ pub(super) fn id(
 ) -> Result<Option<Hash32>, Refusal> {
     let field = Field { name, value: source.get(&at.path, reader.limits()) };
     match at.form {
-        IdForm::Hash => {
-            let Some(text) = field.text()? else { return Ok(None) };
-            let hash = hex::array(hex::strip_prefix(text).unwrap_or(text)).map(Hash32);
-            hash.map(Some).ok_or_else(|| field.refuse(Reason::BadField, "no 64 hex digits"))
-        }
+        IdForm::Hash => field.hash(),
         IdForm::Text => {
             let Some(text) = plain(field)? else { return Ok(None) };
             if text.len() > ID_TEXT_BYTES_MAX {

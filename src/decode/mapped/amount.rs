@@ -84,7 +84,7 @@ fn hexadecimal(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<Amoun
         return Err(field.refuse(Reason::AmbiguousEncoding, "a number where hex is declared"));
     }
     let Some(text) = field.text()? else { return Ok(None) };
-    let digits = hex::strip_prefix(text).unwrap_or(text);
+    let digits = hex::bare(text);
     if digits.is_empty() {
         reader.quality |= Quality::UNIT_INFERRED;
         return Ok(Some(Amount::ZERO));

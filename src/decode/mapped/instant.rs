@@ -1,17 +1,17 @@
 //! Event time of a mapped record: its unit, and whether that can be right.
 
 use super::{
-    calendar,
     mapping::{TimeAt, TimeUnit},
     path::Source,
 };
 use crate::{
     decode::{
-        Reason, Refusal,
+        Reason, Refusal, calendar,
         decimal::{self, Misfit, NotDecimal},
         field::Reader,
+        json::Value,
         keys::Field,
-        time::{SUSPECT_MS, kafka_time},
+        time::{SUSPECT_MS, date, kafka_time},
     },
     model::{Clock, EventTime, Quality},
 };
@@ -59,9 +59,13 @@ pub(super) fn read(
 
 fn micros(field: Field<'_>, unit: TimeUnit, reader: &Reader<'_>) -> Result<Option<i64>, Refusal> {
     if unit == TimeUnit::Rfc3339 {
-        let Some(text) = field.text()? else { return Ok(None) };
-        let us = calendar::micros(text);
-        return us.map(Some).ok_or_else(|| field.refuse(Reason::BadTime, "no date and time"));
+        return field.text()?.map(|text| date(field, text)).transpose();
+    }
+    // A date is one whatever unit the mapping declares for numbers.
+    if let Value::Text(text) = field.value
+        && calendar::is_date(text.raw)
+    {
+        return date(field, text.raw).map(Some);
     }
     let number = match decimal::of(field.value, reader.limits()) {
         Ok(number) => number,

@@ -1,12 +1,12 @@
 //! Where a value stands: dotted paths into JSON, column names of CSV.
 
 use crate::decode::{
-    Limits, Reason, Refusal,
-    field::refuse,
+    Limits,
     json::{Scanner, Value},
     text::Text,
 };
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Steps of one path.
 const STEPS_MAX: usize = 16;
@@ -50,7 +50,7 @@ impl From<Path> for String {
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
     Json { root: Value<'a>, here: Value<'a> },
-    Csv { columns: &'a [String], cells: &'a [&'a [u8]] },
+    Csv { columns: &'a [String], cells: &'a [Cow<'a, str>] },
 }
 
 impl<'a> Source<'a> {
@@ -60,7 +60,7 @@ impl<'a> Source<'a> {
     }
 
     /// Wraps a line of as many cells as columns.
-    pub fn csv(columns: &'a [String], cells: &'a [&'a [u8]]) -> Self {
+    pub fn csv(columns: &'a [String], cells: &'a [Cow<'a, str>]) -> Self {
         Self::Csv { columns, cells }
     }
 
@@ -85,7 +85,7 @@ impl<'a> Source<'a> {
                 let cell = columns.iter().position(is_named).and_then(|i| cells.get(i));
                 match cell {
                     Some(cell) if !cell.is_empty() => {
-                        Value::Text(Text { raw: cell, is_escaped: false })
+                        Value::Text(Text { raw: cell.as_bytes(), is_escaped: false })
                     }
                     _ => Value::Null,
                 }
@@ -132,66 +132,4 @@ pub(super) fn elements<'a>(value: Value<'a>, limits: &Limits) -> Vec<Value<'a>> 
         is_more = scanner.next_element(&mut n).unwrap_or(false);
     }
     found
-}
-
-/// Splits a line into cells.
-///
-/// # Source
-/// RFC 4180, one line at a time: a cell in quotes may hold commas, and quotes that are doubled
-/// (they stay doubled: nothing that a mapping reads needs one).
-pub(super) fn cells(line: &[u8], cells_max: usize) -> Result<Vec<&[u8]>, Refusal> {
-    let bad = |what: &str| refuse(Reason::BadField, what);
-    let (mut cells, mut rest) = (Vec::new(), line);
-    loop {
-        if cells.len() == cells_max {
-            return Err(refuse(Reason::LimitExceeded, "too many cells"));
-        }
-        let cell = if let [b'"', quoted @ ..] = rest {
-            let end = quote_end(quoted).ok_or_else(|| bad("a cell in quotes without an end"))?;
-            rest = &quoted[end + 1..];
-            &quoted[..end]
-        } else {
-            let end = memchr::memchr(b',', rest).unwrap_or(rest.len());
-            let cell = &rest[..end];
-            rest = &rest[end..];
-            cell
-        };
-        cells.push(cell);
-        match rest {
-            [] => return Ok(cells),
-            [b',', after @ ..] => rest = after,
-            _ => return Err(bad("something follows a cell in quotes")),
-        }
-    }
-}
-
-/// Returns where the quote is that is not doubled.
-fn quote_end(quoted: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        at += memchr::memchr(b'"', quoted.get(at..)?)?;
-        if quoted.get(at + 1) != Some(&b'"') {
-            return Some(at);
-        }
-        at += 2;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_split_as_the_standard_says() {
-        let split = |line: &str| -> Option<Vec<String>> {
-            let cells = cells(line.as_bytes(), 4).ok()?;
-            Some(cells.iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect())
-        };
-        assert_eq!(split("a,,\"b,c\"").unwrap(), ["a", "", "b,c"]);
-        assert_eq!(split("\"a\"\"b\",").unwrap(), ["a\"\"b", ""]);
-        assert_eq!(split("").unwrap(), [""]);
-        for bad in ["\"a", "\"a\"b,c", "\"a\"\"", "a,b,c,d,e"] {
-            assert_eq!(split(bad), None, "{bad:?}");
-        }
-    }
 }

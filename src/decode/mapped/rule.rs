@@ -118,7 +118,7 @@ fn notice(
             account::digest(&[raw, &i.to_le_bytes()[..]].concat())
         }
         Source::Json { .. } => Hash32::default(),
-        Source::Csv { cells, .. } => account::digest(&cells.join(&b',')),
+        Source::Csv { cells, .. } => account::digest(cells.join(",").as_bytes()),
     });
     let amount = match &rule.amount {
         Some(at) => amount::read(at, source, reader)?,
@@ -197,7 +197,8 @@ fn inclusion(
 
 fn outcome(rule: &Rule, source: &Source<'_>, reader: &Reader<'_>) -> Option<Outcome> {
     let at = rule.status.as_ref()?;
-    if let Value::Null = source.get(&at.path, reader.limits()) {
+    let field = Field { name: "status", value: source.get(&at.path, reader.limits()) };
+    if field.is_nothing() {
         return None;
     }
     let is_ok = account::is_any(&at.path, &at.ok, source, reader);
