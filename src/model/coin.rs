@@ -311,6 +311,11 @@ impl Coin {
         COINS.iter().find(|coin| coin.references.contains(&reference))
     }
 
+    /// Returns whether its coins are worth nothing.
+    pub fn is_test(&self) -> bool {
+        self.symbol == TESTNET.symbol
+    }
+
     /// Returns whether `name` means this network: its ticker, its scheme or one of its references.
     pub fn is_named(&self, name: &str) -> bool {
         let is = |own: &str| own.eq_ignore_ascii_case(name);

@@ -60,6 +60,9 @@ fn adversarial_cases_end_as_they_should() {
 #[serde(default, deny_unknown_fields)]
 struct Fixture {
     name: String,
+    /// Where a file holds cases of several formats and chains.
+    format: Option<String>,
+    chain: Option<String>,
     payload: Option<String>,
     /// The payload of a binary format, in hex.
     hex: Option<String>,
@@ -169,6 +172,22 @@ fn fixtures_end_as_they_state() {
     for format in Format::ALL {
         let files = ["valid.jsonl", "hostile.jsonl", "truncated.jsonl"];
         check_folder(&Inspector::default(), format, format.as_str(), &files);
+    }
+}
+
+/// What the formats make of chains other than Bitcoin, of what they hide, and of bytes that hash to
+/// no id by Bitcoin's recipe.
+#[test]
+fn utxo_chains_end_as_they_state() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode/utxo/chains.jsonl");
+    let text = fs::read_to_string(path).unwrap();
+    let fixtures: Vec<Fixture> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(fixtures.len() > 30);
+    for fixture in &fixtures {
+        let format = Format::parse(fixture.format.as_deref().unwrap()).unwrap();
+        let chain = Some(Chain::parse(fixture.chain.as_deref().unwrap()).unwrap());
+        let inspector = Inspector { chain, ..Inspector::default() };
+        check(&inspector, format, fixture, &BTreeMap::new());
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod accounts;
 #[cfg(feature = "kafka")]
 mod auto;
 #[cfg(feature = "kafka")]
@@ -35,6 +36,7 @@ mod fixture;
 mod job;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod manual;
 mod mappings;
 mod mempool;
 mod models;

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     decode::field::ID_TEXT_BYTES_MAX,
-    model::{Address, COINS, Chain},
+    model::{Address, COINS, Chain, Coin},
 };
 
 /// Why an entry of a list names no account of a chain.
@@ -114,8 +114,12 @@ fn unprefixed<'a>(text: &'a str, chain: &Chain) -> Result<&'a str, Misfit> {
             }
         }
         Naming::UnknownCoin => Ok(text),
-        _ => foreign(coin.symbol),
+        _ => foreign(whose(coin)),
     }
+}
+
+fn whose(coin: &Coin) -> &'static str {
+    if coin.is_test() { "a test network" } else { coin.symbol }
 }
 
 /// Returns whether two texts are a chain's namespace and reference (CAIP-2), of any namespace.
@@ -141,7 +145,7 @@ fn foreign(text: &str) -> Option<&'static str> {
         return Some("the XRP Ledger");
     }
     if let Some(coin) = COINS.iter().find(|coin| Payee::read(text, coin).is_some()) {
-        return Some(coin.symbol);
+        return Some(whose(coin));
     }
     // A version of one or two bytes and a hash; Sprout's two keys.
     let is_version = |payload: Vec<u8>| matches!(payload.len(), 21 | 22 | 66);

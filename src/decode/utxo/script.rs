@@ -5,7 +5,7 @@ use crate::{
         account::{Payee, ripemd::hash160},
         hex::digest_bytes,
     },
-    model::{Address, Chain, Coin, ScriptType},
+    model::{Address, Chain, Coin, ScriptType, TxRecipe},
 };
 
 const OP_0: u8 = 0x00;
@@ -44,6 +44,10 @@ pub fn classify(script: &[u8], chain: &Chain) -> (ScriptType, Option<Address>) {
     let coin = Coin::of(chain);
     let template = match template(script) {
         Template::ScriptHash32(_) if coin.is_none_or(|coin| coin.cash.is_none()) => Template::Other,
+        // What enters Litecoin's extension block, and what stands for all in it, is nobody's.
+        Template::Witness(8 | 9, _) if coin.is_some_and(|coin| coin.tx == TxRecipe::Mweb) => {
+            Template::Other
+        }
         template => template,
     };
     let script_type = match template {
