@@ -36,6 +36,7 @@ mod fixture;
 mod job;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lists;
 mod manual;
 mod mappings;
 mod mempool;
