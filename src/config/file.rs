@@ -245,8 +245,7 @@ impl Config {
         let mut problems = Vec::new();
         let section = self.defaults.clone();
         let mut notes = Vec::new();
-        let loaded =
-            reference::load(&section.reference, chain.family, dir, &mut problems, &mut notes);
+        let loaded = reference::load(&section.reference, chain, dir, &mut problems, &mut notes);
         let setup = ChainSetup { section, reference: Arc::new(loaded), notes };
         self.chains.insert(chain.id.to_string(), setup);
         let place = At::default();
@@ -306,7 +305,7 @@ fn chain_setup(
     let section: Section = read(node, mistakes)?;
     detectors::check(&section.engine(), chain.family, node, mistakes);
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    let loaded = reference::load(&section.reference, chain.family, dir, &mut problems, &mut notes);
+    let loaded = reference::load(&section.reference, &chain, dir, &mut problems, &mut notes);
     mistakes.extend(
         problems
             .into_iter()

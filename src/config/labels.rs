@@ -1,7 +1,10 @@
 //! Reads label lists: plain addresses, CSV with a header, or JSON.
 
-use super::reference::{parse_address, parse_date, read_file};
-use crate::model::{Family, Label, LabelKind, Reference};
+use super::{
+    entry::{Entry, Tally},
+    reference::{parse_date, read_file},
+};
+use crate::model::{Chain, EventTime, Label, LabelKind, Reference};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -30,6 +33,14 @@ pub struct LabelFile {
     /// CSV: the column of names; by default the first whose name contains `tag` or `name`.
     #[serde(default)]
     pub name_column: Option<String>,
+    /// CSV: the column that says of which asset or chain an entry is; by default one that is named
+    /// `asset`, `currency`, `chain`, `network` or `blockchain`. JSON: a key of one of these names.
+    #[serde(default)]
+    pub asset_column: Option<String>,
+    /// The asset or chain of all entries (`XMR`): what is none of another chain's accounts is then
+    /// left out there, and no mistake.
+    #[serde(default)]
+    pub asset: Option<String>,
 }
 
 fn certain() -> f64 {
@@ -50,20 +61,58 @@ pub enum ListFormat {
 
 /// Names are cut at this many bytes: they end up in alerts.
 const NAME_BYTES_MAX: usize = 128;
+/// What names the asset or chain of an entry.
+const ASSET_NAMES: [&str; 5] = ["asset", "currency", "chain", "network", "blockchain"];
 
-/// Adds a list's accounts of this family to the reference data; returns how many entries are no
-/// address of this family, and of how many.
+/// One entry of a list.
+#[derive(Debug, Default)]
+struct Row {
+    /// From 1; in JSON it is looked up when it is needed.
+    line: Option<usize>,
+    address: String,
+    name: String,
+    /// Empty where nothing says so.
+    asset: String,
+}
+
+/// Adds a list's accounts of this chain to the reference data; returns what became of its entries.
 ///
 /// # Errors
-/// When the list cannot be read or its settings are wrong.
+/// When the list cannot be read, its settings are wrong, or entries are no accounts of any chain.
 pub(super) fn load(
     list: &LabelFile,
-    family: Family,
+    chain: &Chain,
     dir: &Path,
     reference: &mut Reference,
-) -> Result<(usize, usize), String> {
+) -> Result<Tally, Vec<String>> {
     let path = dir.join(&list.file);
-    let text = read_file(&path)?;
+    let (text, rows, expires) = read(list, &path).map_err(|error| vec![error])?;
+    let source = list.source.clone().unwrap_or_else(|| list.file.display().to_string());
+    let mut tally = Tally::new(&path);
+    for row in rows {
+        let asset = if row.asset.is_empty() { list.asset.as_deref() } else { Some(&*row.asset) };
+        let line = || row.line.unwrap_or_else(|| line_in_json(&text, &row.address));
+        let entry = Entry { address: &row.address, asset, line: &line };
+        let Some(address) = tally.read(&entry, chain) else { continue };
+        let mut name = row.name;
+        if name.len() > NAME_BYTES_MAX {
+            name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+        }
+        reference.labels.entry(address).or_default().push(Label {
+            kind: list.kind,
+            name,
+            source: source.clone(),
+            confidence: list.confidence,
+            expires,
+        });
+    }
+    tally.end()
+}
+
+/// Reads a list's settings and entries.
+fn read(list: &LabelFile, path: &Path) -> Result<(String, Vec<Row>, Option<EventTime>), String> {
+    let text = read_file(path)?;
+    let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let extension = path.extension().and_then(|e| e.to_str());
     let format = list.format.unwrap_or(match extension {
         Some("csv") => ListFormat::Csv,
@@ -79,66 +128,61 @@ pub(super) fn load(
     if !(0.0..=1.0).contains(&list.confidence) {
         return Err(format!("confidence: {} is not between 0 and 1", list.confidence));
     }
-    let source = list.source.clone().unwrap_or_else(|| list.file.display().to_string());
     let rows = match format {
         ListFormat::Text => from_text(&text),
         ListFormat::Csv => from_csv(&text, list)?,
         ListFormat::Json => from_json(&text)?,
     };
-    let (mut n_foreign, n_rows) = (0, rows.len());
-    for (address, mut name) in rows {
-        let Some(address) = parse_address(&address, family) else {
-            n_foreign += 1;
-            continue;
-        };
-        if name.len() > NAME_BYTES_MAX {
-            name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
-        }
-        reference.labels.entry(address).or_default().push(Label {
-            kind: list.kind,
-            name,
-            source: source.clone(),
-            confidence: list.confidence,
-            expires,
-        });
-    }
-    Ok((n_foreign, n_rows))
+    Ok((text, rows, expires))
 }
 
-fn from_text(text: &str) -> Vec<(String, String)> {
+fn from_text(text: &str) -> Vec<Row> {
     let address = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
-    text.lines().map(address).filter(|a| !a.is_empty()).map(|a| (a, String::new())).collect()
+    let lines = text.lines().map(address).zip(1..);
+    let rows = lines.filter(|(address, _)| !address.is_empty());
+    rows.map(|(address, line)| Row { line: Some(line), address, ..Row::default() }).collect()
 }
 
-fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<(String, String)>, String> {
+fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<Row>, String> {
     let mut rows = csv_rows(text).into_iter();
-    let header = rows.next().ok_or("the file is empty")?;
-    let column = |wanted: &Option<String>, parts: &[&str]| match wanted {
+    let (_, header) = rows.next().ok_or("the file is empty")?;
+    let column = |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| match wanted {
         Some(name) => match header.iter().position(|h| h == name) {
             Some(at) => Ok(Some(at)),
             None => Err(format!("no column {name:?} (there are {})", header.join(", "))),
         },
-        None => Ok(parts
-            .iter()
-            .find_map(|part| header.iter().position(|h| h.to_ascii_lowercase().contains(part)))),
+        None => Ok(header.iter().position(|h| is(&h.to_ascii_lowercase()))),
     };
-    let address = column(&list.address_column, &["address"])?.unwrap_or(0);
-    let name = column(&list.name_column, &["tag", "name"])?;
+    let address = column(&list.address_column, &|h| h.contains("address"))?.unwrap_or(0);
+    let name = match column(&list.name_column, &|h| h.contains("tag"))? {
+        None => column(&None, &|h| h.contains("name"))?,
+        found => found,
+    };
+    let asset = column(&list.asset_column, &|h| ASSET_NAMES.contains(&h))?;
     let cell = |row: &[String], at: usize| row.get(at).cloned().unwrap_or_default();
+    let optional =
+        |row: &[String], at: Option<usize>| at.map(|at| cell(row, at)).unwrap_or_default();
     Ok(rows
-        .map(|row| (cell(&row, address), name.map(|at| cell(&row, at)).unwrap_or_default()))
+        .map(|(line, row)| Row {
+            line: Some(line),
+            address: cell(&row, address),
+            name: optional(&row, name),
+            asset: optional(&row, asset),
+        })
         .collect())
 }
 
-/// Splits CSV into rows of cells.
+/// Splits CSV into rows of cells, each with the line it begins on.
 ///
 /// # Source
 /// RFC 4180: cells in quotes may hold commas, line ends and doubled quotes.
-fn csv_rows(text: &str) -> Vec<Vec<String>> {
+fn csv_rows(text: &str) -> Vec<(usize, Vec<String>)> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut is_quoted = false;
+    let (mut line, mut start) = (1, 1);
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
+        line += usize::from(c == '\n');
         match c {
             '"' if is_quoted && chars.peek() == Some(&'"') => {
                 chars.next();
@@ -148,7 +192,8 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
             ',' if !is_quoted => row.push(std::mem::take(&mut cell)),
             '\n' if !is_quoted => {
                 row.push(std::mem::take(&mut cell));
-                rows.push(std::mem::take(&mut row));
+                rows.push((start, std::mem::take(&mut row)));
+                start = line;
             }
             '\r' if !is_quoted => {}
             other => cell.push(other),
@@ -156,28 +201,42 @@ fn csv_rows(text: &str) -> Vec<Vec<String>> {
     }
     if !cell.is_empty() || !row.is_empty() {
         row.push(cell);
-        rows.push(row);
+        rows.push((start, row));
     }
+    rows.retain(|(_, row)| row.iter().any(|cell| !cell.is_empty()));
     rows
 }
 
-fn from_json(text: &str) -> Result<Vec<(String, String)>, String> {
+fn from_json(text: &str) -> Result<Vec<Row>, String> {
     let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let name = |v: &Value| {
-        let found = v.get("name").or_else(|| v.get("label"));
-        found.and_then(Value::as_str).unwrap_or_default().to_owned()
+    let text_at = |v: &Value, keys: &[&str]| {
+        let found = keys.iter().find_map(|key| v.get(key)?.as_str());
+        found.unwrap_or_default().to_owned()
+    };
+    let row = |address: String, v: &Value| Row {
+        line: None,
+        address,
+        name: text_at(v, &["name", "label"]),
+        asset: text_at(v, &ASSET_NAMES),
     };
     match value {
         Value::Array(items) => Ok(items
             .iter()
-            .filter_map(|item| {
-                let address = item.as_str().or_else(|| item.get("address")?.as_str())?;
-                Some((address.to_owned(), name(item)))
+            .map(|item| {
+                let address = item.as_str().map(str::to_owned);
+                row(address.unwrap_or_else(|| text_at(item, &["address"])), item)
             })
             .collect()),
-        Value::Object(map) => Ok(map.iter().map(|(k, v)| (k.clone(), name(v))).collect()),
+        Value::Object(map) => Ok(map.iter().map(|(k, v)| row(k.clone(), v)).collect()),
         _ => Err("neither an array nor an object".to_owned()),
     }
+}
+
+/// Returns the line on which an address first stands; 0 when it is written in another way.
+fn line_in_json(text: &str, address: &str) -> usize {
+    let quoted = serde_json::to_string(address).unwrap_or_default();
+    let at = text.find(&quoted).filter(|_| !address.is_empty());
+    at.map_or(0, |at| text[..at].matches('\n').count() + 1)
 }
 
 #[cfg(test)]
@@ -186,8 +245,8 @@ mod tests {
 
     #[test]
     fn every_shape_gives_addresses_and_names() {
-        let pairs = |rows: Vec<(String, String)>| -> Vec<String> {
-            rows.into_iter().map(|(a, n)| format!("{a}={n}")).collect()
+        let pairs = |rows: Vec<Row>| -> Vec<String> {
+            rows.into_iter().map(|row| format!("{}={}", row.address, row.name)).collect()
         };
         assert_eq!(pairs(from_text("0x1\n# c\n 0x2 # d\n")), ["0x1=", "0x2="]);
         let list: LabelFile =
@@ -198,5 +257,10 @@ mod tests {
         {
             assert_eq!(pairs(from_json(json).unwrap()), ["0x1=", "0x2=n"]);
         }
+        let csv = "chain,address\nBTC,1a\n\n\"E\nTC\",0x1\n";
+        let rows = from_csv(csv, &list).unwrap();
+        let lines: Vec<_> = rows.iter().map(|row| (row.line, &*row.asset)).collect();
+        assert_eq!(lines, [(Some(2), "BTC"), (Some(4), "E\nTC")]);
+        assert_eq!(line_in_json("[\n{},\n \"0x1\"]", "0x1"), 3);
     }
 }

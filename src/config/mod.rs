@@ -1,6 +1,7 @@
 //! The configuration file: assembled from every component's `Params`, checked as a whole.
 
 mod detectors;
+mod entry;
 mod envelope;
 mod file;
 mod labels;
@@ -15,4 +16,4 @@ pub use file::Config;
 pub use labels::{LabelFile, ListFormat};
 pub use mapping::load_mapping;
 pub use mistake::{At, ConfigError, Mistake};
-pub use reference::{ReferenceParams, parse_address};
+pub use reference::ReferenceParams;

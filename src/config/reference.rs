@@ -1,11 +1,12 @@
 //! Reads price tables, watch lists and label lists into the reference data of one chain.
 
 use super::{
+    entry::{Entry, Tally},
     labels::{self, LabelFile},
     read::read,
     tree::Node,
 };
-use crate::model::{Address, EventTime, Family, Price, Reference, WatchEntry};
+use crate::model::{Chain, EventTime, Price, Reference, WatchEntry};
 use jiff::civil::{Date, date};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -45,39 +46,36 @@ struct WatchRow {
 /// The largest reference file that is read.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
-/// Loads everything that `params` names; each file that cannot be used becomes a message with the
-/// path of the setting that named it, and each list with foreign addresses a note.
+/// Loads everything that `params` names; each file that cannot be used, and each entry that is no
+/// account, becomes a message with the path of the setting that named it, and each list with
+/// accounts of other chains a note.
 pub(super) fn load(
     params: &ReferenceParams,
-    family: Family,
+    chain: &Chain,
     dir: &Path,
     problems: &mut Vec<(String, String)>,
     notes: &mut Vec<String>,
 ) -> Reference {
     let mut reference = Reference::default();
-    let mut note = |path: String, result: Result<(), String>| {
-        if let Err(text) = result {
-            problems.push((path, text));
-        }
+    let mut complain = |path: &str, texts: Vec<String>| {
+        problems.extend(texts.into_iter().map(|text| (path.to_owned(), text)));
     };
-    if let Some(file) = &params.prices {
-        note("prices".to_owned(), prices(&dir.join(file), &mut reference));
+    if let Some(file) = &params.prices
+        && let Err(text) = prices(&dir.join(file), &mut reference)
+    {
+        complain("prices", vec![text]);
     }
     if let Some(file) = &params.watch {
-        note("watch".to_owned(), watch(&dir.join(file), family, &mut reference));
+        match watch(&dir.join(file), chain, &mut reference) {
+            Ok(tally) => notes.extend(tally.note()),
+            Err(texts) => complain("watch", texts),
+        }
     }
     for (i, list) in params.labels.iter().enumerate() {
-        let loaded = labels::load(list, family, dir, &mut reference).map(|(n_foreign, n_rows)| {
-            if n_foreign > 0 {
-                let family = if family == Family::Evm { "EVM" } else { "UTXO" };
-                notes.push(format!(
-                    "{}: {n_foreign} of {n_rows} entries are no address of a chain of type \
-                     {family} and were left out",
-                    list.file.display()
-                ));
-            }
-        });
-        note(format!("labels.{i}"), loaded);
+        match labels::load(list, chain, dir, &mut reference) {
+            Ok(tally) => notes.extend(tally.note()),
+            Err(texts) => complain(&format!("labels.{i}"), texts),
+        }
     }
     reference
 }
@@ -89,32 +87,6 @@ pub(super) fn read_file(path: &Path) -> Result<String, String> {
         _ => Err(io::Error::other("larger than 256 MiB")),
     });
     checked.map_err(|e| format!("cannot read {}: {e}", path.display()))
-}
-
-/// Parses an address as accounts of this family are written: EVM in either case, others as text.
-pub fn parse_address(text: &str, family: Family) -> Option<Address> {
-    let text = text.trim();
-    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-    match (family, digits) {
-        (Family::Evm, Some(digits)) if digits.len() == 40 => {
-            let mut out = [0; 20];
-            for (byte, pair) in out.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-                let pair = std::str::from_utf8(pair).ok().filter(|p| !p.starts_with('+'))?;
-                *byte = u8::from_str_radix(pair, 16).ok()?;
-            }
-            Some(Address::Evm(out))
-        }
-        (Family::Utxo, None) => {
-            let is_address = text.len() >= 14 && text.bytes().all(|b| b.is_ascii_alphanumeric());
-            // Bech32 may be written in either case, base58 may not.
-            let is_bech32 = ["bc1", "ltc1", "tb1"].iter().any(|prefix| {
-                text.get(..prefix.len()).is_some_and(|p| p.eq_ignore_ascii_case(prefix))
-            });
-            let text = if is_bech32 { text.to_ascii_lowercase() } else { text.to_owned() };
-            is_address.then(|| Address::Text(text.into()))
-        }
-        _ => None,
-    }
 }
 
 const EPOCH: Date = date(1970, 1, 1);
@@ -157,14 +129,27 @@ fn prices(path: &Path, reference: &mut Reference) -> Result<(), String> {
     Ok(())
 }
 
-fn watch(path: &Path, family: Family, reference: &mut Reference) -> Result<(), String> {
-    let rows: Vec<WatchRow> = yaml(path)?;
-    for row in rows {
-        if let Some(address) = parse_address(&row.address, family) {
+fn watch(path: &Path, chain: &Chain, reference: &mut Reference) -> Result<Tally, Vec<String>> {
+    let mut mistakes = Vec::new();
+    let text = read_file(path).map_err(|error| vec![error])?;
+    let node = Node::parse(&text, &|_| None, &mut mistakes);
+    let rows: Option<Vec<WatchRow>> = node.as_ref().and_then(|node| read(node, &mut mistakes));
+    let (Some(node), Some(rows), true) = (node, rows, mistakes.is_empty()) else {
+        let error = super::ConfigError::new(&path.display().to_string(), mistakes);
+        return Err(vec![error.to_string()]);
+    };
+    let mut tally = Tally::new(path);
+    for (i, row) in rows.into_iter().enumerate() {
+        let line = || usize::try_from(node.locate(&format!("{i}.address")).line).unwrap_or(0);
+        let entry = Entry { address: &row.address, asset: None, line: &line };
+        if row.address.trim().is_empty() {
+            return Err(vec![format!("{}:{}: an empty address", path.display(), line())]);
+        }
+        if let Some(address) = tally.read(&entry, chain) {
             reference.watch.insert(address, WatchEntry { name: row.name, role: row.role });
         }
     }
-    Ok(())
+    tally.end()
 }
 
 #[cfg(test)]
@@ -180,16 +165,5 @@ mod tests {
         assert_eq!(day("9999-12-31"), Some(2_932_896));
         let none = ["2024-13-01", "yesterday", "2024-02-31", "2023-02-29", "1969-12-31"];
         assert_eq!(none.map(day), [None; 5]);
-    }
-
-    #[test]
-    fn addresses_have_one_form() {
-        let evm = |text| parse_address(text, Family::Evm).map(|a| a.to_string());
-        let low = "0xd90e2f925da726b50c4ed8d0fb90ad053324f31b";
-        assert_eq!(evm("0xd90e2f925DA726b50C4Ed8D0Fb90Ad053324F31b").as_deref(), Some(low));
-        assert_eq!(evm("1BoatSLRHtKNngkdXEeobR76b53LETtpyT"), None);
-        let utxo = |text| parse_address(text, Family::Utxo).map(|a| a.to_string());
-        assert_eq!(utxo("BC1QXY2KGDYGJR"), Some("bc1qxy2kgdygjr".to_owned()));
-        assert_eq!(utxo(low), None);
     }
 }

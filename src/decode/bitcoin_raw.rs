@@ -13,13 +13,13 @@ use super::{
     utxo::{
         block::{self, HEADER_BYTES, Header},
         money::{check_output, check_sums},
-        script::classify,
+        script::{classify, without_tokens},
         wire::{Cursor, RawTx, lone_tx},
     },
 };
 use crate::model::{
-    BlockStep, Body, Chain, Clock, Event, EventTime, Inclusion, Quality, ScriptType, Step, Tx,
-    TxBody, TxIn, TxOut, UtxoTx,
+    BlockStep, Body, Chain, Clock, Coin, Event, EventTime, HeaderRecipe, Inclusion, Quality,
+    ScriptType, Step, Tx, TxBody, TxIn, TxOut, TxRecipe, UtxoTx,
 };
 
 /// Bytes of the smallest transaction: one input, one output, no scripts.
@@ -46,13 +46,13 @@ pub(super) fn read(
     let no_hex = || refuse(Reason::BadBinary, "text that is not hex bytes");
     let unpacked = hex::unpack(value).ok_or_else(no_hex)?;
     let bytes = &*unpacked;
-    if let Some(framed) = unframe(bytes)? {
-        return read_block(framed, reader, events);
+    let framed = unframe(bytes)?;
+    let coin = Coin::of(&reader.settings.chain);
+    if let Some(block) = framed.or_else(|| is_block(bytes, coin, reader.limits()).then_some(bytes))
+    {
+        return read_block(block, reader, events);
     }
-    if is_block(bytes) {
-        return read_block(bytes, reader, events);
-    }
-    let refusal = match lone_tx(bytes, reader.limits()) {
+    let refusal = match lone_tx(bytes, recipe(reader), reader.limits()) {
         Ok(tx) => {
             reader.quality |= Quality::ID_COMPUTED;
             let body = body(&tx, reader)?;
@@ -62,12 +62,20 @@ pub(super) fn read(
         }
         Err(refusal) => refusal,
     };
-    // Nothing but its work tells a header from any other eighty bytes.
+    // Nothing but its work tells a header from any other eighty bytes; where that was done in
+    // another way, they are taken for one.
+    let is_other =
+        coin.is_some_and(|coin| !coin.has_own_work || coin.header != HeaderRecipe::Plain);
     let header = <&[u8; HEADER_BYTES]>::try_from(bytes).map(Header::of).ok();
-    match header.filter(Header::has_work) {
+    match header.filter(|header| is_other || header.has_work()) {
         Some(header) => read_header(&header, reader, events),
         None => Err(refusal),
     }
+}
+
+/// Returns how the chain's transactions are encoded: like Bitcoin's where nothing is known.
+fn recipe(reader: &Reader<'_>) -> TxRecipe {
+    Coin::of(&reader.settings.chain).map_or(TxRecipe::Bitcoin, |coin| coin.tx)
 }
 
 /// Strips the magic number and the length that a node's block files put in front.
@@ -83,16 +91,24 @@ fn unframe(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
 }
 
 /// Returns whether behind a header's length there is a count and a coinbase: an input that spends
-/// nothing.
-fn is_block(bytes: &[u8]) -> bool {
-    let Some(behind) = bytes.get(HEADER_BYTES..) else { return false };
+/// nothing. Where work is merged, that of another chain may stand between.
+fn is_block(bytes: &[u8], coin: Option<&Coin>, limits: &Limits) -> bool {
+    let Some((header, behind)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return false };
     let mut cursor = Cursor::new(behind);
+    if is_merged(&Header::of(header), coin) && block::skip_merged(&mut cursor, limits).is_err() {
+        return false;
+    }
     let Ok(1..) = cursor.count() else { return false };
     let Ok(mut rest) = cursor.take(cursor.n_left()) else { return false };
     rest = rest.get(4..).unwrap_or_default();
     rest = rest.strip_prefix(&[0, 1]).unwrap_or(rest);
     let is_null = |outpoint: &[u8]| outpoint == [&[0; 32][..], &[0xff; 4]].concat();
     rest.first() == Some(&1) && rest.get(1..37).is_some_and(is_null)
+}
+
+/// Returns whether another chain's work stands behind a header.
+fn is_merged(header: &Header, coin: Option<&Coin>) -> bool {
+    header.is_merged() && coin.is_some_and(|coin| coin.header == HeaderRecipe::Merged)
 }
 
 fn read_header(
@@ -117,7 +133,11 @@ fn read_block(
     };
     let header = Header::of(header);
     let at = check_header(&header, reader)?;
-    let txs = transactions(rest, reader.limits())?;
+    let mut cursor = Cursor::of(rest, recipe(reader));
+    if is_merged(&header, Coin::of(&reader.settings.chain)) {
+        block::skip_merged(&mut cursor, reader.limits())?;
+    }
+    let txs = transactions(cursor, reader)?;
     let checks = reader.limits().checks;
     let merkle = block::check_merkle(txs.iter().map(|tx| tx.id), &header.merkle_root);
     let merkle = merkle.and_then(|()| block::check_witnesses(&txs));
@@ -140,25 +160,39 @@ fn read_block(
     Ok(())
 }
 
-/// Reads the transactions behind a header: at least one, nothing left over.
-fn transactions<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<RawTx<'a>>, Refusal> {
-    let mut cursor = Cursor::new(bytes);
+/// Reads the transactions behind a header: at least one, and behind them nothing but an extension
+/// block that the last one sums up, which is not read.
+fn transactions<'a>(
+    mut cursor: Cursor<'a>,
+    reader: &mut Reader<'_>,
+) -> Result<Vec<RawTx<'a>>, Refusal> {
     let n = cursor.count()?;
     if n == 0 || n > (cursor.n_left() / TX_BYTES_MIN) as u64 {
         return Err(refuse(Reason::BadBinary, "a count of transactions that cannot follow"));
     }
     let mut txs = Vec::new();
     for _ in 0..n {
-        txs.push(cursor.tx(limits)?);
+        txs.push(cursor.tx(reader.limits())?);
     }
-    cursor.end()?;
+    if txs.last().is_some_and(|tx: &RawTx<'_>| tx.has_extension) {
+        reader.quality |= Quality::PARTIAL;
+    } else {
+        cursor.end()?;
+    }
     Ok(txs)
 }
 
 /// Checks a header's work and time.
 fn check_header(header: &Header, reader: &mut Reader<'_>) -> Result<(EventTime, Clock), Refusal> {
-    // Other chains hash their work with scrypt or merge-mine.
-    if &*reader.settings.chain.native.symbol == "BTC" && !header.has_work() {
+    let coin = Coin::of(&reader.settings.chain);
+    if let Some(coin) = coin.filter(|coin| coin.header == HeaderRecipe::Other) {
+        let symbol = coin.symbol;
+        let detail = format!("{symbol} blocks have ids that raw headers do not give: use bitcoind");
+        return Err(refuse(Reason::UnknownFormat, &detail));
+    }
+    // Other chains hash their work with scrypt, or have it done by another chain.
+    let has_own_work = coin.is_some_and(|coin| coin.has_own_work) && !is_merged(header, coin);
+    if has_own_work && !header.has_work() {
         let checked = Err(refuse(Reason::CheckFailed, "the block's hash is above its own target"));
         reader.weigh(checked, reader.limits().checks.work)?;
     }
@@ -206,8 +240,9 @@ pub(super) fn body(tx: &RawTx<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Re
     let mut outputs = Vec::with_capacity(tx.outputs.len());
     for (i, output) in tx.outputs.iter().enumerate() {
         check_output(output.value, chain)?;
-        let (script_type, address) = classify(output.script, chain);
-        let script = hex::digest_bytes(output.script);
+        let script = without_tokens(output.script, chain);
+        let (script_type, address) = classify(script, chain);
+        let script = hex::digest_bytes(script);
         outputs.push(TxOut {
             index: u32::try_from(i).unwrap_or(u32::MAX),
             value: output.value,
@@ -225,6 +260,7 @@ pub(super) fn body(tx: &RawTx<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Re
         lock_time: Some(tx.lock_time),
         size: u32::try_from(tx.n_bytes).ok(),
         virtual_size: u32::try_from(tx.n_virtual_bytes).ok(),
+        has_hidden_value: false,
     };
     check_sums(&utxo, reader)?;
     Ok(utxo)

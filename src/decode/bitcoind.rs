@@ -28,7 +28,9 @@ fields! {
     LockTime "locktime", Vin "vin", Vout "vout", BlockHash "blockhash", Height "height",
     Time "time", BlockTime "blocktime", Confirmations "confirmations",
     Previous "previousblockhash", MerkleRoot "merkleroot", Txs "tx", NTx "nTx",
-    JoinSplits "vjoinsplit", ValueBalance "valueBalance",
+    JoinSplits "vjoinsplit", ValueBalance "valueBalance", ValueBalanceZat "valueBalanceZat",
+    ShieldedSpends "vShieldedSpend", ShieldedOutputs "vShieldedOutput", Orchard "orchard",
+    Kernels "vkern",
     Bits "bits", Nonce "nonce",
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Engine, Setup, stats::count};
 use crate::{
+    decode::account,
     detect::Ruling,
     model::{AccountKey, Address, EventTime, Hash32, Judgement, Verdict},
     triage::Listing,
@@ -78,7 +79,10 @@ impl Engine {
         let rest = verdict.subject.strip_prefix(&*self.setup.chain.id)?;
         let (account, is_of_tx) = match rest.strip_prefix("/tx/") {
             Some(text) => (Ruling::key_of_tx(&Hash32::parse(text)?), true),
-            None => (self.state.key(&Address::parse(rest.strip_prefix(':')?)?).0, false),
+            None => {
+                let account = account::canonical(rest.strip_prefix(':')?, &self.setup.chain);
+                (self.state.key(&account).0, false)
+            }
         };
         Some(Ruling {
             account,

@@ -1,6 +1,6 @@
 //! Chains by CAIP-2 identifier, with the family (account model) and native asset of each.
 
-use super::id::Hash32;
+use super::{coin::Coin, id::Hash32};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 
@@ -41,8 +41,8 @@ pub enum ChainError {
     Namespace(String),
 }
 
-/// Native assets by CAIP-2 id; an EVM chain that is not listed calls its asset `NATIVE`.
-const ASSETS: [(&str, &str, u8); 17] = [
+/// Native assets of account chains by CAIP-2 id; one that is not listed calls its asset `NATIVE`.
+const ASSETS: [(&str, &str, u8); 13] = [
     ("eip155:1", "ETH", 18),
     ("eip155:10", "ETH", 18),
     ("eip155:56", "BNB", 18),
@@ -53,10 +53,6 @@ const ASSETS: [(&str, &str, u8); 17] = [
     ("eip155:43114", "AVAX", 18),
     ("eip155:17000", "ETH", 18),
     ("eip155:11155111", "ETH", 18),
-    ("bip122:000000000019d6689c085ae165831e93", "BTC", 8),
-    ("bip122:12a765e31ffd4059bada1e25190f6e98", "LTC", 8),
-    ("bip122:1a91e3dace36e2be3bf030a65679fe82", "DOGE", 8),
-    ("bip122:00040fe8ec8471911baa1db1266ea15d", "ZEC", 8),
     ("tron:0x2b6653dc", "TRX", 6),
     ("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp", "SOL", 9),
     ("xrpl:0", "XRP", 6),
@@ -86,14 +82,14 @@ impl Chain {
             "bip122" => Family::Utxo,
             other => return Err(ChainError::Namespace(other.to_owned())),
         };
-        let (symbol, decimals) = ASSETS
-            .iter()
-            .find(|(id, ..)| *id == text)
-            .map(|(_, symbol, decimals)| (*symbol, *decimals))
-            .unwrap_or(match family {
-                Family::Evm => ("NATIVE", 18),
-                Family::Utxo => ("COIN", 8),
-            });
+        let (symbol, decimals) = match family {
+            Family::Evm => ASSETS
+                .iter()
+                .find(|(id, ..)| *id == text)
+                .map_or(("NATIVE", 18), |(_, symbol, decimals)| (*symbol, *decimals)),
+            Family::Utxo => Coin::by_reference(reference)
+                .map_or(("COIN", 8), |coin| (coin.symbol, coin.decimals)),
+        };
         Ok(Self { id: text.into(), family, native: Asset { symbol: symbol.into(), decimals } })
     }
 }

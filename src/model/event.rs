@@ -164,6 +164,10 @@ pub struct UtxoTx {
     pub size: Option<u32>,
     /// Virtual size in vbytes, where given.
     pub virtual_size: Option<u32>,
+    /// Values that nobody shows take part: shielded, confidential, in an extension block. The sums
+    /// of what is shown then prove nothing, and there is no fee.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub has_hidden_value: bool,
 }
 
 /// A reference to an output.
@@ -186,10 +190,10 @@ pub struct TxIn {
 }
 
 /// A transaction output.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TxOut {
     pub index: u32,
-    /// Satoshi.
+    /// Satoshi; 0 where it is hidden.
     pub value: u64,
     /// `None` for data carriers and scripts that pay nobody.
     pub address: Option<Address>,

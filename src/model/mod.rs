@@ -4,6 +4,7 @@ mod account;
 mod alert;
 mod amount;
 mod chain;
+mod coin;
 mod event;
 mod execution;
 mod finding;
@@ -25,6 +26,7 @@ pub use alert::{
 };
 pub use amount::Amount;
 pub use chain::{Asset, Chain, ChainError, Family};
+pub use coin::{COINS, Coin, HeaderRecipe, Hiding, TxRecipe};
 pub use event::{
     Body, Calldata, Clock, Event, EvmTx, Inclusion, OutPoint, Outcome, OutcomeStatus, Quality,
     ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,

@@ -1,6 +1,37 @@
 //! Sums and signals of a UTXO transaction.
 
-use super::event::UtxoTx;
+use super::{
+    account::Address,
+    event::{ScriptType, TxOut, UtxoTx},
+};
+use serde::{Serialize, Serializer};
+
+impl TxOut {
+    /// Returns whether nobody shows its value.
+    pub fn is_hidden(&self) -> bool {
+        self.script_type == ScriptType::Shielded && self.value == 0
+    }
+}
+
+/// A hidden value is shown as null: absent is never zero.
+impl Serialize for TxOut {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Shown<'a> {
+            index: u32,
+            value: Option<u64>,
+            address: &'a Option<Address>,
+            script_type: ScriptType,
+            script_digest: u64,
+            script_len: u32,
+        }
+        let Self { index, value, address, script_type, script_digest, script_len } = self;
+        let value = (!self.is_hidden()).then_some(*value);
+        let (index, script_type) = (*index, *script_type);
+        let (script_digest, script_len) = (*script_digest, *script_len);
+        Shown { index, value, address, script_type, script_digest, script_len }.serialize(s)
+    }
+}
 
 impl UtxoTx {
     /// Returns the sum of the outputs in satoshi, saturating.
@@ -18,7 +49,16 @@ impl UtxoTx {
         if self.is_coinbase || self.inputs.is_empty() {
             return None;
         }
-        self.input_value()?.checked_sub(self.output_value())
+        self.fee_of(self.input_value()?)
+    }
+
+    /// Returns what inputs of this sum leave for the fee; `None` when hidden values take part, or
+    /// the outputs take more.
+    pub fn fee_of(&self, input_value: u64) -> Option<u64> {
+        if self.has_hidden_value {
+            return None;
+        }
+        input_value.checked_sub(self.output_value())
     }
 
     /// Returns whether any input signals replaceability (BIP 125).

@@ -192,7 +192,7 @@ impl State {
         let input_value = values.map(|(input, spent)| input.value.or(spent.map(|s| s.value)));
         let input_value: Option<u64> =
             input_value.into_iter().try_fold(0u64, |sum, v| Some(sum.saturating_add(v?)));
-        if let Some(fee) = input_value.and_then(|v| v.checked_sub(utxo.output_value())) {
+        if let Some(fee) = input_value.and_then(|v| utxo.fee_of(v)) {
             self.memory.fees.push(fee as f64 / f64::from(size));
         }
     }

@@ -66,6 +66,9 @@ pub struct Fixture {
     pub name: String,
     /// The row of the manual's table of decisions that this is an example of.
     pub row: Option<String>,
+    /// Where a file holds cases of several formats and chains.
+    format: Option<String>,
+    chain: Option<String>,
     payload: Option<String>,
     /// The payload of a binary format, in hex.
     hex: Option<String>,
@@ -193,6 +196,22 @@ fn folder(name: &str) -> PathBuf {
 pub fn fixtures(name: &str) -> Vec<Fixture> {
     let text = fs::read_to_string(folder(name)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What the formats make of chains other than Bitcoin, of what they hide, and of bytes that hash to
+/// no id by Bitcoin's recipe.
+#[test]
+fn utxo_chains_end_as_they_state() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/decode/utxo/chains.jsonl");
+    let text = fs::read_to_string(path).unwrap();
+    let fixtures: Vec<Fixture> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(fixtures.len() > 30);
+    for fixture in &fixtures {
+        let format = Format::parse(fixture.format.as_deref().unwrap()).unwrap();
+        let chain = Some(Chain::parse(fixture.chain.as_deref().unwrap()).unwrap());
+        let inspector = Inspector { chain, ..Inspector::default() };
+        check(&inspector, format, fixture, &BTreeMap::new());
+    }
 }
 
 /// Checks every fixture of a folder below `fixtures/decode`; the first file holds the valid ones.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod accounts;
 #[cfg(feature = "kafka")]
 mod auto;
 #[cfg(feature = "kafka")]
@@ -37,6 +38,8 @@ mod job;
 mod judge;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod lists;
+mod manual;
 mod mappings;
 mod mempool;
 mod models;

@@ -4,7 +4,7 @@ use super::CliError;
 use super::source::{PlaceArgs, StoreArgs, engine_of};
 use crate::{
     cli::{layout, moment::utc, output},
-    config::parse_address,
+    decode::account,
     model::{Alert, Chain, EventTime},
     state::{DEGREE_MAX, Move, Profile},
 };
@@ -84,8 +84,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             continue;
         }
         n_asked += 1;
-        let (engine, family) = engine_of(&store, &header, config.as_ref())?;
-        let Some(address) = parse_address(&address, family) else {
+        let (engine, of) = engine_of(&store, &header, config.as_ref())?;
+        let Ok(address) = account::parse(&address, &of) else {
             continue;
         };
         let state = engine.state();
@@ -125,8 +125,10 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 /// Splits the subject into a chain, if it names one, and an address.
 fn subject(args: &Args) -> Result<(Option<String>, String), CliError> {
-    let (chain, address) = match args.subject.rsplit_once(':') {
-        Some((chain, address)) => (Some(chain.to_owned()), address.to_owned()),
+    // CashAddr and the accounts of venues have colons of their own.
+    let mut colons = args.subject.match_indices(':').map(|(at, _)| at);
+    let (chain, address) = match colons.nth(1) {
+        Some(at) => (Some(args.subject[..at].to_owned()), args.subject[at + 1..].to_owned()),
         None => (args.chain.clone(), args.subject.clone()),
     };
     if let Some(chain) = &chain {

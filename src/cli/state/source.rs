@@ -4,7 +4,7 @@ use super::CliError;
 use crate::{
     config::Config,
     engine::{Engine, Setup},
-    model::{Chain, Family},
+    model::Chain,
     runtime::{
         Image,
         control::Bundle,
@@ -127,15 +127,15 @@ pub(in crate::cli) fn engine_of(
     store: &Store,
     header: &Header,
     config: Option<&Config>,
-) -> Result<(Engine, Family), CliError> {
+) -> Result<(Engine, Chain), CliError> {
     let setup = setup(store, header, config)?;
-    let family = setup.chain.family;
+    let chain = setup.chain.clone();
     let Snapshot { body, .. } = store.load(&header.place, header.offset).map_err(failed)?;
     let (_, bytes) =
         Image::decode(&body).map_err(|e| CliError::failure("cannot read the snapshot", e))?;
     let engine = Engine::restore(setup, bytes)
         .map_err(|e| CliError::failure("cannot restore the snapshot", e))?;
-    Ok((engine, family))
+    Ok((engine, chain))
 }
 
 /// Returns what the snapshot's engine was made from: its bundle, or the settings at hand.

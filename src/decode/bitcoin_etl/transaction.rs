@@ -9,10 +9,12 @@ use crate::{
         keys::{Field, Fields, Keys},
         utxo::{
             account::{account, script_type},
-            money::{check_sums, satoshi},
+            money::{check_sums, hidden_output, satoshi, value_or_hidden},
         },
     },
-    model::{Calldata, Inclusion, OutPoint, Quality, ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx},
+    model::{
+        Coin, Hiding, Inclusion, OutPoint, Quality, ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,
+    },
 };
 
 /// The fields of an input.
@@ -33,6 +35,9 @@ pub(super) type Input<'a> = Fields<'a, { INPUT.names.len() }>;
 /// The fields of one output.
 pub(super) type Output<'a> = Fields<'a, { OUTPUT.names.len() }>;
 
+/// Height of Zcash's fifth upgrade, which brought the Orchard pool (ZIP 252).
+const ORCHARD_HEIGHT: u64 = 1_687_104;
+
 /// Reads a transaction.
 pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
     let hash = item.at(Key::Hash);
@@ -43,17 +48,29 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refus
     let is_coinbase = item.at(Key::IsCoinbase).flag()?;
     // Only a coinbase spends nothing.
     let is_coinbase = is_coinbase.unwrap_or(item.has(Key::Inputs) && inputs.is_empty());
+    let version = version(item.at(Key::Version), reader)?;
+    let is_hidden = outputs.iter().any(TxOut::is_hidden)
+        || !is_coinbase && has_unseen_pools(inclusion.map(|i| i.height), version, reader);
     let utxo = UtxoTx {
         inputs,
         outputs,
         is_coinbase,
-        version: version(item.at(Key::Version), reader)?,
+        version,
         lock_time: item.at(Key::LockTime).count(reader)?,
         size: item.at(Key::Size).count(reader)?,
         virtual_size: item.at(Key::VirtualSize).count(reader)?,
+        has_hidden_value: is_hidden,
     };
     check_sums(&utxo, reader)?;
     Ok(Tx { id, body: TxBody::Utxo(utxo), inclusion, outcome: None })
+}
+
+/// Returns whether value may have come from a pool, or gone to one, that the exporter does not
+/// know: Orchard, whose transactions have version 5, though rows have been seen to say 4.
+fn has_unseen_pools(height: Option<u64>, version: Option<i32>, reader: &Reader<'_>) -> bool {
+    Coin::of(&reader.settings.chain).is_some_and(|coin| coin.hides == Hiding::Pools)
+        && (height.is_none_or(|height| height >= ORCHARD_HEIGHT)
+            || version.is_some_and(|version| version & i32::MAX >= 5))
 }
 
 fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
@@ -98,7 +115,7 @@ fn input(fields: &Input<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
         outpoint,
         sequence: sequence.count(reader)?,
         value: satoshi(value, reader)?,
-        address: account(addresses, script_type, Calldata::default(), reader)?,
+        address: account(addresses, script_type, &[], reader)?,
         script_type,
     })
 }
@@ -123,10 +140,16 @@ fn output(fields: &Output<'_>, position: u32, reader: &mut Reader<'_>) -> Result
     let script = hex::digest(digits.unwrap_or_default())
         .ok_or_else(|| script_hex.refuse(Reason::BadField, "no hex bytes"))?;
     let script_type = script_type(kind, digits)?;
+    let index = index.count(reader)?.unwrap_or(position);
+    let is_shielded = script_type == ScriptType::Shielded;
+    let satoshi = satoshi(value, reader)?;
+    let Some(satoshi) = value_or_hidden(value, satoshi, is_shielded, reader)? else {
+        return Ok(hidden_output(index));
+    };
     Ok(TxOut {
-        index: index.count(reader)?.unwrap_or(position),
-        value: value.need(satoshi(value, reader)?)?,
-        address: account(addresses, script_type, script, reader)?,
+        index,
+        value: satoshi,
+        address: account(addresses, script_type, digits.unwrap_or_default(), reader)?,
         script_type,
         script_digest: script.digest,
         script_len: script.n_bytes,

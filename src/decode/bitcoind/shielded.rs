@@ -5,12 +5,14 @@ use crate::{
     decode::{
         Refusal,
         field::Reader,
-        keys::{Fields, Keys},
-        utxo::money::{coins, satoshi, signed_coins},
+        keys::{Field, Fields, Keys},
+        utxo::money::{coins, satoshi, signed_coins, signed_satoshi},
     },
     model::{ScriptType, TxIn, TxOut, UtxoTx},
 };
 
+/// The Orchard pool's part of a transaction.
+static ORCHARD: Keys<3> = Keys::new(["actions", "valueBalance", "valueBalanceZat"]);
 /// `vpub_old` enters the pool, `vpub_new` leaves it.
 static JOIN_SPLIT: Keys<4> = Keys::new(["vpub_old", "vpub_new", "vpub_oldZat", "vpub_newZat"]);
 
@@ -23,24 +25,60 @@ pub(super) fn append(
     let limits = reader.limits();
     item.at(Key::JoinSplits).objects(limits, &JOIN_SPLIT, |fields| {
         let (entering, leaving) = (sum(&fields, 0, reader)?, sum(&fields, 1, reader)?);
-        enter(utxo, entering);
-        leave(utxo, leaving);
+        utxo.has_hidden_value |= entering.is_none() || leaving.is_none();
+        enter(utxo, entering.unwrap_or(0));
+        leave(utxo, leaving.unwrap_or(0));
         Ok(())
     })?;
-    // The Sapling pool's balance seen from the transaction: positive leaves the pool.
-    if let Some((is_negative, value)) = signed_coins(item.at(Key::ValueBalance), reader)? {
-        let (entering, leaving) = if is_negative { (value, 0) } else { (0, value) };
-        enter(utxo, entering);
-        leave(utxo, leaving);
+    let mut has_sapling = false;
+    for key in [Key::ShieldedSpends, Key::ShieldedOutputs] {
+        item.at(key).objects(limits, &ORCHARD, |_| {
+            has_sapling = true;
+            Ok(())
+        })?;
     }
+    balance(
+        [item.at(Key::ValueBalanceZat), item.at(Key::ValueBalance)],
+        has_sapling,
+        reader,
+        utxo,
+    )?;
+    let Some(orchard) = item.at(Key::Orchard).object(limits, &ORCHARD)? else { return Ok(()) };
+    let mut has_actions = false;
+    orchard.at(0).objects(limits, &ORCHARD, |_| {
+        has_actions = true;
+        Ok(())
+    })?;
+    balance([orchard.at(2), orchard.at(1)], has_actions, reader, utxo)
+}
+
+/// Reads a pool's balance seen from the transaction: positive leaves the pool. Without one, what
+/// takes part in the pool moved nobody knows what.
+fn balance(
+    [zat, in_coins]: [Field<'_>; 2],
+    takes_part: bool,
+    reader: &mut Reader<'_>,
+    utxo: &mut UtxoTx,
+) -> Result<(), Refusal> {
+    let balance = match signed_satoshi(zat, reader)? {
+        None => signed_coins(in_coins, reader)?,
+        exact => exact,
+    };
+    let Some((is_negative, value)) = balance else {
+        utxo.has_hidden_value |= takes_part;
+        return Ok(());
+    };
+    let (entering, leaving) = if is_negative { (value, 0) } else { (0, value) };
+    enter(utxo, entering);
+    leave(utxo, leaving);
     Ok(())
 }
 
 /// Reads a sum: the one in satoshi wins over the one in coins.
-fn sum(fields: &Fields<'_, 4>, i: usize, reader: &mut Reader<'_>) -> Result<u64, Refusal> {
+fn sum(fields: &Fields<'_, 4>, i: usize, reader: &mut Reader<'_>) -> Result<Option<u64>, Refusal> {
     match satoshi(fields.at(i + 2), reader)? {
-        Some(value) => Ok(value),
-        None => Ok(coins(fields.at(i), reader)?.unwrap_or(0)),
+        None => coins(fields.at(i), reader),
+        exact => Ok(exact),
     }
 }
 

@@ -8,22 +8,36 @@ use crate::{
         bitcoin_raw,
         field::Reader,
         hex,
+        json::Value,
         keys::{Field, Fields, Keys},
         time,
         utxo::{
             account::{account, script_type},
-            money::{check_sums, coins, satoshi},
-            wire::lone_tx,
+            money::{check_sums, coins, hidden_output, satoshi, value_or_hidden},
+            wire::{has_unread_parts, lone_tx},
         },
     },
     model::{
-        Body, Clock, Event, EventTime, Hash32, Inclusion, OutPoint, Quality, ScriptType, Tx,
-        TxBody, TxIn, TxOut, UtxoTx,
+        Body, Clock, Coin, Event, EventTime, Hash32, Inclusion, OutPoint, Quality, ScriptType, Tx,
+        TxBody, TxIn, TxOut, TxRecipe, UtxoTx,
     },
 };
 
-static INPUT: Keys<5> = Keys::new(["txid", "vout", "coinbase", "sequence", "prevout"]);
-static OUTPUT: Keys<5> = Keys::new(["value", "valueZat", "valueSat", "n", "scriptPubKey"]);
+static INPUT: Keys<7> =
+    Keys::new(["txid", "vout", "coinbase", "sequence", "prevout", "ismweb", "output_id"]);
+/// Behind the script: what hides a value in extension blocks (Litecoin) and on sidechains
+/// (Elements), and which of several assets it counts.
+static OUTPUT: Keys<9> = Keys::new([
+    "value",
+    "valueZat",
+    "valueSat",
+    "n",
+    "scriptPubKey",
+    "ismweb",
+    "output_id",
+    "valuecommitment",
+    "asset",
+]);
 static SCRIPT: Keys<4> = Keys::new(["hex", "type", "address", "addresses"]);
 
 /// Where and when a transaction is.
@@ -92,21 +106,26 @@ fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
         reader.quality |= Quality::PARTIAL;
     }
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-    let mut is_coinbase = false;
+    // What an extension block's kernel does is part of its transaction.
+    let (mut is_coinbase, mut has_hidden_value) = (false, item.has(Key::Kernels));
     item.at(Key::Vin).objects(limits, &INPUT, |fields| {
         if fields.has(2) {
             is_coinbase = true;
         } else {
+            has_hidden_value |= is_hidden(&fields);
             inputs.push(input(&fields, reader)?);
         }
         Ok(())
     })?;
     item.at(Key::Vout).objects(limits, &OUTPUT, |fields| {
         let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
-        outputs.push(output(&fields, position, reader)?);
+        let output = output(&fields, position, reader)?;
+        has_hidden_value |= output.is_hidden() || fields.has(8);
+        outputs.push(output);
         Ok(())
     })?;
     Ok(UtxoTx {
+        has_hidden_value,
         inputs,
         outputs,
         is_coinbase,
@@ -117,8 +136,23 @@ fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
     })
 }
 
-fn input(fields: &Fields<'_, 5>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
+/// Returns whether an input or an output is in an extension block: it has an id only.
+fn is_hidden<const N: usize>(fields: &Fields<'_, N>) -> bool {
+    fields.has(6) || matches!(fields.at(5).value, Value::Bool(true))
+}
+
+fn input(fields: &Fields<'_, 7>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
     let [tx, index, sequence, spent] = [0, 1, 3, 4].map(|i| fields.at(i));
+    if is_hidden(fields) {
+        reader.quality |= Quality::PARTIAL;
+        return Ok(TxIn {
+            outpoint: None,
+            sequence: None,
+            value: None,
+            address: None,
+            script_type: ScriptType::Shielded,
+        });
+    }
     let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
         (Some(tx), Some(index)) => Some(OutPoint { tx, index }),
         _ => {
@@ -136,14 +170,14 @@ fn input(fields: &Fields<'_, 5>, reader: &mut Reader<'_>) -> Result<TxIn, Refusa
     Ok(TxIn {
         outpoint,
         sequence,
-        value: spent.as_ref().map(|o| o.value),
+        value: spent.as_ref().filter(|o| !o.is_hidden()).map(|o| o.value),
         script_type: spent.as_ref().map_or(ScriptType::Other, |o| o.script_type),
         address: spent.and_then(|o| o.address),
     })
 }
 
 fn output(
-    fields: &Fields<'_, 5>,
+    fields: &Fields<'_, 9>,
     position: u32,
     reader: &mut Reader<'_>,
 ) -> Result<TxOut, Refusal> {
@@ -157,6 +191,11 @@ fn output(
         None => coins(value, reader)?,
         exact => exact,
     };
+    let index = index.count(reader)?.unwrap_or(position);
+    let is_marked = is_hidden(fields) || fields.has(7);
+    let Some(satoshi) = value_or_hidden(value, satoshi, is_marked, reader)? else {
+        return Ok(hidden_output(index));
+    };
     let limits = reader.limits();
     let script = script.object(limits, &SCRIPT)?.unwrap_or(Fields::new(&SCRIPT));
     let [bytes, kind, address, addresses] = [0, 1, 2, 3].map(|i| script.at(i));
@@ -166,9 +205,9 @@ fn output(
     let script_type = script_type(kind, digits)?;
     let named = if script.has(2) { address } else { addresses };
     Ok(TxOut {
-        index: index.count(reader)?.unwrap_or(position),
-        value: value.need(satoshi)?,
-        address: account(named, script_type, digest, reader)?,
+        index,
+        value: satoshi,
+        address: account(named, script_type, digits.unwrap_or_default(), reader)?,
         script_type,
         script_digest: digest.digest,
         script_len: digest.n_bytes,
@@ -187,14 +226,17 @@ fn apply_bytes(
     let digits = field.need(field.hex_digits()?)?;
     let no_hex = || field.refuse(Reason::BadField, "no hex bytes");
     let bytes = hex::bytes(digits).ok_or_else(no_hex)?;
-    let tx = match lone_tx(&bytes, reader.limits()) {
+    let recipe = Coin::of(&reader.settings.chain).map_or(TxRecipe::Other, |coin| coin.tx);
+    let tx = match lone_tx(&bytes, recipe, reader.limits()) {
         Ok(tx) => tx,
         // Zcash's later versions and Litecoin's extension blocks are encoded in their own way.
-        Err(_) if !matches!(&*reader.settings.chain.native.symbol, "BTC" | "DOGE") => {
-            return Ok(false);
-        }
+        Err(_) if has_unread_parts(&bytes, recipe) => return Ok(false),
         Err(refusal) => return Err(refusal),
     };
+    if recipe == TxRecipe::Other && tx.id != *id {
+        // Nothing is refuted where nobody knows what an id is the hash of.
+        return Ok(false);
+    }
     let check = |field: Field<'_>, said: Option<Hash32>, computed: Hash32| match said {
         Some(said) if said != computed => {
             Err(field.refuse(Reason::CheckFailed, "the bytes hash to something else"))
@@ -217,6 +259,7 @@ fn apply_bytes(
             exact.address.clone_from(&said.address);
         }
     }
+    exact.has_hidden_value |= utxo.has_hidden_value;
     *utxo = exact;
     Ok(true)
 }

@@ -6,20 +6,16 @@ use super::{
 };
 use crate::{
     decode::{
-        Reason, Refusal,
+        Reason, Refusal, account,
         field::{ID_TEXT_BYTES_MAX, Reader},
-        hex,
         json::Value,
         keys::Field,
-        utxo::{account::canonical, base58},
+        utxo::account::canonical,
     },
     model::{Address, Hash32, Quality},
 };
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-
-/// The first byte of every TRON address.
-const TRON: u8 = 0x41;
 
 /// Reads an account; `None` when it is null, empty or one of the values that mean none.
 pub(super) fn read(
@@ -35,11 +31,15 @@ pub(super) fn read(
             return Ok(None);
         }
         if at.form == AccountForm::Evm {
-            return field.address();
+            let chain = &reader.settings.chain;
+            return Ok(field.address()?.map(|address| match address {
+                Address::Evm(bytes) => account::of_bytes(bytes, chain, false),
+                other => other,
+            }));
         }
         let Some(part) = plain(field)? else { return Ok(None) };
         if at.form == AccountForm::Tron {
-            return tron(field, part.as_bytes()).map(Some);
+            return tron(field, &part, reader).map(Some);
         }
         if text.len() + part.len() > ID_TEXT_BYTES_MAX {
             return Err(field.refuse(Reason::LimitExceeded, "longer than 128 bytes"));
@@ -53,7 +53,7 @@ pub(super) fn read(
         text.make_ascii_lowercase();
     }
     let field = Field { name, value: Value::Null };
-    canonical(field, text.as_bytes()).map(Some)
+    canonical(field, text.as_bytes(), &reader.settings.chain).map(Some)
 }
 
 /// Reads a text, or a number as it is written; `None` when null or empty.
@@ -72,14 +72,14 @@ fn plain(field: Field<'_>) -> Result<Option<Cow<'_, str>>, Refusal> {
     }
 }
 
-fn tron(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
-    let digits = hex::bare(text);
-    if let Some([TRON, hash @ ..]) = hex::array::<21>(digits) {
-        return Ok(Address::Text(base58::check_encode(&[TRON], &hash).into()));
+fn tron(field: Field<'_>, text: &str, reader: &Reader<'_>) -> Result<Address, Refusal> {
+    if let Some(hash) = account::tron(text).or_else(|| account::evm(text)) {
+        return Ok(account::of_bytes(hash, &reader.settings.chain, true));
     }
-    let is_base58 = text.len() == 34 && text.starts_with(b"T");
-    if is_base58 && text.iter().all(u8::is_ascii_alphanumeric) {
-        return canonical(field, text);
+    // Checksums of records are not judged.
+    let is_base58 = text.len() == 34 && text.starts_with('T');
+    if is_base58 && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return canonical(field, text.as_bytes(), &reader.settings.chain);
     }
     Err(field.refuse(Reason::BadField, "no TRON address"))
 }

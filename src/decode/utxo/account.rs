@@ -1,19 +1,17 @@
 //! Who exporters say that a script pays: its type, and its address in one canonical spelling.
 
-use super::script::of_digest;
+use super::script::{classify, of_digest};
 use crate::{
     decode::{
         Reason, Refusal,
         field::{ID_TEXT_BYTES_MAX, Reader},
+        hex,
         json::{Scanner, Value},
         keys::Field,
     },
-    model::{Address, Calldata, ScriptType},
+    model::{Address, Chain, ScriptType},
 };
 
-/// Prefixes of encodings that do not distinguish case (bech32, BIP 173; CashAddr).
-const CASELESS_PREFIXES: [&str; 8] =
-    ["bc1", "tb1", "bcrt1", "ltc1", "tltc1", "bitcoincash:", "bchtest:", "bchreg:"];
 /// bitcoin-etl makes up an address of this form for scripts that have none.
 const FABRICATED_PREFIX: &[u8] = b"nonstandard";
 /// `OP_RETURN`: whatever the exporter calls the type, such an output carries data.
@@ -40,22 +38,28 @@ pub fn script_type(field: Field<'_>, script: Option<&[u8]>) -> Result<ScriptType
 
 /// Reads the account that a script pays, if it pays one.
 ///
-/// Of several addresses (old bare multisig) the first stands for all. A key or a bare multisig
-/// without an address is an account under the digest of its script.
+/// Of several addresses (old bare multisig) the first stands for all. Without one, a key's account
+/// is that of its hash, and a bare multisig's the digest of its script. `digits` are the script's.
 pub fn account(
     field: Field<'_>,
     script_type: ScriptType,
-    script: Calldata,
+    digits: &[u8],
     reader: &Reader<'_>,
 ) -> Result<Option<Address>, Refusal> {
+    let chain = &reader.settings.chain;
     if let Some(text) = first_address(field, reader)?
         && script_type != ScriptType::NullData
         && !text.starts_with(FABRICATED_PREFIX)
     {
-        return canonical(field, text).map(Some);
+        return canonical(field, text, chain).map(Some);
     }
     let is_payment = matches!(script_type, ScriptType::Pubkey | ScriptType::Multisig);
-    Ok((is_payment && script.n_bytes > 0).then(|| of_digest(script.digest)))
+    let script = if is_payment { hex::bytes(digits) } else { None };
+    let script = script.filter(|script| !script.is_empty());
+    Ok(script.map(|script| match classify(&script, chain) {
+        (_, Some(address)) => address,
+        (_, None) => of_digest(hex::digest_bytes(&script).digest),
+    }))
 }
 
 /// Reads the first text of an array, or a single text.
@@ -70,19 +74,14 @@ fn first_address<'a>(field: Field<'a>, reader: &Reader<'_>) -> Result<Option<&'a
 }
 
 /// Returns an address in the one spelling in which it is compared.
-pub fn canonical(field: Field<'_>, text: &[u8]) -> Result<Address, Refusal> {
+pub fn canonical(field: Field<'_>, text: &[u8], chain: &Chain) -> Result<Address, Refusal> {
     if text.len() > ID_TEXT_BYTES_MAX {
         return Err(field.refuse(Reason::LimitExceeded, "an address longer than 128 bytes"));
     }
     // No early exit: texts are short and nearly always plain, and this takes vector registers.
     let is_plain = text.iter().fold(true, |is, byte| is & byte.is_ascii_graphic());
-    let Some(text) = std::str::from_utf8(text).ok().filter(|_| is_plain) else {
-        return Err(field.refuse(Reason::BadField, "no address"));
-    };
-    let is_caseless = CASELESS_PREFIXES.iter().any(|prefix| {
-        let start = text.as_bytes().get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
-    });
-    let canonical = if is_caseless { text.to_ascii_lowercase() } else { text.to_owned() };
-    Ok(Address::Text(canonical.into()))
+    match std::str::from_utf8(text).ok().filter(|_| is_plain) {
+        Some(text) => Ok(crate::decode::account::canonical(text, chain)),
+        None => Err(field.refuse(Reason::BadField, "no address")),
+    }
 }

@@ -1,14 +1,18 @@
 //! Block headers and Merkle trees of UTXO chains.
 
-use super::wire::{RawTx, display_hash, sha256d};
+use super::wire::{Cursor, RawTx, display_hash, sha256d};
 use crate::{
-    decode::{Reason, Refusal, field::refuse},
+    decode::{Limits, Reason, Refusal, field::refuse},
     model::Hash32,
 };
 use ruint::aliases::U256;
 
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 80;
+/// Bit of a version: another chain's work stands behind the header (AuxPoW).
+const MERGED: i32 = 0x100;
+/// Hashes that lead from a coinbase to a Merkle root: blocks have fewer than 2^32 transactions.
+const BRANCH_MAX: u64 = 32;
 /// Height from which every mainnet coinbase begins with its height (BIP 34); below it a number
 /// there means nothing.
 const BIP34_HEIGHT: u64 = 227_931;
@@ -51,6 +55,11 @@ impl Header {
         }
     }
 
+    /// Returns whether the work was done on another chain's header.
+    pub fn is_merged(&self) -> bool {
+        self.version & MERGED != 0
+    }
+
     /// Returns whether the hash is as small as the header itself says that it must be.
     ///
     /// # Source
@@ -65,6 +74,24 @@ impl Header {
         };
         !is_negative && !target.is_zero() && U256::from_be_bytes(self.hash.0) <= target
     }
+}
+
+/// Skips the work of another chain behind a header: its coinbase, the two ways from there to the
+/// roots, its header. What it proves is not checked.
+///
+/// # Source
+/// Namecoin Core and Dogecoin Core, `CAuxPow`.
+pub fn skip_merged(cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Refusal> {
+    cursor.tx(limits)?;
+    cursor.take(32)?;
+    for _ in 0..2 {
+        let n = cursor.count()?.min(BRANCH_MAX + 1);
+        if n > BRANCH_MAX {
+            return Err(refuse(Reason::BadBinary, "a Merkle branch of more than 32 hashes"));
+        }
+        cursor.take(n as usize * 32 + 4)?;
+    }
+    cursor.take(HEADER_BYTES).map(|_| ())
 }
 
 /// Checks that transactions are those that a header commits to.

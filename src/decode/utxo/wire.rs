@@ -5,7 +5,7 @@
 
 use crate::{
     decode::{Limits, Reason, Refusal, field::refuse},
-    model::{Hash32, OutPoint},
+    model::{Hash32, OutPoint, TxRecipe},
 };
 use sha2::{Digest, Sha256};
 
@@ -16,6 +16,11 @@ const OUTPUT_BYTES_MIN: usize = 8 + 1;
 /// No node lets an output hold more (Dogecoin: ten billion coins). What reads as more is something
 /// else, cut off.
 const VALUE_PLAUSIBLE_MAX: u64 = 10_000_000_000 * 100_000_000;
+/// Behind the marker: the transaction has witnesses (BIP 144).
+const WITNESS: u8 = 1;
+/// Behind the marker: it takes part in an extension block (Litecoin, LIP 2).
+const EXTENSION: u8 = 8;
+const BOTH: u8 = WITNESS | EXTENSION;
 /// Weight of a byte that is no witness (BIP 141).
 const BASE_WEIGHT: usize = 4;
 
@@ -35,6 +40,8 @@ pub struct RawTx<'a> {
     pub first_script: &'a [u8],
     /// The first input's only witness item, if there is exactly one.
     pub first_witness: Option<&'a [u8]>,
+    /// It sums up an extension block (Litecoin), which then follows the block's transactions.
+    pub has_extension: bool,
 }
 
 /// An input without its script.
@@ -78,18 +85,39 @@ pub fn display_hash(parts: &[&[u8]]) -> Hash32 {
 /// # Errors
 /// `bad_binary`, or `ambiguous_encoding` when it reads as one without inputs: those begin like a
 /// transaction with witnesses, and a node may mean either.
-pub fn lone_tx<'a>(bytes: &'a [u8], limits: &Limits) -> Result<RawTx<'a>, Refusal> {
-    let mut cursor = Cursor::new(bytes);
+pub fn lone_tx<'a>(
+    bytes: &'a [u8],
+    recipe: TxRecipe,
+    limits: &Limits,
+) -> Result<RawTx<'a>, Refusal> {
+    let mut cursor = Cursor::of(bytes, recipe);
     let refusal = match cursor.tx(limits).and_then(|tx| cursor.end().map(|()| tx)) {
         Ok(tx) => return Ok(tx),
         Err(refusal) => refusal,
     };
     let mut cursor = Cursor::new(bytes);
-    match cursor.layout(false, limits).and_then(|tx| cursor.end().map(|()| tx)) {
+    match cursor.layout(0, limits).and_then(|tx| cursor.end().map(|()| tx)) {
         Ok(tx) if tx.outputs.iter().all(|o| o.value <= VALUE_PLAUSIBLE_MAX) => {
             Err(refuse(Reason::AmbiguousEncoding, "it only reads as one without inputs"))
         }
         _ => Err(refusal),
+    }
+}
+
+/// Returns whether bytes that are no transaction may be one with parts that are not read here.
+pub fn has_unread_parts(bytes: &[u8], recipe: TxRecipe) -> bool {
+    match recipe {
+        TxRecipe::Bitcoin | TxRecipe::Special => false,
+        TxRecipe::Mweb => flags(bytes) & EXTENSION != 0,
+        TxRecipe::Other => true,
+    }
+}
+
+/// Returns the flags behind the marker that stands where a transaction has its inputs' count.
+fn flags(bytes: &[u8]) -> u8 {
+    match bytes.get(4..6) {
+        Some([0, flags]) => *flags,
+        _ => 0,
     }
 }
 
@@ -98,12 +126,18 @@ pub fn lone_tx<'a>(bytes: &'a [u8], limits: &Limits) -> Result<RawTx<'a>, Refusa
 pub struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    recipe: TxRecipe,
 }
 
 impl<'a> Cursor<'a> {
-    /// Starts at the front.
+    /// Starts at the front of transactions like Bitcoin's.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self::of(bytes, TxRecipe::Bitcoin)
+    }
+
+    /// Starts at the front of transactions that are encoded in this way.
+    pub fn of(bytes: &'a [u8], recipe: TxRecipe) -> Self {
+        Self { bytes, at: 0, recipe }
     }
 
     /// Returns how many bytes are left.
@@ -177,15 +211,20 @@ impl<'a> Cursor<'a> {
 
     /// Takes a transaction, which has inputs: without any it would begin like one with witnesses.
     pub fn tx(&mut self, limits: &Limits) -> Result<RawTx<'a>, Refusal> {
-        let has_witness = self.bytes[self.at..].get(4..6) == Some(&[0, 1]);
-        let tx = self.layout(has_witness, limits)?;
+        let flags = match (flags(&self.bytes[self.at..]), self.recipe) {
+            (flags @ (EXTENSION | BOTH), TxRecipe::Mweb) => flags,
+            (WITNESS, _) => WITNESS,
+            _ => 0,
+        };
+        let tx = self.layout(flags, limits)?;
         if tx.inputs.is_empty() { Err(self.bad("has no inputs")) } else { Ok(tx) }
     }
 
-    fn layout(&mut self, has_witness: bool, limits: &Limits) -> Result<RawTx<'a>, Refusal> {
+    fn layout(&mut self, flags: u8, limits: &Limits) -> Result<RawTx<'a>, Refusal> {
+        let has_witness = flags & WITNESS != 0;
         let start = self.at;
         let version = self.array()?;
-        if has_witness {
+        if flags != 0 {
             self.take(2)?;
         }
         let base = self.at;
@@ -207,9 +246,15 @@ impl<'a> Cursor<'a> {
         }
         let base = &self.bytes[base..self.at];
         let first_witness = if has_witness { self.witnesses(inputs.len())? } else { None };
+        let has_extension = flags & EXTENSION != 0;
+        if has_extension && self.take(1)? != [0] {
+            // Only the transaction that sums the extension block up has nothing of its own in it.
+            return Err(self.bad("has a part in the extension block, which is not read"));
+        }
         let lock_time = self.array()?;
+        let payload = self.special_payload(version)?;
         let whole = &self.bytes[start..self.at];
-        let id = display_hash(&[&version, base, &lock_time]);
+        let id = display_hash(&[&version, base, &lock_time, payload]);
         let witness_id = if has_witness { display_hash(&[whole]) } else { id };
         let n_base_bytes = 4 + base.len() + 4;
         let weight = n_base_bytes * (BASE_WEIGHT - 1) + whole.len();
@@ -224,7 +269,17 @@ impl<'a> Cursor<'a> {
             n_virtual_bytes: weight.div_ceil(BASE_WEIGHT),
             first_script,
             first_witness,
+            has_extension,
         })
+    }
+
+    /// Takes what stands behind a transaction of a special type (Dash, DIP 2), with its length.
+    fn special_payload(&mut self, version: [u8; 4]) -> Result<&'a [u8], Refusal> {
+        let start = self.at;
+        if self.recipe == TxRecipe::Special && version[2..] != [0, 0] && version[..2] != [1, 0] {
+            self.run()?;
+        }
+        Ok(&self.bytes[start..self.at])
     }
 
     /// Skips one witness stack an input; returns the only item of the first, if it has one only.

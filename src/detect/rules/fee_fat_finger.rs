@@ -159,5 +159,5 @@ fn fee(scene: &Scene<'_>, body: &UtxoTx) -> Option<u64> {
         input.value.or_else(remembered)
     };
     let inputs = body.inputs.iter().try_fold(0u64, |sum, i| Some(sum.saturating_add(value(i)?)));
-    inputs.filter(|_| !body.inputs.is_empty())?.checked_sub(body.output_value())
+    body.fee_of(inputs.filter(|_| !body.inputs.is_empty())?)
 }

@@ -209,6 +209,7 @@ fn utxo(n: u64, time: EventTime) -> Event {
         lock_time: Some(0),
         size: Some(222),
         virtual_size: Some(141),
+        has_hidden_value: false,
     };
     event(time, id(n), TxBody::Utxo(tx))
 }

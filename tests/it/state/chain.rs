@@ -92,6 +92,7 @@ pub fn utxo(n: u64, inputs: &[(u64, u32, u8, u64)], outputs: &[(u8, u64)]) -> Ev
         lock_time: Some((n % 3) as u32),
         size: None,
         virtual_size: Some(200),
+        has_hidden_value: false,
     });
     event(Body::Tx(Box::new(Tx { id: tx_id(n), body, inclusion: None, outcome: None })))
 }

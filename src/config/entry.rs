@@ -1,0 +1,115 @@
+//! What becomes of the entries of a list: accounts of the chain, of another one, or mistakes.
+
+use crate::{
+    decode::account::{self, Misfit},
+    model::{Address, Chain, Coin},
+};
+use std::{collections::BTreeMap, path::Path};
+
+/// Mistakes of one list that are told one by one.
+const MISTAKES_MAX: usize = 20;
+
+/// One entry, and where it stands.
+pub(super) struct Entry<'a> {
+    pub address: &'a str,
+    /// The asset or chain that the list says it is of.
+    pub asset: Option<&'a str>,
+    pub line: &'a dyn Fn() -> usize,
+}
+
+/// Counts what the entries of one list are.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    file: String,
+    n: usize,
+    /// Entries of other chains, by whose they are.
+    foreign: BTreeMap<String, usize>,
+    n_hidden: usize,
+    n_without: usize,
+    mistakes: Vec<String>,
+    n_mistakes: usize,
+}
+
+impl Tally {
+    /// Starts a list.
+    pub(super) fn new(path: &Path) -> Self {
+        Self { file: path.display().to_string(), ..Self::default() }
+    }
+
+    /// Reads an entry; `None` when it is no account of this chain, which is counted.
+    pub(super) fn read(&mut self, entry: &Entry<'_>, chain: &Chain) -> Option<Address> {
+        self.n += 1;
+        let text = entry.address.trim();
+        match account::parse(text, chain) {
+            Ok(address) => return Some(address),
+            Err(Misfit::Foreign(whose)) => *self.foreign.entry(whose).or_default() += 1,
+            Err(Misfit::Hidden) => self.n_hidden += 1,
+            Err(Misfit::Unreadable) => match entry.asset.map(str::trim) {
+                Some(asset) if !asset.is_empty() && !names(asset, chain) => {
+                    *self.foreign.entry(asset.to_owned()).or_default() += 1;
+                }
+                // Lists of incidents have rows without an account.
+                _ if text.is_empty() => self.n_without += 1,
+                _ => self.complain(entry, chain),
+            },
+        }
+        None
+    }
+
+    fn complain(&mut self, entry: &Entry<'_>, chain: &Chain) {
+        self.n_mistakes += 1;
+        if self.n_mistakes <= MISTAKES_MAX {
+            let (file, line) = (&self.file, (entry.line)());
+            self.mistakes.push(format!(
+                "{file}:{line}: {:?} is no account of {chain}, and of no other chain that is known \
+                 (a list or column of another asset is named with asset: or asset_column:)",
+                entry.address
+            ));
+        }
+    }
+
+    /// Ends a list.
+    ///
+    /// # Errors
+    /// The entries that are no accounts at all.
+    pub(super) fn end(mut self) -> Result<Self, Vec<String>> {
+        if self.mistakes.is_empty() {
+            return Ok(self);
+        }
+        if let Some(n) = self.n_mistakes.checked_sub(MISTAKES_MAX).filter(|n| *n > 0) {
+            self.mistakes.push(format!("{}: and {n} more such entries", self.file));
+        }
+        Err(self.mistakes)
+    }
+
+    /// Says what was left out, if anything was.
+    pub(super) fn note(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        let n_foreign: usize = self.foreign.values().sum();
+        if n_foreign > 0 {
+            let whose: Vec<String> =
+                self.foreign.iter().map(|(whose, n)| format!("{n} of {whose}")).collect();
+            parts.push(format!("{n_foreign} are accounts of other chains ({})", whose.join(", ")));
+        }
+        if self.n_hidden > 0 {
+            parts.push(format!("{} are addresses that no record shows", self.n_hidden));
+        }
+        if self.n_without > 0 {
+            parts.push(format!("{} have no address", self.n_without));
+        }
+        let (file, n) = (&self.file, self.n);
+        (!parts.is_empty())
+            .then(|| format!("{file}: of {n} entries {}: left out", parts.join(", ")))
+    }
+}
+
+/// Returns whether a list's word for an asset or a chain means this one.
+fn names(asset: &str, chain: &Chain) -> bool {
+    let is = |name: &str| name.eq_ignore_ascii_case(asset);
+    let namespace = chain.id.split(':').next().unwrap_or_default();
+    is(&chain.native.symbol)
+        || is(&chain.id)
+        || is(namespace)
+        || is("ethereum") && &*chain.id == Chain::ETHEREUM
+        || Coin::of(chain).is_some_and(|coin| coin.is_named(asset))
+}

@@ -1,0 +1,178 @@
+//! Accounts: one name each, whatever the spelling of a record, a label or a verdict.
+//!
+//! A text is read as what it pays or whom it names, and written in the one form of its chain:
+//! CashAddr with its prefix on Bitcoin Cash, the newer form of Litecoin's two, base58 on TRON, the
+//! classic form on the XRP Ledger, 20 bytes on EVM chains.
+
+pub(super) mod base58;
+mod bech32;
+mod cash;
+mod entry;
+mod payee;
+pub(super) mod ripemd;
+
+use crate::model::{Address, Chain, Coin};
+use base58::{BITCOIN, RIPPLE};
+pub use entry::{Misfit, parse};
+pub(super) use payee::Payee;
+
+/// The first byte of every TRON address.
+const TRON: u8 = 0x41;
+/// TRON's networks through its `eth_` answers: main, Shasta, Nile.
+const TRON_EVM: [&str; 3] = ["eip155:728126428", "eip155:2494104990", "eip155:3448148188"];
+/// What X-addresses of the XRP Ledger begin with: main and test network.
+const X_ADDRESS: [[u8; 2]; 2] = [[0x05, 0x44], [0x04, 0x93]];
+/// Behind those and the account: a flag and a destination tag.
+const X_TAG_BYTES: usize = 9;
+/// Bytes of a Solana address: a public key.
+const SOLANA_BYTES: usize = 32;
+/// Accounts that stand for a script without an address.
+const SCRIPT_PREFIX: &str = "script:";
+
+/// How the accounts of a chain are written.
+#[derive(Clone, Copy)]
+enum Naming {
+    Evm,
+    /// TRON through `eth_` answers: 20 bytes, and lists write base58.
+    TronEvm,
+    Tron,
+    Xrpl,
+    Solana,
+    /// Whatever a house calls its accounts, and addresses of all chains.
+    Venue,
+    Coin(&'static Coin),
+    /// A UTXO chain of which nothing is known: texts as they are.
+    UnknownCoin,
+}
+
+impl Naming {
+    fn of(chain: &Chain) -> Self {
+        if TRON_EVM.contains(&&*chain.id) {
+            return Self::TronEvm;
+        }
+        match chain.id.split_once(':').map(|(namespace, _)| namespace) {
+            Some("eip155") => Self::Evm,
+            Some("tron") => Self::Tron,
+            Some("xrpl") => Self::Xrpl,
+            Some("solana") => Self::Solana,
+            Some("bip122") => Coin::of(chain).map_or(Self::UnknownCoin, Self::Coin),
+            _ => Self::Venue,
+        }
+    }
+
+    /// Reads an address of this chain; `None` when it is none.
+    fn read(self, text: &str) -> Option<Address> {
+        match self {
+            Self::Evm => evm(text).map(Address::Evm),
+            Self::TronEvm => evm(text).or_else(|| tron(text)).map(Address::Evm),
+            Self::Tron => tron(text).or_else(|| evm(text)).map(tron_address),
+            Self::Xrpl => xrpl(text),
+            Self::Solana => solana(text).map(|()| Address::Text(text.into())),
+            Self::Venue => Some(venue(text)),
+            Self::Coin(_) if text.starts_with(SCRIPT_PREFIX) => Some(Address::Text(text.into())),
+            Self::Coin(coin) => Payee::read(text, coin)?.address(coin),
+            Self::UnknownCoin => {
+                let is_address = text.len() >= 14
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':')
+                    && !text.starts_with("0x");
+                is_address.then(|| Address::Text(lower_if_caseless(text).into()))
+            }
+        }
+    }
+}
+
+/// Returns the account that a record's text names; one that is no address of the chain is an
+/// account under its text (made-up names, tokens, and what old exporters write).
+pub fn canonical(text: &str, chain: &Chain) -> Address {
+    let naming = Naming::of(chain);
+    if let Naming::Coin(coin) = naming
+        && payee::is_plain(text, coin)
+    {
+        return Address::Text(text.into());
+    }
+    naming.read(text).unwrap_or_else(|| Address::Text(lower_if_caseless(text).into()))
+}
+
+/// Returns the account of a TRON address without its first byte.
+fn tron_address(hash: [u8; 20]) -> Address {
+    Address::Text(base58::check_encode(BITCOIN, &[TRON], &hash).into())
+}
+
+/// Returns the account of twenty bytes that a mapping calls a TRON or an EVM address.
+pub(super) fn of_bytes(hash: [u8; 20], chain: &Chain, is_tron: bool) -> Address {
+    match Naming::of(chain) {
+        Naming::Evm | Naming::TronEvm => Address::Evm(hash),
+        Naming::Tron => tron_address(hash),
+        _ if is_tron => tron_address(hash),
+        _ => Address::Evm(hash),
+    }
+}
+
+/// Lowers what is written in an encoding that knows no case (bech32, CashAddr).
+fn lower_if_caseless(text: &str) -> String {
+    const PREFIXES: [&str; 8] =
+        ["bc1", "tb1", "bcrt1", "ltc1", "tltc1", "bitcoincash:", "bchtest:", "bchreg:"];
+    let is = |prefix: &&str| {
+        let start = text.as_bytes().get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    if PREFIXES.iter().any(|prefix| is(prefix)) { text.to_ascii_lowercase() } else { text.into() }
+}
+
+/// Reads 20 bytes as 40 digits in either case, with `0x`, XinFin's `xdc` or nothing before them.
+pub(super) fn evm(text: &str) -> Option<[u8; 20]> {
+    let prefixes = ["0x", "0X", "xdc"];
+    let digits = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
+    super::hex::array(digits.as_bytes())
+}
+
+/// Reads a TRON address: base58, or hex that begins with 41.
+pub(super) fn tron(text: &str) -> Option<[u8; 20]> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+    let bytes = match super::hex::array::<21>(digits.as_bytes()) {
+        Some(bytes) => bytes,
+        None => base58::check_decode(BITCOIN, text)?.try_into().ok()?,
+    };
+    let [TRON, hash @ ..] = bytes else { return None };
+    Some(hash)
+}
+
+/// Reads an account of the XRP Ledger; the tag of an X-address is not part of it.
+fn xrpl(text: &str) -> Option<Address> {
+    let payload = base58::check_decode(RIPPLE, text)?;
+    if let [0, hash @ ..] = payload.as_slice()
+        && hash.len() == 20
+    {
+        return Some(Address::Text(text.into()));
+    }
+    let (prefix, rest) = payload.split_first_chunk::<2>()?;
+    let (hash, tag) = rest.split_first_chunk::<20>()?;
+    (X_ADDRESS.contains(prefix) && tag.len() == X_TAG_BYTES)
+        .then(|| Address::Text(base58::check_encode(RIPPLE, &[0], hash).into()))
+}
+
+/// Checks that a text is a public key.
+fn solana(text: &str) -> Option<()> {
+    (base58::decode(BITCOIN, text)?.len() == SOLANA_BYTES).then_some(())
+}
+
+/// Writes an account of a venue: addresses of any chain in the form in which they are compared.
+fn venue(text: &str) -> Address {
+    const CASH: &str = "bitcoincash";
+    if text.len() == 42
+        && let Some(bytes) = evm(text)
+    {
+        return Address::Evm(bytes);
+    }
+    if let Some(decoded) = cash::decode(CASH, text)
+        && let Some(text) = cash::encode(CASH, decoded.is_script, &decoded.hash)
+    {
+        return Address::Text(text.into());
+    }
+    if let Some(decoded) = bech32::decode(text)
+        && decoded.witness().is_some()
+    {
+        return Address::Text(text.to_ascii_lowercase().into());
+    }
+    Address::Text(lower_if_caseless(text).into())
+}

@@ -1,0 +1,82 @@
+//! What an output of a UTXO chain pays, and how the networks write it.
+
+use super::{
+    base58::{self, BITCOIN},
+    bech32, cash,
+};
+use crate::model::{Address, Coin};
+
+/// Prefix of Zcash addresses that accept transparent money only (ZIP 320).
+const TRANSPARENT_ONLY: &str = "tex";
+/// Bitcoin Cash's prefix: its accounts are those of Bitcoin, whose genesis it shares.
+const CASH: &str = "bitcoincash";
+
+/// What a script pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payee {
+    KeyHash([u8; 20]),
+    ScriptHash([u8; 20]),
+    /// Bitcoin Cash: the longer hash of a script.
+    ScriptHash32([u8; 32]),
+    Witness(u8, Vec<u8>),
+}
+
+impl Payee {
+    /// Reads an address in any of the network's forms.
+    pub fn read(text: &str, coin: &Coin) -> Option<Self> {
+        if let Some(prefix) = coin.cash.or_else(|| (coin.key_hash == [0]).then_some(CASH))
+            && let Some(decoded) = cash::decode(prefix, text)
+        {
+            let hash = decoded.hash.as_slice();
+            return match (decoded.is_script, hash.len()) {
+                (false, 20) => hash.try_into().ok().map(Self::KeyHash),
+                (true, 20) => hash.try_into().ok().map(Self::ScriptHash),
+                (true, 32) => hash.try_into().ok().map(Self::ScriptHash32),
+                _ => None,
+            };
+        }
+        if let Some(payload) = base58::check_decode(BITCOIN, text) {
+            let hash = |version: &[u8]| payload.strip_prefix(version)?.try_into().ok();
+            return hash(coin.key_hash).map(Self::KeyHash).or_else(|| {
+                coin.script_hash.iter().find_map(|version| hash(version)).map(Self::ScriptHash)
+            });
+        }
+        let decoded = bech32::decode(text)?;
+        if decoded.prefix == TRANSPARENT_ONLY && coin.symbol == "ZEC" {
+            return bech32::bytes(&decoded.digits)?.try_into().ok().map(Self::KeyHash);
+        }
+        let (version, program) = decoded.witness()?;
+        (coin.segwit == Some(&*decoded.prefix)).then_some(Self::Witness(version, program))
+    }
+
+    /// Returns the account in the network's one form; `None` where it has none for it.
+    pub fn address(&self, coin: &Coin) -> Option<Address> {
+        let text = match (self, coin.cash) {
+            (Self::KeyHash(hash), Some(prefix)) => cash::encode(prefix, false, hash)?,
+            (Self::ScriptHash(hash), Some(prefix)) => cash::encode(prefix, true, hash)?,
+            (Self::ScriptHash32(hash), prefix) => cash::encode(prefix?, true, hash)?,
+            (Self::KeyHash(hash), None) => base58::check_encode(BITCOIN, coin.key_hash, hash),
+            (Self::ScriptHash(hash), None) => {
+                base58::check_encode(BITCOIN, coin.script_hash.first()?, hash)
+            }
+            (Self::Witness(version, program), _) => bech32::encode(coin.segwit?, *version, program),
+        };
+        Some(Address::Text(text.into()))
+    }
+}
+
+/// Returns whether a text is already in the network's one form, as most are, without reading it.
+pub(super) fn is_plain(text: &str, coin: &Coin) -> bool {
+    let is_lower = || !text.bytes().any(|b| b.is_ascii_uppercase());
+    if let Some(prefix) = coin.cash {
+        let bare = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(':'));
+        // A key or a script of 20 bytes: not those that are aware of tokens.
+        return bare.is_some_and(|bare| bare.starts_with(['q', 'p'])) && is_lower();
+    }
+    let segwit = coin.segwit.and_then(|prefix| text.strip_prefix(prefix));
+    if segwit.is_some_and(|rest| rest.starts_with('1')) {
+        return is_lower();
+    }
+    // Where scripts have two versions, base58 has two forms.
+    coin.script_hash.len() == 1 && coin.key_hash == [0] && text.starts_with(['1', '3'])
+}
