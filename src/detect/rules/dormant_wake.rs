@@ -153,6 +153,7 @@ impl DormantWake {
         if first.address.as_ref().is_some_and(|a| parties::is_labelled(scene, a, ignored)) {
             return None;
         }
+        let n = old().count();
         let subject = first.address.clone().map_or(Subject::Tx(tx.id), Subject::Account);
         let days = scene.event.time.since(eldest.time) as f64 / EventTime::DAY as f64;
         Some(Finding {
@@ -160,9 +161,10 @@ impl DormantWake {
             expected: Band::below(self.params.coin_days_min),
             unit: Cow::Borrowed("days"),
             explanation: format!(
-                "{} coins worth {} that had not moved for up to {days:.0} days are spent.",
-                old().count(),
-                money::native_text(scene.chain, amount)
+                "{} worth {} that had not moved for up to {days:.0} days {} spent.",
+                money::count_text(n as f64, "coin", "coins"),
+                money::native_text(scene.chain, amount),
+                if n == 1 { "is" } else { "are" },
             ),
             quiet_if: format!("the coins were younger than {:.0} days", self.params.coin_days_min),
             refs: bounded(old().map(|(_, o, _)| format!("outpoint:{}:{}", o.tx, o.index))),

@@ -2,6 +2,7 @@
 
 pub mod age;
 mod batch_disperse;
+mod claims;
 mod coinjoin;
 mod definition;
 mod dormant_wake;

@@ -47,13 +47,14 @@ impl Definition for PoisonZero {
         description: "One transaction emits at least 3 logs, all of them transfers or approvals of \
                       amount zero and at least 40 % of them by stablecoins: anyone can forge these \
                       in a victim's history, hoping that the victim copies the wrong address from \
-                      it later. Judged once a transaction, at its third log; the subject is the \
-                      apparent sender in it.",
+                      it later. What the signer or the called contract moves of its own, mints \
+                      and burns count for nothing. Judged once a transaction, at the third log \
+                      that counts; the subject is the apparent sender in it.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
         needs: &[Need::Logs],
-        false_positives: &["a contract that takes back several stablecoin approvals at once"],
+        false_positives: &["a wallet contract that takes back approvals through a relayer"],
         references: &[
             "https://arxiv.org/abs/2501.16681",
             "https://github.com/forta-network/starter-kits/tree/main/address-poisoning-py",
@@ -82,6 +83,9 @@ impl Rule for PoisonZero {
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(log) = ZeroLog::of(&scene.event.body) else { return };
+        if !scene.state.is_forgeable(log.tx, log.token, log.victim, log.bait) {
+            return;
+        }
         let logs = scene.state.tx_logs(log.tx).unwrap_or_default();
         let n = logs.n_transfers + logs.n_approvals + 1;
         // Exactly at the third log, so that a transaction with fifty of them fires once.

@@ -1,6 +1,6 @@
 //! `reorg_depth`: blocks left the chain, more of them than is ordinary there.
 
-use super::{Definition, bounded, finding};
+use super::{Definition, bounded, finding, money};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
     model::{Band, Chain, Family, Finding, Reorg, Severity, Signal, Subject},
@@ -112,11 +112,13 @@ impl ReorgDepth {
             expected: Band::below(least as f64),
             unit: Cow::Borrowed("blocks"),
             explanation: format!(
-                "At least {depth} blocks from height {} on were replaced: {} by {by}{degraded}.",
+                "At least {} from height {} on {} replaced: {} by {by}{degraded}.",
+                money::count_text(depth as f64, "block", "blocks"),
                 reorg.from_height,
+                if depth == 1 { "was" } else { "were" },
                 chain.hash_text(&reorg.old_hash),
             ),
-            quiet_if: format!("fewer than {least} blocks had been replaced"),
+            quiet_if: format!("less than {} had been replaced", money::count_text(least as f64, "block", "blocks")),
             refs: bounded(
                 reorg.reverted.iter().map(|hash| format!("block:{}", chain.hash_text(hash))),
             ),
