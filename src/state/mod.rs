@@ -176,6 +176,11 @@ impl State {
         self.memory.token_profiles.get(account.0)
     }
 
+    /// Returns whether a contract has been seen as a token that is paid with.
+    pub fn is_token(&self, account: AccountKey) -> bool {
+        self.token_stats(tx_logs::EVERYBODY, account).is_some()
+    }
+
     /// Returns an amount of a token in typical ones: over the average (of logarithms) of the
     /// token's last 64 payments or so. `None` until it has been paid with 32 times.
     pub fn token_value(&self, token: AccountKey, amount: Amount) -> Option<f64> {

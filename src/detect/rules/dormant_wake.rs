@@ -1,9 +1,11 @@
 //! `dormant_wake`: an account that sent nothing for a year, or a coin of five years, moves much.
 
-use super::{Definition, bounded, finding, money, parties};
+use super::{Definition, bounded, finding, has_price, money, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{
+        Amount, Band, Chain, EventTime, Family, Finding, LabelKind, Reference, Severity, Subject,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -75,6 +77,11 @@ impl Definition for DormantWake {
 impl Rule for DormantWake {
     fn meta(&self) -> &'static RuleMeta {
         Self::META
+    }
+
+    fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {
+        let is_listed = self.params.value_units_min.contains_key(&*chain.native.symbol);
+        (!is_listed && !has_price(chain, reference)).then_some(Need::Threshold)
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

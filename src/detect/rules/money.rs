@@ -5,6 +5,9 @@ use crate::{
     model::{Address, Amount, Chain, stablecoin},
 };
 
+/// What matters of an asset without a price, in whole units: no asset whose thousandth is worth
+/// more than a few dozen dollars goes without one.
+const UNITS_MIN: f64 = 1e-3;
 /// Decimals of chains whose base unit is the wei.
 const WEI_DECIMALS: u8 = 18;
 /// Below a millionth of a unit amounts are written in wei and gwei.
@@ -23,6 +26,12 @@ pub fn native_units(chain: &Chain, amount: Amount) -> f64 {
 /// US dollars.
 pub fn native_usd(scene: &Scene<'_>, amount: Amount) -> Option<f64> {
     scene.usd_of_native(native_units(scene.chain, amount))
+}
+
+/// Returns whether an amount in whole native units is too little to matter: worth less than
+/// `usd_min`, or where no price is known less than a thousandth of a unit.
+pub fn is_little(scene: &Scene<'_>, units: f64, usd_min: f64) -> bool {
+    scene.usd_of_native(units).map_or(units < UNITS_MIN, |usd| usd < usd_min)
 }
 
 /// Writes an amount of the native asset, e.g. `0.0501 BTC`, `25 gwei`, `1 wei`; nothing at all is

@@ -2,8 +2,8 @@
 
 use super::{Definition, bounded, finding, money};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Band, Chain, Family, Finding, Reorg, Severity, Signal, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{Band, Chain, Family, Finding, Reference, Reorg, Severity, Signal, Subject},
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -79,6 +79,10 @@ impl Rule for ReorgDepth {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        self.levels(chain).is_none_or(Vec::is_empty).then_some(Need::Levels)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         for signal in scene.signals {
             if let Signal::Reorg(reorg) = signal {
@@ -89,10 +93,13 @@ impl Rule for ReorgDepth {
 }
 
 impl ReorgDepth {
-    fn judge(&self, chain: &Chain, reorg: &Reorg) -> Option<Finding> {
+    fn levels(&self, chain: &Chain) -> Option<&Vec<Level>> {
         let namespace = chain.id.split(':').next().unwrap_or_default();
-        let levels =
-            self.params.levels.get(&*chain.id).or_else(|| self.params.levels.get(namespace))?;
+        self.params.levels.get(&*chain.id).or_else(|| self.params.levels.get(namespace))
+    }
+
+    fn judge(&self, chain: &Chain, reorg: &Reorg) -> Option<Finding> {
+        let levels = self.levels(chain)?;
         let depth = reorg.depth_at_least;
         let least = levels.iter().map(|level| level.depth_min).min()?;
         let reached = levels.iter().filter(|level| depth >= level.depth_min);
