@@ -9,8 +9,8 @@ use super::{
     seal::Seal,
 };
 use crate::model::{
-    AccountKey, Body, CLAIMS_PER_TX_MAX, Conflict, ConflictKey, Event, Quality, Signal, Step, Tx,
-    TxIn,
+    AccountKey, Body, CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Event, Quality,
+    Signal, Step, Tx, TxIn,
 };
 
 impl State {
@@ -95,6 +95,7 @@ impl State {
         let ConflictKey::SenderNonce(sender, nonce) = &conflict.key else { return false };
         let is_told = tx.inclusion.is_some_and(|i| i.block.is_some() || *nonce == 0);
         is_told
+            && conflict.kind == ConflictKind::DoubleSpend
             && conflict.is_original_confirmed
             && self.role_in(self.key(sender), &conflict.original) == Role::Signer
     }

@@ -38,6 +38,7 @@ mod kafka;
 mod mappings;
 mod mempool;
 mod models;
+mod noise;
 mod object_store;
 mod oracle;
 #[cfg(feature = "kafka")]
