@@ -207,7 +207,7 @@ impl Sanctioned {
             Ground::Attempt => "; the transaction failed and moved nothing",
             Ground::Event(_, Claim::Fact | Claim::Own) => ", as says a token that is not known",
             Ground::Event(_, Claim::Asked) => {
-                ", as says a token that is not known, asked by who was paid"
+                ", as says a token that is not known; who was paid had asked for it"
             }
             Ground::Event(_, Claim::Forged) => {
                 ", as says a token that is not known, of accounts that have no part in the \
