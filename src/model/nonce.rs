@@ -56,9 +56,8 @@ pub fn has_nonces(chain: &Chain) -> bool {
 
 /// Returns whether a nonce counts the transactions of the account that sends this one.
 fn is_real(chain: &Chain, evm: &EvmTx, nonce: u64) -> bool {
-    let is_system_type = |t| {
-        matches!(t, DEPOSIT | STATE_SYNC | ZKSYNC_FIRST.. | ARBITRUM_FIRST..=ARBITRUM_LAST)
-    };
+    let is_system_type =
+        |t| matches!(t, DEPOSIT | STATE_SYNC | ZKSYNC_FIRST.. | ARBITRUM_FIRST..=ARBITRUM_LAST);
     let is_nobody = |from: &Address| matches!(from, Address::Evm(b) if NOBODY.contains(b));
     // A ticket of the XRP Ledger takes the place of the sequence, which is then 0.
     let id = &*chain.id;

@@ -169,11 +169,8 @@ fn a_rule_that_can_never_fire_on_a_chain_says_what_it_wants() {
     assert!(silent("eip155:1", listed("bc1qlisted")).contains_key("sanctioned"));
     assert!(silent(Chain::BITCOIN, listed(SENDER)).contains_key("sanctioned"));
     let of = |chain: &str| silent(chain, Reference::default());
-    let (tron, ripple, solana) = (
-        of("tron:0x2b6653dc"),
-        of("xrpl:0"),
-        of("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"),
-    );
+    let (tron, ripple, solana) =
+        (of("tron:0x2b6653dc"), of("xrpl:0"), of("solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp"));
     for (chain, rule, need) in [
         (&tron, "nonce_replaced", Need::Nonces),
         (&solana, "double_spend_attempt", Need::Nonces),
@@ -194,14 +191,33 @@ fn a_rule_that_can_never_fire_on_a_chain_says_what_it_wants() {
 
 /// Returns what reads badly in a sentence: amounts of nothing, parts of things, one of many.
 fn flaw(text: &str) -> Option<String> {
-    const THINGS: [&str; 22] = [
-        "accounts", "alerts", "blocks", "calls", "changes", "coins", "contracts", "days", "hops",
-        "inputs", "logs", "new", "nodes", "others", "outputs", "payments", "recipients",
-        "receivers", "senders", "spends", "transactions", "transfers",
+    const THINGS: [&str; 23] = [
+        "accounts",
+        "alerts",
+        "blocks",
+        "calls",
+        "changes",
+        "coins",
+        "contracts",
+        "days",
+        "hops",
+        "inputs",
+        "logs",
+        "new",
+        "nodes",
+        "others",
+        "outputs",
+        "payments",
+        "recipients",
+        "receivers",
+        "senders",
+        "spends",
+        "times",
+        "transactions",
+        "transfers",
     ];
-    const ASSETS: [&str; 12] = [
-        "AVAX", "BNB", "BTC", "DOGE", "ETH", "FTM", "LTC", "NATIVE", "POL", "SOL", "TRX", "XRP",
-    ];
+    const ASSETS: [&str; 12] =
+        ["AVAX", "BNB", "BTC", "DOGE", "ETH", "FTM", "LTC", "NATIVE", "POL", "SOL", "TRX", "XRP"];
     let trim = |word: &str| -> String {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         word.chars().filter(|c| *c != ',').collect()
@@ -228,7 +244,8 @@ fn bad_sentences_are_told_from_good_ones() {
     ] {
         assert!(flaw(bad).is_some(), "{bad}");
     }
-    for good in ["1 coin worth 0.5 BTC", "20 transactions, 0.17 usual", "about 1 wei each, 10 ETH"] {
+    for good in ["1 coin worth 0.5 BTC", "20 transactions, 0.17 usual", "about 1 wei each, 10 ETH"]
+    {
         assert_eq!(flaw(good), None, "{good}");
     }
 }

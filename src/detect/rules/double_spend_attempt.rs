@@ -4,8 +4,8 @@ use super::{Definition, bounded, finding, money};
 use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference, Severity, Signal,
-        Subject, has_nonces,
+        Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference, Severity,
+        Signal, Subject, has_nonces,
     },
 };
 use serde::{Deserialize, Serialize};

@@ -4,8 +4,8 @@ use super::{Definition, bounded, finding, money, parties};
 use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        Address, Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference, Severity, Signal,
-        Subject, has_nonces, is_listed_token,
+        Address, Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference,
+        Severity, Signal, Subject, has_nonces, is_listed_token,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -107,7 +107,7 @@ fn replaced(
             (Severity::Info, "cancels it: the sender pays itself next to nothing")
         }
         ConflictKind::Redirect => match (stake(scene, conflict), watched) {
-            (Stake::Data, _) => (Severity::Info, "calls the same again with other data"),
+            (Stake::Data, _) => (Severity::Info, "pays the same account no less, with other data"),
             (_, Some(_)) => (Severity::High, "redirects it away from a watched account"),
             (Stake::Call, _) => (Severity::Low, "calls another: nobody is paid less"),
             (Stake::Value, _) => (meta.severity, "redirects it: other recipient, value or data"),

@@ -173,19 +173,17 @@ impl<'a> Payment<'a> {
                 else {
                     return None;
                 };
-                (!transfer.from.is_nobody() && !transfer.to.is_nobody()).then(
-                    || Self {
-                        from: &transfer.from,
-                        to: &transfer.to,
-                        from_key: scene.state.key(&transfer.from),
-                        to_key: scene.state.key(&transfer.to),
-                        token: Some(token),
-                        token_key: Some(scene.state.key(token)),
-                        amount,
-                        value: amount.to_f64(),
-                        usd: stablecoin(token).map(|coin| coin.usd(amount)),
-                    },
-                )
+                (!transfer.from.is_nobody() && !transfer.to.is_nobody()).then(|| Self {
+                    from: &transfer.from,
+                    to: &transfer.to,
+                    from_key: scene.state.key(&transfer.from),
+                    to_key: scene.state.key(&transfer.to),
+                    token: Some(token),
+                    token_key: Some(scene.state.key(token)),
+                    amount,
+                    value: amount.to_f64(),
+                    usd: stablecoin(token).map(|coin| coin.usd(amount)),
+                })
             }
             _ => None,
         }

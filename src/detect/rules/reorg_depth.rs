@@ -125,7 +125,10 @@ impl ReorgDepth {
                 if depth == 1 { "was" } else { "were" },
                 chain.hash_text(&reorg.old_hash),
             ),
-            quiet_if: format!("less than {} had been replaced", money::count_text(least as f64, "block", "blocks")),
+            quiet_if: format!(
+                "less than {} had been replaced",
+                money::count_text(least as f64, "block", "blocks")
+            ),
             refs: bounded(
                 reorg.reverted.iter().map(|hash| format!("block:{}", chain.hash_text(hash))),
             ),

@@ -234,9 +234,7 @@ impl Contact<'_> {
     fn severity(&self) -> Severity {
         match self.ground {
             Ground::Payment | Ground::Event(_, Claim::Fact) => Sanctioned::META.severity,
-            Ground::Event(_, Claim::Own) if self.direction == RECEIVED => {
-                Sanctioned::META.severity
-            }
+            Ground::Event(_, Claim::Own) if self.direction == RECEIVED => Sanctioned::META.severity,
             Ground::Attempt | Ground::Event(_, Claim::Own) => Severity::High,
             Ground::Event(_, Claim::Asked | Claim::Unproven) => Severity::Low,
             Ground::Event(_, Claim::Forged) => Severity::Info,
