@@ -62,10 +62,10 @@ fn is_real(chain: &Chain, evm: &EvmTx, nonce: u64) -> bool {
     // A ticket of the XRP Ledger takes the place of the sequence, which is then 0.
     let id = &*chain.id;
     let is_zero_none = id.starts_with("xrpl:") || HEDERA_IDS.contains(&id);
-    has_nonces(chain)
-        && !(nonce == 0 && is_zero_none)
-        && !evm.tx_type.is_some_and(is_system_type)
-        && !is_nobody(&evm.from)
+    let is_none = nonce == 0 && is_zero_none
+        || evm.tx_type.is_some_and(is_system_type)
+        || is_nobody(&evm.from);
+    has_nonces(chain) && !is_none
 }
 
 #[cfg(test)]
