@@ -71,6 +71,15 @@ pub(super) fn need_text(need: Need) -> &'static str {
         Need::Labels(_) => "no labelled account of its kind (reference.labels)",
         Need::Logs => "until the input shows logs or token transfers",
         Need::Outcomes => "until the input shows receipt fields",
+        Need::Threshold => {
+            "no price of the native asset (reference.prices) and no threshold for it (its params)"
+        }
+        Need::Levels => "no levels for this chain (its params)",
+        Need::Dust => "nodes of this chain relay no output as small as its dust_max (its params)",
+        Need::DollarToken => "no stablecoin of this chain is known (reference.prices can name one)",
+        Need::Nonces => "accounts of this chain do not number their transactions",
+        Need::GasPrices => "transactions of this chain bid for no gas",
+        Need::HexAddresses => "addresses of this chain have no hex digits to compare",
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     json::{Flaw, Scanner},
     node,
 };
-use crate::model::{Event, Record};
+use crate::model::{Event, Record, drop_false_nonces};
 
 /// Why a part did not become events: the document is broken, or only this part is refused.
 pub(super) enum Failure {
@@ -111,7 +111,10 @@ pub fn decode(settings: &Settings, record: &Record<'_>, batch: &mut Batch) {
     let refusal = match check_size(&settings.limits, record) {
         Err(refusal) => refusal,
         Ok(bytes) => match read_content(settings, record, bytes, batch) {
-            Ok(()) => return node::note(settings, record, batch),
+            Ok(()) => {
+                drop_false_nonces(&settings.chain, &mut batch.events);
+                return node::note(settings, record, batch);
+            }
             Err(refusal) => refusal,
         },
     };

@@ -67,6 +67,20 @@ pub enum Need {
     Logs,
     /// Receipt fields on transactions.
     Outcomes,
+    /// A price of the native asset, or a threshold for it among the rule's parameters.
+    Threshold,
+    /// Levels for the chain or its namespace among the rule's parameters.
+    Levels,
+    /// A greatest value of dust that nodes of the chain relay at all.
+    Dust,
+    /// A dollar token: a listed one, or one that the price table puts near a dollar.
+    DollarToken,
+    /// Transactions that are numbered by their sender, or orders by its client.
+    Nonces,
+    /// Transactions that bid for gas.
+    GasPrices,
+    /// Addresses of hex digits.
+    HexAddresses,
 }
 
 /// What a rule says about itself: shown by `rules show`, in the README and in alerts.
@@ -91,6 +105,12 @@ pub struct RuleMeta {
 pub trait Rule: Send {
     /// Returns what the rule says about itself.
     fn meta(&self) -> &'static RuleMeta;
+
+    /// Returns what it misses on a chain with these parameters, beside what its table line needs:
+    /// without that it can never fire there.
+    fn misses(&self, _chain: &Chain, _reference: &Reference) -> Option<Need> {
+        None
+    }
 
     /// Pushes a finding for each way in which the rule fires; usually none.
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>);

@@ -6,7 +6,7 @@ use crate::{
         Ruling, Scene, models, rules,
     },
     feature::Schema,
-    model::{Family, Finding, Reference, Severity},
+    model::{Chain, Family, Finding, Reference, Severity},
     triage::Vote,
 };
 
@@ -249,16 +249,17 @@ impl Detectors {
     /// Lists the enabled rules that cannot work, with what they miss.
     pub(super) fn not_evaluable(
         &self,
-        native: &str,
+        chain: &Chain,
         reference: &Reference,
         has_seen: impl Fn(Need) -> bool,
     ) -> Vec<(&'static str, Need)> {
         let missing = |active: &ActiveRule| {
             let meta = active.rule.meta();
-            let need = rules::missing(meta, native, reference).or_else(|| {
-                let of_input = |n: &&Need| matches!(n, Need::Logs | Need::Outcomes);
-                meta.needs.iter().find(|n| of_input(n) && !has_seen(**n)).copied()
-            })?;
+            let of_input = |n: &&Need| matches!(n, Need::Logs | Need::Outcomes);
+            let unseen = || meta.needs.iter().find(|n| of_input(n) && !has_seen(**n)).copied();
+            let need = rules::missing(meta, chain, reference)
+                .or_else(|| active.rule.misses(chain, reference))
+                .or_else(unseen)?;
             Some((meta.id, need))
         };
         self.rules.iter().filter_map(missing).collect()

@@ -123,8 +123,8 @@ impl Engine {
 
     /// Returns the enabled rules that cannot work, with what they miss.
     pub fn not_evaluable(&self) -> Vec<(&'static str, Need)> {
-        let native = &self.setup.chain.native.symbol;
-        self.detectors.not_evaluable(native, &self.setup.reference, |need| match need {
+        let Setup { chain, reference, .. } = &self.setup;
+        self.detectors.not_evaluable(chain, reference, |need| match need {
             Need::Logs => self.seen.logs,
             Need::Outcomes => self.seen.outcomes,
             _ => true,

@@ -30,6 +30,16 @@ impl Address {
         Some(Self::Evm(bytes))
     }
 
+    /// Returns whether nobody can sign for the address: tokens are minted from it and burnt to it.
+    pub fn is_nobody(&self) -> bool {
+        const DEAD: [u8; 20] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xde, 0xad];
+        match self {
+            Self::Evm(bytes) => *bytes == [0; 20] || *bytes == DEAD,
+            // The null address as TRON writes it.
+            Self::Text(text) => &**text == "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb",
+        }
+    }
+
     /// Returns the bytes that identify the address.
     pub fn bytes(&self) -> &[u8] {
         match self {

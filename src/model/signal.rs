@@ -51,8 +51,9 @@ pub enum ConflictKey {
 /// | nobody but the sender is paid | `Cancel` | `DoubleSpend` |
 /// | somebody else, or otherwise | `Redirect` | `DoubleSpend` |
 ///
-/// A pending nonce can be replaced; an outpoint can when an input of its spender says so (BIP 125);
-/// an order of a venue's customer never: its second payment goes out beside the first.
+/// A sender may pay itself next to nothing in a cancellation. A pending nonce can be replaced; an
+/// outpoint can when an input of its spender says so (BIP 125); an order of a venue's customer
+/// never: its second payment goes out beside the first.
 ///
 /// # Source
 /// Fee bump: forkmonitor (same scripts, each change ≤ 10,000 sat); speed-up, cancel and redirect:

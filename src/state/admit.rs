@@ -5,9 +5,13 @@ use super::{
     blocks::{Flaw, Place},
     dedup::{Seen, body_key, fact_key},
     replacement::Bid,
+    roles::Role,
     seal::Seal,
 };
-use crate::model::{AccountKey, Body, CLAIMS_PER_TX_MAX, Event, Quality, Signal, Step, Tx, TxIn};
+use crate::model::{
+    AccountKey, Body, CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Event, Quality,
+    Signal, Step, Tx, TxIn,
+};
 
 /// Why an event is not believed to be in the block that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +57,8 @@ impl State {
         };
         if let (Body::Tx(tx), false) = (&event.body, disposition == Disposition::Duplicate) {
             let conflicts = self.conflicts.of(event, tx, || self.bid(tx), &self.hasher);
-            signals.extend(conflicts.into_iter().map(|c| Signal::Conflict(Box::new(c))));
+            let real = conflicts.into_iter().filter(|conflict| !self.both_stand(tx, conflict));
+            signals.extend(real.map(|c| Signal::Conflict(Box::new(c))));
         }
         Admission { disposition, signals }
     }
@@ -106,6 +111,20 @@ impl State {
         tx.inclusion.is_none() && !self.params.learns_unincluded
     }
 
+    /// Returns whether both sides of a conflict about a nonce are in blocks that stand: then it is
+    /// no nonce that an account uses once, but one that its source fills in.
+    ///
+    /// A source that does not name its blocks cannot tell of a reorg: of those only zeros, which
+    /// stand for none, are doubted.
+    fn both_stand(&self, tx: &Tx, conflict: &Conflict) -> bool {
+        let ConflictKey::SenderNonce(sender, nonce) = &conflict.key else { return false };
+        let is_told = tx.inclusion.is_some_and(|i| i.block.is_some() || *nonce == 0);
+        is_told
+            && conflict.kind == ConflictKind::DoubleSpend
+            && conflict.is_original_confirmed
+            && self.role_in(self.key(sender), &conflict.original) == Role::Signer
+    }
+
     /// Reads what a transaction pays, and which of it goes back to whom it spends from.
     pub(super) fn bid(&self, tx: &Tx) -> Bid {
         let owner = |input: &TxIn| match &input.address {
@@ -116,7 +135,7 @@ impl State {
         let owners = inputs.iter().take(CLAIMS_PER_TX_MAX).filter_map(owner);
         let mut owners: Vec<AccountKey> = owners.collect();
         owners.sort_unstable();
-        Bid::of(tx, &owners, &self.hasher)
+        Bid::of(tx, &owners, self.chain.native.decimals, &self.hasher)
     }
 
     /// Returns whether every fact of an event has been seen.

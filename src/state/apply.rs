@@ -159,10 +159,15 @@ impl State {
     }
 
     fn apply_approval(&mut self, event: &Event, approval: &Approval) {
-        let token = self.key(&approval.token);
+        let Approval { tx, token, owner, spender, .. } = approval;
+        let is_zero = approval.amount.is_some_and(Amount::is_zero);
+        if is_zero && !self.is_forgeable(tx, token, owner, spender) {
+            return;
+        }
+        let token = self.key(token);
         self.note_logs(&approval.tx, seconds(event.time), |logs| {
             logs.n_approvals += 1;
-            logs.n_zero += u32::from(approval.amount.is_some_and(Amount::is_zero));
+            logs.n_zero += u32::from(is_zero);
             logs.count_token(token);
         });
     }

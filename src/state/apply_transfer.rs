@@ -26,6 +26,7 @@ impl State {
         };
         let is_fresh_receiver =
             self.memory.profiles.get(to.0).is_none() && !self.memory.graph.knows(to);
+        let is_void = amount.is_zero() && self.is_void(transfer);
         // Withdrawals and rewards come from nobody: they are no edge.
         let is_minted =
             matches!(transfer.source, TransferSource::Withdrawal(_) | TransferSource::Reward);
@@ -51,13 +52,21 @@ impl State {
             let learn = |stats: &mut TokenStats| stats.learn(value, is_in, time);
             self.memory.tokens.upsert(key, TokenStats::default(), learn);
         }
-        if let Some(tx) = &transfer.tx {
+        if let Some(tx) = &transfer.tx
+            && !is_void
+        {
             self.note_logs(tx, time, |logs| {
                 logs.n_transfers += 1;
                 logs.n_zero += u32::from(amount.is_zero());
                 logs.count_token(token);
             });
         }
+    }
+
+    /// Returns whether a transfer of nothing tells nothing: nobody's name is used but by its owner.
+    fn is_void(&self, transfer: &Transfer) -> bool {
+        let (Some(tx), Some(token)) = (&transfer.tx, &transfer.token) else { return false };
+        !self.is_forgeable(tx, token, &transfer.from, &transfer.to)
     }
 
     /// Learns a payment in the token profiles of its ends, in typical amounts of the token, and in

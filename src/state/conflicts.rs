@@ -96,7 +96,7 @@ impl Conflicts {
         let Some(order) = tx.order() else { return false };
         let original = self.rival(tx, hash(&order, hasher));
         let original = original.filter(|original| !is_expired(original, event.time));
-        original.is_some_and(|original| Bid::of(tx, &[], hasher).keeps(original))
+        original.is_some_and(|original| Bid::of(tx, &[], 0, hasher).keeps(original))
     }
 
     /// Returns who holds a key against a transaction: if it does itself, who held it before.

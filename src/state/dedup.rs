@@ -1,6 +1,6 @@
 //! Which facts have been seen: one row a fact, told apart by the block that it is in.
 
-use super::{plain::plain, profile::seconds, seal::Seal, table::Aged};
+use super::{plain::plain, profile::seconds, roles::inclusion_key, seal::Seal, table::Aged};
 use crate::model::{AccountHasher, BlockHash, Body, Event, Step, TracePath, TransferSource, TxId};
 
 /// A fact that has been seen.
@@ -51,7 +51,7 @@ pub(super) fn fact_key(event: &Event, hasher: &AccountHasher) -> u64 {
         hasher.hash(&[b"trace", &tx.unwrap_or_default().0, &path.bytes()])
     };
     match &event.body {
-        Body::Tx(tx) => hasher.hash(&[b"inclusion", &tx.id.0]),
+        Body::Tx(tx) => inclusion_key(&tx.id, hasher),
         Body::Transfer(t) => match &t.source {
             TransferSource::Log(index) => of_log(&t.tx.unwrap_or_default(), *index),
             TransferSource::Withdrawal(index) => {

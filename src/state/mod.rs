@@ -29,6 +29,7 @@ mod plain;
 mod planes;
 mod profile;
 mod replacement;
+mod roles;
 mod seal;
 mod seen_txs;
 mod sightings;
@@ -45,6 +46,7 @@ pub use graph::{DEGREE_MAX, Move};
 pub use outputs::Output;
 pub use params::Params;
 pub use profile::Profile;
+pub use roles::Role;
 pub use sightings::{NODES_MAX, Sighting};
 pub use taint::{TAINT_HOPS_MAX, Taint};
 pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
@@ -173,6 +175,11 @@ impl State {
     /// typical amounts of each token; `None` when it has had none that are remembered.
     pub fn token_profile(&self, account: AccountKey) -> Option<&Profile> {
         self.memory.token_profiles.get(account.0)
+    }
+
+    /// Returns whether a contract has been seen as a token that is paid with.
+    pub fn is_token(&self, account: AccountKey) -> bool {
+        self.token_stats(tx_logs::EVERYBODY, account).is_some()
     }
 
     /// Returns an amount of a token in typical ones: over the average (of logarithms) of the

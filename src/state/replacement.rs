@@ -11,6 +11,9 @@ use crate::{
 
 /// Change of an output's value up to which a replacement is a fee bump (forkmonitor).
 const FEE_BUMP_MAX: u64 = 10_000;
+/// Whole units that a sender may pay itself in a cancellation: a millionth is a fraction of a cent
+/// of every asset, and nothing that an account's code could make away with.
+const CANCEL_UNITS_MAX: f64 = 1e-6;
 /// The greatest sequence of an input by which a transaction says that it can be replaced (BIP 125).
 const REPLACEABLE_MAX: u32 = 0xffff_fffd;
 
@@ -38,18 +41,20 @@ pub(super) struct Bid {
 }
 
 impl Bid {
-    /// Reads a transaction's payments. `owners` are the accounts that it spends from, sorted.
-    pub fn of(tx: &Tx, owners: &[AccountKey], hasher: &AccountHasher) -> Self {
+    /// Reads a transaction's payments. `owners` are the accounts that it spends from, sorted;
+    /// `decimals` are the native asset's.
+    pub fn of(tx: &Tx, owners: &[AccountKey], decimals: u8, hasher: &AccountHasher) -> Self {
         match &tx.body {
-            TxBody::Evm(evm) => Self::of_evm(evm, hasher),
+            TxBody::Evm(evm) => Self::of_evm(evm, decimals, hasher),
             TxBody::Utxo(utxo) => Self::of_utxo(utxo, owners, hasher),
         }
     }
 
-    fn of_evm(evm: &EvmTx, hasher: &AccountHasher) -> Self {
+    fn of_evm(evm: &EvmTx, decimals: u8, hasher: &AccountHasher) -> Self {
         // A payment to oneself is no payment, but for one that carries value: an account's code
-        // (EIP-7702) may do anything with it.
-        let is_change = evm.to.as_ref() == Some(&evm.from) && evm.value.is_zero();
+        // (EIP-7702) may do anything with it. Wallets put a wei into a cancellation.
+        let is_little = evm.value.is_zero() || evm.value.units(decimals) <= CANCEL_UNITS_MAX;
+        let is_change = evm.to.as_ref() == Some(&evm.from) && is_little;
         let script = evm.to.as_ref().map_or(0, |to| hasher.key(to).0);
         Self {
             to: evm.to.clone(),

@@ -270,9 +270,12 @@ impl Triage {
             alert.score = alert.score.max(proposal.score);
             if let Some(newest) = newest.first() {
                 alert.reason = format!(
-                    "{} Repeated {} times within the cool-down, last: {}",
+                    "{} Repeated {} within the cool-down, last: {}",
                     first_sentence(&alert.reason),
-                    alert.related.as_ref().map_or(0, |r| r.suppressed_count),
+                    match alert.related.as_ref().map_or(0, |r| r.suppressed_count) {
+                        1 => "once".to_owned(),
+                        n => format!("{n} times"),
+                    },
                     newest.explanation
                 );
             }

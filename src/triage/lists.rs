@@ -82,9 +82,10 @@ impl Listing {
             kind: DetectorKind::Rule,
             severity: Severity::High,
             explanation: format!(
-                "{} is on the deny list by order of {}, for {left} more days.",
+                "{} is on the deny list by order of {}, for {left} more {}.",
                 subject.render(chain),
                 self.by,
+                if left == 1.0 { "day" } else { "days" },
             ),
             subject,
             value: left,

@@ -43,6 +43,7 @@ mod manual;
 mod mappings;
 mod mempool;
 mod models;
+mod noise;
 mod object_store;
 mod oracle;
 #[cfg(feature = "kafka")]

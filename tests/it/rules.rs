@@ -10,7 +10,7 @@ use txwarden::{
         rules::{self, Entry, REFS_MAX, TABLE},
     },
     feature,
-    model::{DetectorKind, Family, Finding, Record, Reference},
+    model::{Chain, DetectorKind, Family, Finding, Record, Reference},
     state::{Disposition, State},
 };
 
@@ -218,7 +218,8 @@ fn disabled_rules_and_other_families_are_left_out() {
 fn reference_data_decides_what_is_evaluable() {
     let mut meta_needs_price = None;
     for entry in TABLE {
-        let missing = rules::missing(entry.meta, "ETH", &Reference::default());
+        let ethereum = Chain::parse(Chain::ETHEREUM).unwrap();
+        let missing = rules::missing(entry.meta, &ethereum, &Reference::default());
         let decided = |need: &&Need| !matches!(need, Need::Logs | Need::Outcomes);
         assert_eq!(missing, entry.meta.needs.iter().find(decided).copied(), "{}", entry.meta.id);
         if missing == Some(Need::NativePrice) {
@@ -227,8 +228,7 @@ fn reference_data_decides_what_is_evaluable() {
     }
     if let Some(meta) = meta_needs_price {
         let fixture = fixture::read(&folder_of(meta.id), meta.families[0]);
-        let native = fixture.chain.native.symbol;
-        assert_eq!(rules::missing(meta, &native, &fixture.reference), None, "{}", meta.id);
+        assert_eq!(rules::missing(meta, &fixture.chain, &fixture.reference), None, "{}", meta.id);
     }
 }
 

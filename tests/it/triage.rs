@@ -100,7 +100,7 @@ fn grave_repeats_become_revisions_of_the_open_alert() {
     assert_eq!((&first.alert_id, second.revision), (&second.alert_id, 2));
     assert_eq!(second.severity, Severity::Critical);
     assert_eq!(second.related.as_ref().unwrap().suppressed_count, 1);
-    assert!(second.reason.contains("Repeated 1 times"), "{}", second.reason);
+    assert!(second.reason.contains("Repeated once"), "{}", second.reason);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     definition::Definition,
     evidence::{finding, odds, tx_of},
-    sentence::number,
+    sentence::{count, number},
 };
 use crate::{
     detect::{
@@ -125,12 +125,11 @@ impl Model for AmountZ {
         if let Some(d) = deviation {
             let usual = libm::exp10(d.mean);
             finding.explanation = format!(
-                "The sender pays {} {symbol}, {} times the usual {} {symbol} of its last {} \
-                 payments ({}).",
+                "The sender pays {} {symbol}, {} times the usual {} {symbol} of its last {} ({}).",
                 number(d.value),
                 number(d.value / usual.max(VALUE_EPSILON)),
                 number(usual),
-                d.n_out,
+                count(f64::from(d.n_out), "payment", "payments"),
                 odds(opinion.surprise),
             );
         }

@@ -3,7 +3,7 @@
 use super::{
     definition::Definition,
     evidence::{finding, odds, tx_of},
-    sentence::number,
+    sentence::{count as count_of, number},
 };
 use crate::{
     detect::{Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
@@ -169,9 +169,9 @@ impl Model for Seasonal {
         let mut finding = finding(Self::META, scene, opinion, expected);
         let (Some((n, law)), Some(count)) = (counted, count) else { return finding };
         finding.explanation = format!(
-            "The chain has seen {} transactions in the running ten minutes where {} are usual at \
-             this hour, {} by chance.",
-            number(n),
+            "The chain has seen {} in the running ten minutes where {} are usual at this hour, {} \
+             by chance.",
+            count_of(n, "transaction", "transactions"),
             number(law.mean()),
             odds(opinion.surprise),
         );

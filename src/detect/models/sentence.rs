@@ -22,6 +22,12 @@ pub fn number(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Writes a whole number of things, e.g. `1 account`, `12 accounts`.
+pub fn count(n: f64, one: &str, many: &str) -> String {
+    let n = libm::round(n);
+    format!("{} {}", number(n), if n == 1.0 { one } else { many })
+}
+
 /// Writes a time span in its largest fitting unit.
 pub fn span(seconds: f64) -> String {
     match seconds {
@@ -39,7 +45,11 @@ pub fn feature(def: &FeatureDef, value: f64, symbol: &str) -> String {
         "ln n" | "ln bytes" => number(libm::round(libm::expm1(value))),
         "ln n/d" => format!("{} a day", number((libm::exp(value) - 0.001).max(0.0))),
         "ln unit-days" => format!("{} {symbol} days", number(libm::expm1(value))),
-        "log10 units" => format!("{} {symbol}", number((libm::exp10(value) - 1e-6).max(0.0))),
+        // The logarithm is of a millionth more than the value: less than that is its rounding.
+        "log10 units" => match (libm::exp10(value) - 1e-6).max(0.0) {
+            units if units < 1e-9 => format!("next to no {symbol}"),
+            units => format!("{} {symbol}", number(units)),
+        },
         "share" => format!("{} %", number(100.0 * value)),
         "flag" => if value > 0.5 { "yes" } else { "no" }.to_owned(),
         _ => number(value),
@@ -56,6 +66,8 @@ mod tests {
         assert_eq!(read, ["0", "2.5e-4", "0.0512", "1", "12.4", "1234"]);
         assert_eq!(number(100.0), "100");
         assert_eq!(span(90.0), "90 s");
+        assert_eq!(count(20.3467, "account", "accounts"), "20 accounts");
+        assert_eq!(count(1.0, "account", "accounts"), "1 account");
         assert_eq!(span(259_200.0), "3 d");
     }
 }

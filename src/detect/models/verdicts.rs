@@ -5,7 +5,7 @@ use super::{
     evidence::{finding, name, subject, unit},
     kinds::Kind,
     lesson::{self, Schedule},
-    sentence::{feature, number},
+    sentence::{count, feature, number},
 };
 use crate::{
     detect::{
@@ -150,10 +150,10 @@ impl Verdicts {
             .collect();
         let odds = libm::exp(whole);
         finding.explanation = format!(
-            "{} behaves as {} accounts that analysts judged fraud did, at odds of {} to 1; the \
-             inputs that speak for it, by ablation: {}.",
+            "{} behaves as {} that analysts judged fraud did, at odds of {} to 1; the inputs that \
+             speak for it, by ablation: {}.",
             name(&subject(scene)),
-            fitted.n_positive,
+            count(fitted.n_positive as f64, "account", "accounts"),
             number(odds),
             if named.is_empty() { "none alone".to_owned() } else { named.join(", ") },
         );
@@ -243,9 +243,10 @@ impl Model for Verdicts {
         if let Some((until, n_voices)) = self.learned.rulings.until(account, ttl) {
             let days = until.since(scene.event.time).max(0) / crate::model::EventTime::DAY;
             finding.explanation = format!(
-                "{} was judged {} by {n_voices} of the analysts, which holds for {days} more days.",
+                "{} was judged {} by {n_voices} of the analysts, which holds for {} more.",
                 name(&subject(scene)),
                 if standing > 0.0 { "fraud" } else { "harmless" },
+                count(days as f64, "day", "days"),
             );
             finding.quiet_if = "another verdict on the account".to_owned();
         }

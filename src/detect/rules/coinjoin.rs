@@ -208,14 +208,13 @@ fn explain(found: &Match, denomination: &str, n_in: usize, n_out: usize) -> Stri
              often {denomination}, from {n_in} inputs."
         ),
         Variant::JoinMarket => format!(
-            "A JoinMarket mix ({name}): {n} equal outputs of {denomination} and {} change outputs \
-             from {n_in} inputs.",
-            n_out - n
+            "A JoinMarket mix ({name}): {n} equal outputs of {denomination} and {} from {n_in} inputs.",
+            money::count_text((n_out - n) as f64, "change output", "change outputs")
         ),
         Variant::EqualOutputs => format!(
-            "Equal outputs as of a mix ({name}): {n} of {denomination} and {} others from {n_in} \
+            "Equal outputs as of a mix ({name}): {n} of {denomination} and {} from {n_in} \
              inputs of at least {n} scripts; a sale of inscriptions can look the same.",
-            n_out - n
+            money::count_text((n_out - n) as f64, "other", "others")
         ),
     }
 }

@@ -3,7 +3,7 @@
 use super::{super::suggest::nearest, TABLE};
 use crate::{
     detect::{Need, Params, ParamsError, Rule, RuleMeta},
-    model::{Band, DetectorKind, Family, Finding, Reference, Severity, Subject},
+    model::{Address, Band, Chain, DetectorKind, Family, Finding, Reference, Severity, Subject},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -68,16 +68,34 @@ pub fn build(params: &Params, family: Family) -> Result<Vec<Enabled>, Vec<Params
     if mistakes.is_empty() { Ok(rules) } else { Err(mistakes) }
 }
 
-/// Returns the first need of a rule that the reference data of `native` does not meet.
+/// Returns the first need of a rule that the reference data of a chain does not meet.
 ///
 /// Only needs that reference data decides: whether logs and outcomes arrive, the input tells.
-pub fn missing(meta: &RuleMeta, native: &str, reference: &Reference) -> Option<Need> {
+pub fn missing(meta: &RuleMeta, chain: &Chain, reference: &Reference) -> Option<Need> {
     meta.needs.iter().copied().find(|need| match need {
-        Need::NativePrice => reference.prices.get(native).is_none_or(Vec::is_empty),
-        Need::WatchList => reference.watch.is_empty(),
-        Need::Labels(kind) => !reference.labels.values().flatten().any(|l| l.kind == *kind),
-        Need::Logs | Need::Outcomes => false,
+        Need::NativePrice => !has_price(chain, reference),
+        Need::WatchList => !reference.watch.keys().any(|address| may_be_on(chain, address)),
+        Need::Labels(kind) => {
+            let mut here = reference.labels.iter().filter(|(address, _)| may_be_on(chain, address));
+            !here.any(|(_, labels)| labels.iter().any(|label| label.kind == *kind))
+        }
+        // The input tells of the first two, a rule with its parameters of the others.
+        _ => false,
     })
+}
+
+/// Returns whether an address can be one of a chain's: a list of another chain's labels nobody.
+fn may_be_on(chain: &Chain, address: &Address) -> bool {
+    match chain.id.split(':').next() {
+        Some("eip155") => matches!(address, Address::Evm(_)),
+        Some("bip122" | "solana" | "xrpl") => matches!(address, Address::Text(_)),
+        _ => true,
+    }
+}
+
+/// Returns whether the native asset of a chain has a price at any time.
+pub fn has_price(chain: &Chain, reference: &Reference) -> bool {
+    reference.prices.get(&*chain.native.symbol).is_some_and(|prices| !prices.is_empty())
 }
 
 /// Returns a finding of a rule, to be completed with what was measured.

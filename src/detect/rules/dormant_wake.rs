@@ -1,9 +1,11 @@
 //! `dormant_wake`: an account that sent nothing for a year, or a coin of five years, moves much.
 
-use super::{Definition, bounded, finding, money, parties};
+use super::{Definition, bounded, finding, has_price, money, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{
+        Amount, Band, Chain, EventTime, Family, Finding, LabelKind, Reference, Severity, Subject,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -75,6 +77,11 @@ impl Definition for DormantWake {
 impl Rule for DormantWake {
     fn meta(&self) -> &'static RuleMeta {
         Self::META
+    }
+
+    fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {
+        let is_listed = self.params.value_units_min.contains_key(&*chain.native.symbol);
+        (!is_listed && !has_price(chain, reference)).then_some(Need::Threshold)
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -153,6 +160,7 @@ impl DormantWake {
         if first.address.as_ref().is_some_and(|a| parties::is_labelled(scene, a, ignored)) {
             return None;
         }
+        let n = old().count();
         let subject = first.address.clone().map_or(Subject::Tx(tx.id), Subject::Account);
         let days = scene.event.time.since(eldest.time) as f64 / EventTime::DAY as f64;
         Some(Finding {
@@ -160,9 +168,10 @@ impl DormantWake {
             expected: Band::below(self.params.coin_days_min),
             unit: Cow::Borrowed("days"),
             explanation: format!(
-                "{} coins worth {} that had not moved for up to {days:.0} days are spent.",
-                old().count(),
-                money::native_text(scene.chain, amount)
+                "{} worth {} that had not moved for up to {days:.0} days {} spent.",
+                money::count_text(n as f64, "coin", "coins"),
+                money::native_text(scene.chain, amount),
+                if n == 1 { "is" } else { "are" },
             ),
             quiet_if: format!("the coins were younger than {:.0} days", self.params.coin_days_min),
             refs: bounded(old().map(|(_, o, _)| format!("outpoint:{}:{}", o.tx, o.index))),

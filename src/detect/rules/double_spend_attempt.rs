@@ -2,13 +2,23 @@
 
 use super::{Definition, bounded, finding, money};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
+    detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        Band, Conflict, ConflictKey, ConflictKind, Family, Finding, Severity, Signal, Subject,
+        Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference, Severity,
+        Signal, Subject, has_nonces,
     },
 };
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// Bitcoin, its test networks 3 and 4 and its signet.
+const FULL_RBF_CHAINS: [&str; 4] = [
+    Chain::BITCOIN,
+    "bip122:000000000933ea01ad0ee984209779ba",
+    "bip122:00000000da84f2bafbbc53dee25a72ae",
+    "bip122:00000008819873e925422c1ff0f99f7c",
+];
+const FULL_RBF_SINCE_S: i64 = 1_669_852_800; // 2022-12-01
 
 /// Parameters of [`DoubleSpendAttempt`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,11 +29,24 @@ pub struct Params {
     /// Value at risk below which a replacement that the original allowed is of low severity, in US
     /// dollars; without a price it is not. D: 1,000, the deposits that DETECTIONS A2 looks at.
     pub allowed_usd_min: f64,
+    /// Value at risk below which nothing is more than low unless an account is watched, in US
+    /// dollars. D: 1.
+    pub usd_min: f64,
+    /// From when on nodes of a chain replace whatever pays more (full RBF), in seconds since 1970
+    /// by CAIP-2 id: then no signal promises nothing. S: Bitcoin 2022-12-01, when Core 24 could and
+    /// pools began to; the default since Core 28. Other chains keep what they have seen first.
+    pub full_rbf_since_s: BTreeMap<String, i64>,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { value_at_risk_min: 0, allowed_usd_min: 1_000.0 }
+        let since = FULL_RBF_CHAINS.map(|id| (id.to_owned(), FULL_RBF_SINCE_S));
+        Self {
+            value_at_risk_min: 0,
+            allowed_usd_min: 1_000.0,
+            usd_min: 1.0,
+            full_rbf_since_s: BTreeMap::from(since),
+        }
     }
 }
 
@@ -44,7 +67,8 @@ impl Definition for DoubleSpendAttempt {
                       order that was carried out, and is not the same payment. High when the \
                       original was confirmed, ruled a replacement out or paid a watched account, \
                       critical when it was confirmed and did; where it allowed a replacement \
-                      (BIP 125), medium, low below $1,000, info when nobody loses.",
+                      (BIP 125, or Bitcoin since nodes replace all), medium, low below $1,000, \
+                      info when nobody loses.",
         severity: Severity::Medium,
         families: &[Family::Evm, Family::Utxo],
         subject: "outpoint or sender",
@@ -56,6 +80,7 @@ impl Definition for DoubleSpendAttempt {
         references: &[
             "https://github.com/BitMEXResearch/forkmonitor",
             "https://bips.dev/125/",
+            "https://bitcoincore.org/en/releases/28.0/",
             "https://forkmonitor.info",
         ],
     };
@@ -68,6 +93,11 @@ impl Definition for DoubleSpendAttempt {
 impl Rule for DoubleSpendAttempt {
     fn meta(&self) -> &'static RuleMeta {
         Self::META
+    }
+
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        // A venue's orders have the ids of its customers' clients instead.
+        (chain.family == Family::Evm && !has_nonces(chain)).then_some(Need::Nonces)
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -101,23 +131,35 @@ fn is_attempt(conflict: &Conflict) -> bool {
 
 impl DoubleSpendAttempt {
     /// Grades by what the original promised, then by what is lost: whoever accepts a payment that
-    /// says that it can be replaced has been warned.
+    /// says that it can be replaced, or on a chain whose miners replace any, has been warned.
     fn severity(&self, scene: &Scene<'_>, conflict: &Conflict, is_watched: bool) -> Severity {
-        let is_allowed = conflict.kind != ConflictKind::DoubleSpend;
+        let is_allowed = self.is_allowed(scene, conflict);
         let usd = money::native_usd(scene, conflict.value_at_risk);
+        let is_below = |limit: f64| usd.is_some_and(|usd| usd < limit);
         if conflict.value_at_risk.is_zero() {
             // Everybody is paid as before: only fees or change differ.
             return if is_allowed { Severity::Info } else { Severity::Low };
         }
         match (is_watched, conflict.is_original_confirmed) {
             (true, true) => Severity::Critical,
-            (true, false) | (false, true) => Severity::High,
+            (true, false) => Severity::High,
+            _ if is_below(self.params.usd_min) => Severity::Low,
+            (false, true) => Severity::High,
             (false, false) if !is_allowed => Severity::High,
-            (false, false) if usd.is_some_and(|usd| usd < self.params.allowed_usd_min) => {
-                Severity::Low
-            }
+            (false, false) if is_below(self.params.allowed_usd_min) => Severity::Low,
             (false, false) => Self::META.severity,
         }
+    }
+
+    /// Returns whether the original could be replaced, by its own signal or by what nodes do.
+    fn is_allowed(&self, scene: &Scene<'_>, conflict: &Conflict) -> bool {
+        let since = || self.params.full_rbf_since_s.get(&*scene.chain.id).copied();
+        let is_full_rbf = || {
+            matches!(conflict.key, ConflictKey::OutPoint(_))
+                && !conflict.is_original_confirmed
+                && since().is_some_and(|since| scene.event.time.secs() >= since)
+        };
+        conflict.kind != ConflictKind::DoubleSpend || is_full_rbf()
     }
 
     fn attempt(&self, scene: &Scene<'_>, conflict: &Conflict) -> Finding {
@@ -153,11 +195,15 @@ impl DoubleSpendAttempt {
         let used = if scene.chain.family == Family::Utxo { "spent" } else { "used" };
         let at_stake = match &conflict.key {
             ConflictKey::Order(..) => format!("{amount} would be paid beside what was paid{whom}"),
+            _ if conflict.value_at_risk.is_zero() => {
+                "nobody would be paid less than by the original".to_owned()
+            }
             _ => format!("{amount} that the original paid{whom} would be lost"),
         };
         let how = match conflict.kind {
             ConflictKind::Cancel => ", as that allowed, and pays it back to its sender",
             ConflictKind::Redirect => ", as that allowed",
+            ConflictKind::DoubleSpend if self.is_allowed(scene, conflict) => ", as full RBF allows",
             ConflictKind::SpeedUp | ConflictKind::DoubleSpend => "",
         };
         Finding {

@@ -2,11 +2,15 @@
 
 use super::{Definition, bounded, finding, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Address, Band, Family, Finding, ScriptType, Severity, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{Address, Band, Chain, Family, Finding, Reference, ScriptType, Severity, Subject},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+/// Below these values nodes relay no output, in base units, where that is above Bitcoin's dust:
+/// Litecoin's dust rate is ten times Bitcoin's, Dogecoin's hard limit is a thousandth of a coin.
+const RELAYED_MIN: [(&str, u64); 2] = [("LTC", 2_940), ("DOGE", 100_000)];
 
 /// Parameters of [`Dusting`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +62,11 @@ impl Definition for Dusting {
 impl Rule for Dusting {
     fn meta(&self) -> &'static RuleMeta {
         Self::META
+    }
+
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        let least = RELAYED_MIN.iter().find(|(symbol, _)| **symbol == *chain.native.symbol);
+        least.is_some_and(|(_, least)| self.params.dust_max < *least).then_some(Need::Dust)
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -90,13 +90,13 @@ impl Rule for FailedTxStorm {
             expected: Band::below(f64::from(self.params.n_min)),
             unit: "failed calls in 60 minutes".into(),
             explanation: format!(
-                "{} transactions into {contract} failed within 60 minutes, about {} % of all; \
+                "{} into {contract} failed within 60 minutes, about {} % of all; \
                  fewer than {} is usual.",
-                money::number_text(libm::round(n)),
+                money::count_text(n, "transaction", "transactions"),
                 money::number_text(libm::round(n / (n + n_ok) * 100.0)),
                 self.params.n_min,
             ),
-            quiet_if: format!("fewer than {} calls had failed", self.params.n_min),
+            quiet_if: format!("fewer than {} of the calls had failed", self.params.n_min),
             refs: vec![format!("tx:0x{}", tx.id)],
             ..finding(Self::META, Subject::Account(contract.clone()))
         });

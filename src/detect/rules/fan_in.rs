@@ -25,6 +25,8 @@ pub struct Params {
     pub forwarded_min: f64,
     /// Hours from the first receipt to the forwarding. S (same): 48.
     pub hours: u32,
+    /// Least sum that comes in, in dollars, where a price is known; less is info. D: 100.
+    pub usd_min: f64,
     /// Days below which the account is young. S (FATF): 30.
     pub young_days: u32,
     /// What to do while its age is unknown. D: info.
@@ -39,6 +41,7 @@ impl Default for Params {
             n_senders_min: 20,
             forwarded_min: 0.8,
             hours: 48,
+            usd_min: 100.0,
             young_days: 30,
             unknown_age: UnknownAge::Info,
             ignore_labels: vec![
@@ -66,7 +69,7 @@ impl Definition for FanIn {
                       different senders within 24 hours and forwards at least 80 % of it within \
                       48 hours: a collection account of a scam or a mule network. Fires on the \
                       outgoing transaction that reaches 80 %; only info while the account's age \
-                      is unknown.",
+                      is unknown, and below $100 in all.",
         severity: Severity::High,
         families: &[Family::Evm],
         subject: "sender",
@@ -122,7 +125,8 @@ impl Rule for FanIn {
         if parties::is_labelled(scene, &body.from, &self.params.ignore_labels) {
             return;
         }
-        let symbol = &scene.chain.native.symbol;
+        let is_little = money::is_little(scene, flow.came_in, self.params.usd_min);
+        let severity = if is_little { Severity::Info } else { severity };
         let limit = money::number_text(self.params.forwarded_min * 100.0);
         out.push(Finding {
             severity,
@@ -134,7 +138,7 @@ impl Rule for FanIn {
                  within {}.",
                 body.from,
                 age::text(age, young_us),
-                money::units_text(flow.came_in, symbol),
+                money::native_units_text(scene.chain, flow.came_in),
                 flow.n_senders,
                 money::number_text(libm::round(flow.share() * 100.0)),
                 moves::span_text(flow.span_us),

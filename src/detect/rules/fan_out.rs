@@ -16,6 +16,12 @@ pub struct Params {
     pub n_min: u32,
     /// Greatest coefficient of variation of the amounts. D: 0.1.
     pub variation_max: f64,
+    /// Least sum in dollars, where a price is known; less is info. D: 1,000: what faucets and
+    /// wallets that hand out gas stay below, and nobody launders.
+    pub usd_min: f64,
+    /// Least sum as a share of all that the sender is known to have got or paid, where none is;
+    /// less is info. D: 0.01.
+    pub share_min: f64,
     /// Quiet when the sender carries one of these labels. D: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
@@ -25,6 +31,8 @@ impl Default for Params {
         Self {
             n_min: 20,
             variation_max: 0.1,
+            usd_min: 1_000.0,
+            share_min: 0.01,
             ignore_labels: vec![
                 LabelKind::Exchange,
                 LabelKind::Bridge,
@@ -48,8 +56,9 @@ impl Definition for FanOut {
         title: "Split into equal parts for new accounts",
         description: "Within an hour an account pays at least 20 accounts that were never seen \
                       before, all nearly the same amount (coefficient of variation at most 0.1): \
-                      how stolen funds are split before they are laundered. Fires at the \
-                      crossing. Not for UTXO chains, where each payout goes to a new address and \
+                      how stolen funds are split before they are laundered. Only info below \
+                      $1,000 in all (without a price: 1 % of what the sender ever got). Fires at \
+                      the crossing. Not for UTXO chains, where each payout goes to a new address and \
                       mixes pay equal amounts on purpose.",
         severity: Severity::High,
         families: &[Family::Evm],
@@ -109,8 +118,17 @@ impl Rule for FanOut {
             return;
         }
         let (mean, variation) = spread(&values);
+        let sum = mean * values.len() as f64;
+        let is_much = match scene.usd_of_native(sum) {
+            Some(usd) => usd >= self.params.usd_min,
+            None => {
+                let known = profile.total_in().max(profile.total_out());
+                sum >= self.params.share_min * known && !money::is_little(scene, sum, 0.0)
+            }
+        };
         let span = fresh.iter().map(|m| now.since(m.time)).max().unwrap_or(0);
         out.push(Finding {
+            severity: if is_much { Self::META.severity } else { Severity::Info },
             value: values.len() as f64,
             expected: Band::below(f64::from(self.params.n_min)),
             unit: "new recipients in an hour".into(),
@@ -120,7 +138,7 @@ impl Rule for FanOut {
                 body.from,
                 values.len(),
                 moves::span_text(span),
-                money::units_text(mean, &scene.chain.native.symbol),
+                money::native_units_text(scene.chain, mean),
                 money::number_text(libm::round(variation * 1e3) / 10.0),
             ),
             quiet_if: format!("it had paid fewer than {} new accounts", self.params.n_min),

@@ -173,9 +173,8 @@ fn describe(sender: &Address, n: f64, law: NegativeBinomial, threshold: u32) -> 
         expected: Band::below(f64::from(threshold)),
         unit: "transactions in 10 minutes".into(),
         explanation: format!(
-            "{sender} sent {} transactions within {}, where its own past makes {usual} usual \
-             (p < 1e-{}).",
-            money::number_text(n),
+            "{sender} sent {} within {}, where its own past makes {usual} usual (p < 1e-{}).",
+            money::count_text(n, "transaction", "transactions"),
             moves::span_text(WINDOW_US),
             libm::floor(law.surprise(n)),
         ),

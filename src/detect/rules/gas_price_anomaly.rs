@@ -2,8 +2,8 @@
 
 use super::{Definition, finding, money, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, EvmTx, Family, Finding, Severity, Subject, Tx},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{Amount, Band, Chain, EvmTx, Family, Finding, Reference, Severity, Subject, Tx},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -70,6 +70,11 @@ impl Rule for GasPriceAnomaly {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        // Mappings, which read the chains of all other namespaces, have no field for it.
+        (!chain.id.starts_with("eip155:")).then_some(Need::GasPrices)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some((tx, body)) = parties::evm(scene) else { return };
         let paid = tx.outcome.as_ref().and_then(|o| o.effective_gas_price).or(body.gas_price);
@@ -124,7 +129,6 @@ impl GasPriceAnomaly {
         if usd < self.params.value_usd_min || share < self.params.value_share_min {
             return None;
         }
-        let symbol = &scene.chain.native.symbol;
         let units = share * money::native_units(scene.chain, body.value);
         Some(Finding {
             value: share,
@@ -133,7 +137,7 @@ impl GasPriceAnomaly {
             explanation: format!(
                 "{} pays a fee of {} to move {} ({}): {:.0} % of the value.",
                 body.from,
-                money::units_text(units, symbol),
+                money::native_units_text(scene.chain, units),
                 money::native_text(scene.chain, body.value),
                 money::usd_text(usd),
                 share * 100.0

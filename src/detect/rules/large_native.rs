@@ -1,9 +1,9 @@
 //! `large_native`: a single transaction moves an unusually large amount of the native asset.
 
-use super::{Definition, finding, money, parties};
+use super::{Definition, finding, has_price, money, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Band, Family, Finding, LabelKind, Severity, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{Band, Chain, Family, Finding, LabelKind, Reference, Severity, Subject},
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -67,6 +67,11 @@ impl Definition for LargeNative {
 impl Rule for LargeNative {
     fn meta(&self) -> &'static RuleMeta {
         Self::META
+    }
+
+    fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {
+        let is_listed = self.params.units_min.contains_key(&*chain.native.symbol);
+        (!is_listed && !has_price(chain, reference)).then_some(Need::Threshold)
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

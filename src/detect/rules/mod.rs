@@ -2,6 +2,7 @@
 
 pub mod age;
 mod batch_disperse;
+mod claims;
 mod coinjoin;
 mod definition;
 mod dormant_wake;
@@ -29,7 +30,9 @@ mod sanctioned;
 mod structuring;
 
 use super::RuleMeta;
-pub use definition::{Build, Definition, Enabled, REFS_MAX, bounded, build, finding, missing};
+pub use definition::{
+    Build, Definition, Enabled, REFS_MAX, bounded, build, finding, has_price, missing,
+};
 use definition::{build_one, defaults_of};
 use serde_json::Value;
 

@@ -1,15 +1,26 @@
 //! `nonce_replaced`: a sender signs a second transaction with a nonce that it has already used.
 
-use super::{Definition, bounded, finding, money};
+use super::{Definition, bounded, finding, money, parties};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
+    detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        Address, Band, Conflict, ConflictKey, ConflictKind, Family, Finding, Severity, Signal,
-        Subject,
+        Address, Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference,
+        Severity, Signal, Subject, has_nonces, is_listed_token,
     },
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+
+/// `transfer`, `transferFrom`, `approve`, `safeTransferFrom` (twice), `setApprovalForAll`: a token
+/// that has not been seen yet is one by what it is asked.
+const TOKEN_CALLS: [[u8; 4]; 6] = [
+    [0xa9, 0x05, 0x9c, 0xbb],
+    [0x23, 0xb8, 0x72, 0xdd],
+    [0x09, 0x5e, 0xa7, 0xb3],
+    [0x42, 0x84, 0x2e, 0x0e],
+    [0xb8, 0x8d, 0x4f, 0xde],
+    [0xa2, 0x2c, 0xb4, 0x65],
+];
 
 /// Parameters of [`NonceReplaced`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,9 +48,11 @@ impl Definition for NonceReplaced {
         id: "nonce_replaced",
         title: "Transaction replaced at its nonce",
         description: "A sender's second transaction with the nonce of a pending one. A speed-up \
-                      (same recipient, value and data) or a cancellation (to itself, nothing) is \
-                      info; one that goes elsewhere is medium, and high when the original paid a \
-                      watched account. Once the original was in a block it is a double spend, see \
+                      (same recipient, value and data) or a cancellation (to itself, next to \
+                      nothing) is info, as is another call of the same contract that pays it no \
+                      less and is no token; one that calls another contract without anybody being \
+                      paid less is low; one that goes elsewhere is medium, and high when the \
+                      original paid a watched account. Once the original was in a block it is a double spend, see \
                       double_spend_attempt.",
         severity: Severity::Medium,
         families: &[Family::Evm],
@@ -65,6 +78,10 @@ impl Rule for NonceReplaced {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        (!has_nonces(chain)).then_some(Need::Nonces)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         for signal in scene.signals {
             let Signal::Conflict(conflict) = signal else { continue };
@@ -86,18 +103,26 @@ fn replaced(
     let watched = conflict.original_to.as_ref().and_then(|to| scene.reference.watch.get(to));
     let (severity, what) = match conflict.kind {
         ConflictKind::SpeedUp => (Severity::Info, "speeds it up: same recipient, value and data"),
-        ConflictKind::Cancel => (Severity::Info, "cancels it: the sender pays itself nothing"),
-        ConflictKind::Redirect if watched.is_some() => {
-            (Severity::High, "redirects it away from a watched account")
+        ConflictKind::Cancel => {
+            (Severity::Info, "cancels it: the sender pays itself next to nothing")
         }
-        ConflictKind::Redirect => (meta.severity, "redirects it: other recipient, value or data"),
+        ConflictKind::Redirect => match (stake(scene, conflict), watched) {
+            (Stake::Data, _) => (Severity::Info, "pays the same account no less, with other data"),
+            (_, Some(_)) => (Severity::High, "redirects it away from a watched account"),
+            (Stake::Call, _) => (Severity::Low, "calls another: nobody is paid less"),
+            (Stake::Value, _) => (meta.severity, "redirects it: other recipient, value or data"),
+        },
         // `double_spend_attempt` tells of those.
         ConflictKind::DoubleSpend => return None,
     };
-    let amount = money::native_text(scene.chain, conflict.value_at_risk);
+    let paid = match conflict.value_at_risk {
+        // What is paid as before is not at risk.
+        lost if lost.is_zero() => "went to".to_owned(),
+        lost => format!("paid {} to", money::native_text(scene.chain, lost)),
+    };
     let whom = match (&conflict.original_to, watched) {
-        (Some(to), Some(entry)) => format!("paid {amount} to {to} (watched: {})", entry.name),
-        (Some(to), None) => format!("paid {amount} to {to}"),
+        (Some(to), Some(entry)) => format!("{paid} {to} (watched: {})", entry.name),
+        (Some(to), None) => format!("{paid} {to}"),
         (None, _) => "created a contract".to_owned(),
     };
     Some(Finding {
@@ -116,4 +141,34 @@ fn replaced(
         ]),
         ..finding(meta, Subject::Account(sender.clone()))
     })
+}
+
+/// What a redirected transaction had at stake.
+enum Stake {
+    /// Somebody is paid less, or the call may have moved tokens.
+    Value,
+    /// Nothing but a call, of somebody else.
+    Call,
+    /// Nothing but what the same recipient is told.
+    Data,
+}
+
+/// Returns what a replacement may take from the original's recipients. Bundlers, keepers and
+/// traders replace calls without value all day; a call of a token may have been a payment in it.
+fn stake(scene: &Scene<'_>, conflict: &Conflict) -> Stake {
+    let Some((_, new)) = parties::evm(scene) else { return Stake::Value };
+    let may_pay = |to: &Option<Address>| to.as_ref().is_some_and(|to| is_token(scene, to));
+    if !conflict.value_at_risk.is_zero()
+        || new.input.selector.is_some_and(|selector| TOKEN_CALLS.contains(&selector))
+        || may_pay(&conflict.original_to)
+        || may_pay(&new.to)
+    {
+        return Stake::Value;
+    }
+    if new.to == conflict.original_to { Stake::Data } else { Stake::Call }
+}
+
+/// Returns whether an address is known as a token: on a list, or by the logs seen of it.
+fn is_token(scene: &Scene<'_>, address: &Address) -> bool {
+    is_listed_token(address) || scene.state.is_token(scene.state.key(address))
 }

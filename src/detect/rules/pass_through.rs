@@ -29,6 +29,12 @@ pub struct Params {
     /// With as many different payers an account is a service: as a sender no mule, as a receiver
     /// the wallet into which an exchange collects its deposit addresses. D: 200.
     pub n_collector_payers: u32,
+    /// Who pays as many different accounts is a service too (the features' mark of a hub): what
+    /// young accounts are emptied into it is one low alert about it. D: 50.
+    pub n_service_recipients: u32,
+    /// Accounts emptied into one receiver within a day from which on it is the receiver that the
+    /// alert is about: one cause, one alert. D: 3.
+    pub n_feeders: u32,
     /// Quiet when either end carries one of these labels. D: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
@@ -42,6 +48,8 @@ impl Default for Params {
             young_days: 30,
             unknown_age: UnknownAge::Info,
             n_collector_payers: 200,
+            n_service_recipients: 50,
+            n_feeders: 3,
             ignore_labels: vec![
                 LabelKind::Exchange,
                 LabelKind::Bridge,
@@ -67,13 +75,15 @@ impl Definition for PassThrough {
                       asset and sends at least 90 % of it on within an hour: a mule, or a hop of \
                       a laundering chain. Fires on the payment that reaches 90 %; only info while \
                       the account's age is unknown. Not for UTXO chains, where change outputs do \
-                      this all day.",
+                      this all day. Where a third account is emptied into one receiver within a \
+                      day, or the receiver pays as many others as a service, the alert is about \
+                      the receiver (low for a service): one cause, one alert.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
         needs: &[Need::NativePrice],
         false_positives: &[
-            "deposit addresses of an exchange whose collecting wallet has no label and few payers",
+            "deposit addresses of an exchange whose collecting wallet has no label and few dealings",
             "somebody who moves to a new wallet in two steps",
         ],
         references: &[
@@ -133,16 +143,21 @@ impl Rule for PassThrough {
             return;
         }
         let limit = self.params.share_min * 100.0;
+        let (subject, severity, also) = match self.collection(scene, to, account) {
+            Some(c) if c.is_service => (to, severity.min(Severity::Low), c.text()),
+            Some(c) => (to, severity, c.text()),
+            None => (&body.from, severity, String::new()),
+        };
         out.push(Finding {
             severity,
             value: flow.share() * 100.0,
             expected: Band::below(limit),
             unit: "% forwarded".into(),
             explanation: format!(
-                "{}, {}, got {} ({}) and sent {} % of it on within {}, the last part to {to}.",
+                "{}, {}, got {} ({}) and sent {} % of it on within {}, the last part to {to}{also}.",
                 body.from,
                 age::text(age, young_us),
-                money::units_text(flow.came_in, &scene.chain.native.symbol),
+                money::native_units_text(scene.chain, flow.came_in),
                 money::usd_text(flow.usd),
                 money::number_text(libm::round(flow.share() * 100.0)),
                 moves::span_text(flow.span_us),
@@ -153,7 +168,7 @@ impl Rule for PassThrough {
                 moves::span_text(window_us)
             ),
             refs: flow.refs,
-            ..finding(Self::META, Subject::Account(body.from.clone()))
+            ..finding(Self::META, Subject::Account(subject.clone()))
         });
     }
 }
@@ -174,7 +189,46 @@ impl Flow {
     }
 }
 
+/// A receiver into which more than one account is emptied.
+struct Collection {
+    n_feeders: usize,
+    is_service: bool,
+}
+
+impl Collection {
+    fn text(&self) -> String {
+        match (self.n_feeders, self.is_service) {
+            (1, true) => ", which pays as many others as a service does".to_owned(),
+            (n, true) => format!(", a service by whom it pays, into which {n} were emptied today"),
+            (n, false) => format!(", into which {n} accounts were emptied within a day"),
+        }
+    }
+}
+
 impl PassThrough {
+    /// Returns what the receiver collects, when the alert is better about it.
+    fn collection(&self, scene: &Scene<'_>, to: &Address, from: AccountKey) -> Option<Collection> {
+        let collector = scene.state.key(to);
+        let is_service = scene
+            .state
+            .profile(collector)
+            .is_some_and(|p| p.n_recipients() >= self.params.n_service_recipients);
+        let since = scene.event.time.plus(-EventTime::DAY);
+        let is_emptied = |account: &AccountKey| {
+            scene.state.profile(*account).is_some_and(|p| {
+                p.n_in() > 0 && p.total_out() >= self.params.share_min * p.total_in()
+            })
+        };
+        let received = moves::recent(scene.state.received(collector), None, since);
+        let mut feeders: Vec<AccountKey> = received.map(|m| m.other).collect();
+        feeders.sort_unstable();
+        feeders.dedup();
+        feeders.retain(|account| *account != from && is_emptied(account));
+        let n_feeders = feeders.len() + 1;
+        let is_collection = is_service || n_feeders >= self.params.n_feeders as usize;
+        is_collection.then_some(Collection { n_feeders, is_service })
+    }
+
     /// Returns the flow through the account when this payment makes it a pass-through.
     fn flow(&self, scene: &Scene<'_>, account: AccountKey, value: f64) -> Option<Flow> {
         let now = scene.event.time;

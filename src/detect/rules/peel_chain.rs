@@ -3,7 +3,7 @@
 use super::{Definition, bounded, finding, money, moves, parties};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, EventTime, Family, Finding, Severity, Subject},
+    model::{Amount, Band, EventTime, Family, Finding, Severity, Subject, TxOut},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -21,11 +21,19 @@ pub struct Params {
     pub change_share_min: f64,
     /// Most time between two hops, in seconds. D: 86,400 (24 h).
     pub hop_gap_seconds_max: i64,
+    /// Least value of the change in US dollars, where a price is known; less is info. D: 100.
+    pub usd_min: f64,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { n_hops_min: 5, n_hops_high: 20, change_share_min: 0.8, hop_gap_seconds_max: 86_400 }
+        Self {
+            n_hops_min: 5,
+            n_hops_high: 20,
+            change_share_min: 0.8,
+            hop_gap_seconds_max: 86_400,
+            usd_min: 100.0,
+        }
     }
 }
 
@@ -42,7 +50,8 @@ impl Definition for PeelChain {
         title: "Peel chain",
         description: "A chain of transactions with one input and two outputs, each spending the \
                       larger output of the one before within 24 h. Info at 5 hops, low at each \
-                      doubling, high from 20 hops on.",
+                      doubling, high from 20 hops on; only info where the change returns to the \
+                      address that it came from, which hides nothing, or is worth less than $100.",
         severity: Severity::Low,
         families: &[Family::Utxo],
         subject: "transaction",
@@ -79,6 +88,12 @@ impl Rule for PeelChain {
         let Some(outpoint) = &input.outpoint else { return };
         let Some(spent) = scene.state.output(outpoint) else { return };
         let (peeled, change) = if b.value > a.value { (a, b) } else { (b, a) };
+        // A data carrier is no payment, and money that stays with its owner is not peeled.
+        let owner = input.address.as_ref();
+        let is_own = |to: &TxOut| to.address.is_some() && to.address.as_ref() == owner;
+        if peeled.value == 0 || is_own(peeled) {
+            return;
+        }
         let gap = scene.event.time.since(spent.time);
         let share = change.value as f64 / spent.value.max(1) as f64;
         // The state counts the hops before this one.
@@ -95,6 +110,7 @@ impl Rule for PeelChain {
         };
         let text = |value| money::native_text(scene.chain, Amount::from_u64(value));
         let severity = match n_hops {
+            _ if is_own(change) || self.is_small(scene, change.value) => Severity::Info,
             n if n >= self.params.n_hops_high => Severity::High,
             n if n > self.params.n_hops_min => Severity::Low,
             _ => Severity::Info,
@@ -120,6 +136,11 @@ impl Rule for PeelChain {
 }
 
 impl PeelChain {
+    fn is_small(&self, scene: &Scene<'_>, value: u64) -> bool {
+        let usd = money::native_usd(scene, Amount::from_u64(value));
+        usd.is_some_and(|usd| usd < self.params.usd_min)
+    }
+
     /// Returns whether this length is reported: the first one, and each doubling of it, and the
     /// one at which it becomes high. A chain of a thousand hops is not a thousand findings.
     fn is_mark(&self, n_hops: u16) -> bool {

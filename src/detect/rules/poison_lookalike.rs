@@ -1,12 +1,16 @@
 //! `poison_lookalike`: an address that looks like a known counterparty slips into a history, or is
 //! paid.
 
-use super::{Definition, finding, money, moves, parties};
+use super::{
+    Definition,
+    claims::{self, Claim},
+    finding, money, moves, parties,
+};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
+    detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        AccountKey, Address, Amount, Band, Body, EventTime, Family, Finding, LabelKind, Severity,
-        Subject, TokenAmount, stablecoin,
+        AccountKey, Address, Amount, Band, Body, Chain, EventTime, Family, Finding, LabelKind,
+        Reference, Severity, Subject, TokenAmount, stablecoin,
     },
     state::Move,
 };
@@ -95,6 +99,11 @@ impl Rule for PoisonLookalike {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        // Base58 texts look alike too, but their ends are not compared.
+        (!chain.id.starts_with("eip155:")).then_some(Need::HexAddresses)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(payment) = Payment::of(scene) else { return };
         if payment.from == payment.to {
@@ -104,7 +113,11 @@ impl Rule for PoisonLookalike {
             // Anyone may move nothing in the victim's name; a plain zero transfer names itself.
             let forged = Contact::sent(&payment);
             let plain = Contact::received(&payment);
-            self.bait(scene, &payment, forged).or_else(|| self.bait(scene, &payment, plain))
+            let found = match payment.is_forgeable(scene) {
+                true => self.bait(scene, &payment, forged),
+                false => None,
+            };
+            found.or_else(|| self.bait(scene, &payment, plain))
         } else {
             let dust = Contact::received(&payment);
             self.bait(scene, &payment, dust).or_else(|| self.payment(scene, &payment))
@@ -160,22 +173,40 @@ impl<'a> Payment<'a> {
                 else {
                     return None;
                 };
-                (transfer.from != Address::EVM_ZERO && transfer.to != Address::EVM_ZERO).then(
-                    || Self {
-                        from: &transfer.from,
-                        to: &transfer.to,
-                        from_key: scene.state.key(&transfer.from),
-                        to_key: scene.state.key(&transfer.to),
-                        token: Some(token),
-                        token_key: Some(scene.state.key(token)),
-                        amount,
-                        value: amount.to_f64(),
-                        usd: stablecoin(token).map(|coin| coin.usd(amount)),
-                    },
-                )
+                (!transfer.from.is_nobody() && !transfer.to.is_nobody()).then(|| Self {
+                    from: &transfer.from,
+                    to: &transfer.to,
+                    from_key: scene.state.key(&transfer.from),
+                    to_key: scene.state.key(&transfer.to),
+                    token: Some(token),
+                    token_key: Some(scene.state.key(token)),
+                    amount,
+                    value: amount.to_f64(),
+                    usd: stablecoin(token).map(|coin| coin.usd(amount)),
+                })
             }
             _ => None,
         }
+    }
+}
+
+impl Payment<'_> {
+    /// Returns whether somebody else may have made it in the payer's name; a plain payment of
+    /// nothing names its sender, which is what a look-alike wants.
+    fn is_forgeable(&self, scene: &Scene<'_>) -> bool {
+        let tx = scene.event.tx_id();
+        match (self.token, tx) {
+            (Some(token), Some(tx)) => scene.state.is_forgeable(&tx, token, self.from, self.to),
+            _ => true,
+        }
+    }
+
+    /// Returns whether the payer has paid, and not only a token that nobody knows said so.
+    fn is_believed(&self, scene: &Scene<'_>) -> bool {
+        self.token.is_none_or(|token| {
+            let claim = claims::weigh(scene, token, self.from, self.to);
+            matches!(claim, Claim::Fact | Claim::Own | Claim::Unproven)
+        })
     }
 }
 
@@ -252,7 +283,7 @@ impl PoisonLookalike {
                 n_sent == 1 || n_sent == 0 && scene.state.n_transfers(other, victim, token) > 0
             }
         };
-        if !is_suspect || !contact.is_person(scene) {
+        if !is_suspect || !contact.is_person(scene) || !payment.is_believed(scene) {
             return None;
         }
         let has_paid = scene.state.sent(victim).any(|m| m.other == other && m.value > 0.0);

@@ -4,12 +4,29 @@ use super::{Definition, finding, money, parties};
 use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
-        AccountKey, Address, Approval, Band, Body, Family, Finding, LabelKind, Severity,
-        Stablecoin, Subject, TokenAmount, Transfer, TxId,
+        AccountKey, Address, Approval, Band, Body, Chain, Family, Finding, LabelKind, Reference,
+        Severity, Stablecoin, Subject, TokenAmount, Transfer, TxId,
     },
     state::TxLogs,
 };
 use serde::{Deserialize, Serialize};
+
+/// How far the price of a dollar token may be from a dollar.
+const DOLLAR_ERROR_MAX: f64 = 0.05;
+
+/// The chains whose stablecoins are listed: Ethereum, BNB Chain, Polygon, Base, Arbitrum, Optimism,
+/// Avalanche. Development chains may be forks of one.
+const STABLECOIN_CHAINS: [&str; 9] = [
+    "eip155:1",
+    "eip155:56",
+    "eip155:137",
+    "eip155:8453",
+    "eip155:42161",
+    "eip155:10",
+    "eip155:43114",
+    "eip155:1337",
+    "eip155:31337",
+];
 
 /// Parameters of [`PoisonZero`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,13 +64,14 @@ impl Definition for PoisonZero {
         description: "One transaction emits at least 3 logs, all of them transfers or approvals of \
                       amount zero and at least 40 % of them by stablecoins: anyone can forge these \
                       in a victim's history, hoping that the victim copies the wrong address from \
-                      it later. Judged once a transaction, at its third log; the subject is the \
-                      apparent sender in it.",
+                      it later. What the signer or the called contract moves of its own, mints \
+                      and burns count for nothing. Judged once a transaction, at the third log \
+                      that counts; the subject is the apparent sender in it.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
         needs: &[Need::Logs],
-        false_positives: &["a contract that takes back several stablecoin approvals at once"],
+        false_positives: &["a wallet contract that takes back approvals through a relayer"],
         references: &[
             "https://arxiv.org/abs/2501.16681",
             "https://github.com/forta-network/starter-kits/tree/main/address-poisoning-py",
@@ -80,8 +98,21 @@ impl Rule for PoisonZero {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {
+        let is_priced = || {
+            let dollar = |usd: f64| (usd - 1.0).abs() <= DOLLAR_ERROR_MAX;
+            let tokens = reference.prices.iter().filter(|(text, _)| parse_evm(text).is_some());
+            tokens.flat_map(|(_, prices)| prices).any(|price| dollar(price.usd))
+        };
+        let has_coins = STABLECOIN_CHAINS.contains(&&*chain.id) || is_priced();
+        (self.params.stablecoin_share_min > 0.0 && !has_coins).then_some(Need::DollarToken)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(log) = ZeroLog::of(&scene.event.body) else { return };
+        if !scene.state.is_forgeable(log.tx, log.token, log.victim, log.bait) {
+            return;
+        }
         let logs = scene.state.tx_logs(log.tx).unwrap_or_default();
         let n = logs.n_transfers + logs.n_approvals + 1;
         // Exactly at the third log, so that a transaction with fifty of them fires once.
@@ -117,7 +148,7 @@ impl Rule for PoisonZero {
 fn n_of_stablecoins(scene: &Scene<'_>, logs: &TxLogs, token: &Address) -> u32 {
     let priced = scene.reference.prices.keys().filter_map(|text| {
         let price = scene.reference.usd_price(text, scene.event.time)?;
-        (price - 1.0).abs().le(&0.05).then(|| parse_evm(text))?
+        (price - 1.0).abs().le(&DOLLAR_ERROR_MAX).then(|| parse_evm(text))?
     });
     let listed = Stablecoin::all().map(Stablecoin::address);
     let mut coins: Vec<Address> = listed.chain(priced).collect();

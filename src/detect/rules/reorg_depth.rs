@@ -1,9 +1,9 @@
 //! `reorg_depth`: blocks left the chain, more of them than is ordinary there.
 
-use super::{Definition, bounded, finding};
+use super::{Definition, bounded, finding, money};
 use crate::{
-    detect::{Rule, RuleMeta, Scene},
-    model::{Band, Chain, Family, Finding, Reorg, Severity, Signal, Subject},
+    detect::{Need, Rule, RuleMeta, Scene},
+    model::{Band, Chain, Family, Finding, Reference, Reorg, Severity, Signal, Subject},
 };
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -79,6 +79,10 @@ impl Rule for ReorgDepth {
         Self::META
     }
 
+    fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
+        self.levels(chain).is_none_or(Vec::is_empty).then_some(Need::Levels)
+    }
+
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         for signal in scene.signals {
             if let Signal::Reorg(reorg) = signal {
@@ -89,10 +93,13 @@ impl Rule for ReorgDepth {
 }
 
 impl ReorgDepth {
-    fn judge(&self, chain: &Chain, reorg: &Reorg) -> Option<Finding> {
+    fn levels(&self, chain: &Chain) -> Option<&Vec<Level>> {
         let namespace = chain.id.split(':').next().unwrap_or_default();
-        let levels =
-            self.params.levels.get(&*chain.id).or_else(|| self.params.levels.get(namespace))?;
+        self.params.levels.get(&*chain.id).or_else(|| self.params.levels.get(namespace))
+    }
+
+    fn judge(&self, chain: &Chain, reorg: &Reorg) -> Option<Finding> {
+        let levels = self.levels(chain)?;
         let depth = reorg.depth_at_least;
         let least = levels.iter().map(|level| level.depth_min).min()?;
         let reached = levels.iter().filter(|level| depth >= level.depth_min);
@@ -112,11 +119,16 @@ impl ReorgDepth {
             expected: Band::below(least as f64),
             unit: Cow::Borrowed("blocks"),
             explanation: format!(
-                "At least {depth} blocks from height {} on were replaced: {} by {by}{degraded}.",
+                "At least {} from height {} on {} replaced: {} by {by}{degraded}.",
+                money::count_text(depth as f64, "block", "blocks"),
                 reorg.from_height,
+                if depth == 1 { "was" } else { "were" },
                 chain.hash_text(&reorg.old_hash),
             ),
-            quiet_if: format!("fewer than {least} blocks had been replaced"),
+            quiet_if: format!(
+                "less than {} had been replaced",
+                money::count_text(least as f64, "block", "blocks")
+            ),
             refs: bounded(
                 reorg.reverted.iter().map(|hash| format!("block:{}", chain.hash_text(hash))),
             ),

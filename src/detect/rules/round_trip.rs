@@ -115,7 +115,7 @@ impl Rule for RoundTrip {
             return;
         };
         let value = money::native_units(scene.chain, body.value);
-        if scene.usd_of_native(value).is_some_and(|usd| usd < self.params.usd_min) {
+        if money::is_little(scene, value, self.params.usd_min) {
             return;
         }
         let (last, owner) = (scene.state.key(&body.from), scene.state.key(to));
@@ -133,7 +133,6 @@ impl Rule for RoundTrip {
         let Some(first) = path.last() else { return };
         let paid = f64::from(first.value);
         let returned = (value / paid).min(1.0) * 100.0;
-        let symbol = &scene.chain.native.symbol;
         out.push(Finding {
             value: returned,
             expected: Band::below(self.params.returned_min * 100.0),
@@ -141,8 +140,8 @@ impl Rule for RoundTrip {
             explanation: format!(
                 "{} of the {} that {to} paid out {} before came back to it over {} hops, the last \
                  from {}.",
-                money::units_text(value, symbol),
-                money::units_text(paid, symbol),
+                money::native_units_text(scene.chain, value),
+                money::native_units_text(scene.chain, paid),
                 moves::span_text(scene.event.time.since(first.time)),
                 path.len() + 1,
                 body.from,

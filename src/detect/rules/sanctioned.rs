@@ -1,6 +1,10 @@
 //! `sanctioned`: value moves directly to or from an account on a sanctions list.
 
-use super::{Definition, bounded, finding, money, parties};
+use super::{
+    Definition, bounded,
+    claims::{self, Claim},
+    finding, money, parties,
+};
 use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
@@ -25,6 +29,8 @@ impl Default for Params {
     }
 }
 
+const RECEIVED: &str = "received from";
+
 /// The rule.
 pub struct Sanctioned {
     params: Params,
@@ -34,10 +40,20 @@ pub struct Sanctioned {
 struct Contact<'a> {
     listed: &'a Address,
     counterparty: Option<&'a Address>,
-    /// `received from` or `sent to`, as the counterparty sees it.
+    /// [`RECEIVED`] or `sent to`, as the counterparty sees it.
     direction: &'static str,
     amount: String,
-    is_failed: bool,
+    ground: Ground<'a>,
+}
+
+/// What says that there was a contact.
+#[derive(Clone, Copy)]
+enum Ground<'a> {
+    Payment,
+    /// A transaction that failed.
+    Attempt,
+    /// The event of a token that nobody knows.
+    Event(&'a Address, Claim),
 }
 
 impl Definition for Sanctioned {
@@ -49,7 +65,11 @@ impl Definition for Sanctioned {
         description: "A transaction or transfer goes to or comes from an account that is \
                       labelled sanctioned. Direct contact only. A failed transaction is high: it \
                       moved nothing, but it was tried. Token transfers of nothing are left out: \
-                      anybody can forge those.",
+                      anybody can forge those. So can anybody the events of a token of their own: \
+                      until a token is known (a list, a price, a hundred callers in a week) its \
+                      word is critical of a listed signer, high of a signer who pays a listed \
+                      account, low where somebody asked for it or the transaction is not seen, \
+                      and info of who has no part in it.",
         severity: Severity::Critical,
         families: &[Family::Evm, Family::Utxo],
         subject: "account",
@@ -93,7 +113,7 @@ impl Rule for Sanctioned {
                     &evm.from,
                     parties::evm_receiver(tx, evm),
                     money::native_text(scene.chain, evm.value),
-                    tx.is_failed(),
+                    if tx.is_failed() { Ground::Attempt } else { Ground::Payment },
                 ),
                 (_, Some(utxo)) => self.of_utxo(scene, utxo),
                 _ => None,
@@ -118,31 +138,40 @@ impl Sanctioned {
         from: &'a Address,
         to: &'a Address,
         amount: String,
-        is_failed: bool,
+        ground: Ground<'a>,
     ) -> Option<Contact<'a>> {
         let (listed, counterparty, direction) = if self.is_listed(scene, from) {
-            (from, to, "received from")
+            (from, to, RECEIVED)
         } else if self.is_listed(scene, to) {
             (to, from, "sent to")
         } else {
             return None;
         };
-        Some(Contact { listed, counterparty: Some(counterparty), direction, amount, is_failed })
+        Some(Contact { listed, counterparty: Some(counterparty), direction, amount, ground })
     }
 
     fn of_transfer<'a>(&self, scene: &Scene<'_>, transfer: &'a Transfer) -> Option<Contact<'a>> {
-        let (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount)) = transfer.amount
-        else {
-            return self.between(scene, &transfer.from, &transfer.to, "a token".to_owned(), false);
+        let Transfer { from, to, token, .. } = transfer;
+        let text = match (transfer.amount, token) {
+            (TokenAmount::TokenId(_), _) => "a token".to_owned(),
+            (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), _)
+                if amount.is_zero() =>
+            {
+                return None;
+            }
+            (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), None) => {
+                money::native_text(scene.chain, amount)
+            }
+            (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), Some(token)) => {
+                money::token_text(token, amount)
+            }
         };
-        if amount.is_zero() {
-            return None;
-        }
-        let text = match &transfer.token {
-            None => money::native_text(scene.chain, amount),
-            Some(token) => format!("{amount} base units of token {token}"),
+        let contact = self.between(scene, from, to, text, Ground::Payment)?;
+        let ground = match token.as_ref().map(|t| (t, claims::weigh(scene, t, from, to))) {
+            None | Some((_, Claim::Fact)) => Ground::Payment,
+            Some((token, claim)) => Ground::Event(token, claim),
         };
-        self.between(scene, &transfer.from, &transfer.to, text, false)
+        Some(Contact { ground, ..contact })
     }
 
     /// Coins have many parties: the first listed input or else output is the contact, and the
@@ -154,33 +183,71 @@ impl Sanctioned {
         if let Some((listed, value)) = inputs().find(|(a, _)| self.is_listed(scene, a)) {
             let counterparty = outputs().map(|(a, _)| a).find(|a| *a != listed);
             let amount = value.map_or("an unknown amount".to_owned(), text);
-            let direction = "received from";
-            return Some(Contact { listed, counterparty, direction, amount, is_failed: false });
+            let direction = RECEIVED;
+            let ground = Ground::Payment;
+            return Some(Contact { listed, counterparty, direction, amount, ground });
         }
         let (listed, value) = outputs().find(|(a, _)| self.is_listed(scene, a))?;
         let counterparty = inputs().map(|(a, _)| a).next();
         let amount = text(value);
-        Some(Contact { listed, counterparty, direction: "sent to", amount, is_failed: false })
+        let ground = Ground::Payment;
+        Some(Contact { listed, counterparty, direction: "sent to", amount, ground })
     }
 
     fn report(&self, scene: &Scene<'_>, contact: &Contact<'_>) -> Finding {
-        let Contact { listed, counterparty, direction, amount, is_failed } = contact;
+        let Contact { listed, counterparty, direction, amount, ground } = contact;
         let label = scene
             .reference
             .labels_of(listed, scene.event.time)
             .find(|label| label.kind == LabelKind::Sanctioned);
         let list = label.map_or_else(String::new, |l| format!(" ({}, {})", l.name, l.source));
         let who = counterparty.map_or("an unknown party".to_owned(), ToString::to_string);
-        let tail = if *is_failed { "; the transaction failed and moved nothing" } else { "" };
+        let tail = match ground {
+            Ground::Payment => "",
+            Ground::Attempt => "; the transaction failed and moved nothing",
+            Ground::Event(_, Claim::Fact | Claim::Own) => ", as says a token that is not known",
+            Ground::Event(_, Claim::Asked) => {
+                ", as says a token that is not known; who was paid had asked for it"
+            }
+            Ground::Event(_, Claim::Forged) => {
+                ", as says a token that is not known, of accounts that have no part in the \
+                 transaction: any contract can"
+            }
+            Ground::Event(_, Claim::Unproven) => {
+                ", as says a token that is not known; who signed is not known either"
+            }
+        };
         Finding {
-            severity: if *is_failed { Severity::High } else { Self::META.severity },
+            severity: contact.severity(),
             value: 1.0,
             expected: Band::below(1.0),
             unit: Cow::Borrowed("contacts"),
             explanation: format!("{amount} {direction} sanctioned {listed}{list} by {who}{tail}."),
             quiet_if: format!("{listed} were not labelled sanctioned"),
             refs: bounded([format!("account:{listed}")]),
-            ..finding(Self::META, Subject::Account(counterparty.unwrap_or(listed).clone()))
+            ..finding(Self::META, contact.subject())
         }
+    }
+}
+
+impl Contact<'_> {
+    fn severity(&self) -> Severity {
+        match self.ground {
+            Ground::Payment | Ground::Event(_, Claim::Fact) => Sanctioned::META.severity,
+            Ground::Event(_, Claim::Own) if self.direction == RECEIVED => Sanctioned::META.severity,
+            Ground::Attempt | Ground::Event(_, Claim::Own) => Severity::High,
+            Ground::Event(_, Claim::Asked | Claim::Unproven) => Severity::Low,
+            Ground::Event(_, Claim::Forged) => Severity::Info,
+        }
+    }
+
+    /// Returns whom it is about: whoever dealt with the listed account, or the token whose word it
+    /// is, which can name hundreds.
+    fn subject(&self) -> Subject {
+        let about = match self.ground {
+            Ground::Event(token, Claim::Forged | Claim::Unproven | Claim::Asked) => token,
+            _ => self.counterparty.unwrap_or(self.listed),
+        };
+        Subject::Account(about.clone())
     }
 }
