@@ -116,7 +116,7 @@ fn lower_if_caseless(text: &str) -> String {
         let start = text.as_bytes().get(..prefix.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    if PREFIXES.iter().any(|prefix| is(prefix)) { text.to_ascii_lowercase() } else { text.into() }
+    if PREFIXES.iter().any(is) { text.to_ascii_lowercase() } else { text.into() }
 }
 
 /// Reads 20 bytes as 40 digits in either case, with `0x`, XinFin's `xdc` or nothing before them.
