@@ -122,7 +122,8 @@ pub struct Batch {
     guides: guide::Guides,
 }
 
-/// One part of a record: the record itself, or one element of a batch array.
+/// One part of a record: the record itself, or one element of a batch array. What is refused inside
+/// of one, without the rest of it, is a further part with the same index.
 #[derive(Debug)]
 pub struct Part {
     pub index: u32,

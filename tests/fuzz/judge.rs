@@ -117,11 +117,14 @@ impl Judge {
         if parts.is_empty() {
             return Err("a record without a verdict".to_owned());
         }
-        let mut next = 0;
+        let (mut next, mut index) = (0, 0);
         for (i, part) in parts.iter().enumerate() {
-            if part.index as usize != i {
+            // What was refused inside of a part has its number.
+            let is_inside = i > 0 && part.index == index && part.verdict.is_err();
+            if !is_inside && part.index != index + u32::from(i > 0) {
                 return Err(format!("part {i} is numbered {}", part.index));
             }
+            index = part.index;
             match &part.verdict {
                 Ok(range) if range.start == next && range.end >= next => next = range.end,
                 Ok(range) => return Err(format!("part {i} has {range:?}, not from {next}")),
