@@ -29,7 +29,7 @@ fields! {
     Time "time", BlockTime "blocktime", Confirmations "confirmations",
     Previous "previousblockhash", MerkleRoot "merkleroot", Txs "tx", NTx "nTx",
     JoinSplits "vjoinsplit", ValueBalance "valueBalance",
-    Bits "bits", Nonce "nonce",
+    Bits "bits", Nonce "nonce", Error "error",
 }
 
 /// The fields of one answer.
@@ -71,6 +71,9 @@ pub(super) fn read(
     }
     if item.has(Key::Hash) && (item.has(Key::Height) || item.has(Key::Txs)) {
         return Ok(block::read(&item, reader, events)?);
+    }
+    if item.has(Key::Error) {
+        return Err(Refusal::Skip(SkipReason::NodeError).into());
     }
     Err(refuse(Reason::MissingField, "neither a txid nor a block's hash and height").into())
 }

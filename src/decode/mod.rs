@@ -1,5 +1,6 @@
 //! Bytes to events: the format table, per-topic settings and the verdict on every part of a record.
 
+mod answer;
 pub mod base64;
 mod bitcoin_etl;
 mod bitcoin_raw;
