@@ -1,7 +1,7 @@
-# txwarden in a small image: built with vendored librdkafka and OpenSSL, run without root.
+# txwarden in a small image: librdkafka, zlib, zstd and OpenSSL are built in, run without root.
 FROM rust:1.92-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends build-essential perl pkg-config zlib1g-dev \
+    && apt-get install -y --no-install-recommends build-essential perl pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # Dependencies first: this layer is reused until Cargo.lock changes.
@@ -21,7 +21,7 @@ RUN touch src/main.rs src/lib.rs \
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates zlib1g \
+    && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin txwarden \
     && install -d -o txwarden -g txwarden /var/lib/txwarden

@@ -41,7 +41,7 @@ mod bench {
         },
         sim::{Evm, Scenario},
         sink::message,
-        source::kafka::{self, Start},
+        source::kafka::{self, ReadObserver, Start},
     };
 
     /// Stops the worker once everything was folded and committed, and times what lies between the
@@ -54,6 +54,8 @@ mod bench {
         times: Mutex<Option<(Instant, usize, Instant)>>,
         n_commits: AtomicUsize,
     }
+
+    impl ReadObserver for Counter {}
 
     impl Observer for Counter {
         fn committed(&self, _: usize, _: usize, _: f64) {
@@ -141,6 +143,8 @@ mod bench {
         marks: Mutex<Vec<(Instant, u64, u64)>>,
         n_out: Mutex<u64>,
     }
+
+    impl ReadObserver for Merged {}
 
     impl route::Observer for Merged {
         fn routed(&self, _: &str, counts: route::Counts, n_held: usize) {

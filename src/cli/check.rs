@@ -54,6 +54,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         }
         Err(error) => warnings.push(super::causes(&error)),
     }
+    codecs(&config, &mut text)?;
     if !args.no_environment {
         warnings.extend(environment(&config)?);
     }
@@ -97,6 +98,22 @@ fn reference_counts(reference: &Reference) -> String {
         reference.watch.len(),
         reference.labels.len()
     )
+}
+
+/// Says which codecs of Kafka can be read; a missing one is a mistake of whoever built the program.
+#[cfg(feature = "kafka")]
+fn codecs(config: &Config, text: &mut String) -> Result<(), CliError> {
+    let asked = crate::ops::kafka::Codecs::ask(&config.run.kafka);
+    let codecs = asked.map_err(|e| CliError::Config(super::causes(&e)))?;
+    codecs.require_all().map_err(CliError::Config)?;
+    let _ = writeln!(text, "kafka codecs built in: {codecs}");
+    Ok(())
+}
+
+/// Without Kafka nothing is compressed.
+#[cfg(not(feature = "kafka"))]
+fn codecs(_config: &Config, _text: &mut String) -> Result<(), CliError> {
+    Ok(())
 }
 
 /// Returns what is wrong with the topics; an unreachable broker is one warning.

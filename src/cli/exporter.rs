@@ -9,9 +9,11 @@ use crate::{
     ops::{
         http::Shared,
         metrics::{Metric, Metrics},
+        trouble::{Board, Kind, Trouble},
     },
     route,
     runtime::{InputSetup, Observer, Phase, RestoreOutcome, snapshot},
+    source::kafka::ReadObserver,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,6 +27,7 @@ use std::{
 pub(super) struct Exporter {
     metrics: Arc<Metrics>,
     is_ready: Arc<AtomicBool>,
+    board: Arc<Board>,
     /// Nothing is judged in this process.
     is_route_alone: bool,
     /// One entry a partition of the configured topics.
@@ -55,7 +58,7 @@ impl Exporter {
     /// # Errors
     /// When a rule's or model's parameters are wrong.
     pub(super) fn new(shared: &Shared, inputs: &[InputSetup]) -> Result<Self, EngineError> {
-        let Shared { metrics, is_ready, .. } = shared.clone();
+        let Shared { metrics, is_ready, board, .. } = shared.clone();
         series::start(&metrics);
         for input in inputs {
             series::start_partition(&metrics, &input.topic, 0);
@@ -63,7 +66,8 @@ impl Exporter {
         let partitions = Mutex::new(BTreeMap::new());
         let (configs, envelopes) = (Mutex::default(), Mutex::default());
         let is_route_alone = inputs.is_empty();
-        let exporter = Self { metrics, is_ready, is_route_alone, partitions, configs, envelopes };
+        let exporter =
+            Self { metrics, is_ready, board, is_route_alone, partitions, configs, envelopes };
         for input in inputs {
             exporter.envelope(&input.topic, &input.settings.envelope.wrapping);
         }
@@ -95,6 +99,12 @@ impl Exporter {
     /// Counts a reload.
     pub(super) fn reloaded(&self, outcome: Outcome) {
         self.metrics.add(Metric::Reloads, &[outcome.as_str()], 1);
+    }
+
+    /// Says in the metrics what `/readyz` says.
+    fn show_ready(&self) {
+        let is_ready = self.is_ready.load(Ordering::Acquire) && !self.board.is_fatal();
+        self.metrics.set(Metric::Ready, &[], f64::from(u8::from(is_ready)));
     }
 
     /// Adds what has been counted since the last time.
@@ -158,8 +168,8 @@ impl Observer for Exporter {
         }
         let is_ready = !partitions.is_empty() && partitions.values().all(|p| !p.is_rebuilding);
         self.metrics.set(Metric::Partitions, &[], partitions.len() as f64);
-        self.metrics.set(Metric::Ready, &[], f64::from(u8::from(is_ready)));
         self.is_ready.store(is_ready, Ordering::Release);
+        self.show_ready();
     }
 
     fn batch(&self, n_records: usize, n_bytes: usize) {
@@ -178,10 +188,6 @@ impl Observer for Exporter {
 
     fn emitted(&self, latency_ms: i64) {
         self.metrics.observe(Metric::LatencySeconds, &[], latency_ms.max(0) as f64 / 1_000.0);
-    }
-
-    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
-        self.metrics.set(Metric::Lag, &[topic, &partition.to_string()], n_offsets as f64);
     }
 
     fn envelope(&self, topic: &str, wrapping: &Wrapping) {
@@ -269,14 +275,6 @@ impl Observer for Exporter {
     fn bad_verdict(&self) {
         self.metrics.add(Metric::BadVerdicts, &[], 1);
     }
-
-    fn producer_restarted(&self) {
-        self.metrics.add(Metric::ProducerRestarts, &[], 1);
-    }
-
-    fn client_error(&self) {
-        self.metrics.add(Metric::ClientErrors, &[], 1);
-    }
 }
 
 impl route::Observer for Exporter {
@@ -290,9 +288,18 @@ impl route::Observer for Exporter {
     fn settled(&self) {
         // Beside detection that is not the whole truth.
         if self.is_route_alone {
-            self.metrics.set(Metric::Ready, &[], 1.0);
             self.is_ready.store(true, Ordering::Release);
+            self.show_ready();
         }
+    }
+}
+
+impl ReadObserver for Exporter {
+    fn trouble(&self, topic: &str, partition: i32, kind: Kind, trouble: Option<&Trouble>) {
+        self.board.set(topic, partition, kind, trouble);
+        let labels = [topic, &partition.to_string(), kind.as_str()];
+        self.metrics.set(Metric::Trouble, &labels, f64::from(u8::from(trouble.is_some())));
+        self.show_ready();
     }
 
     fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {

@@ -5,8 +5,8 @@ use crate::audit::{
     Checkpoint, PublicKey,
     verify::{Finding, Report, Since, Trail, judge},
 };
+use crate::source::file::unpack;
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
@@ -14,11 +14,16 @@ use std::{
 /// The longest line that is read; alerts are below 1 MiB, and what is longer is no alert.
 const LINE_BYTES_MAX: u64 = 4 << 20;
 
+/// Why a file is no archive of alerts although it may hold some: nobody need have edited it.
+const RESHAPED: &str = "it is an array, or JSON over several lines: hashes are over the bytes as \
+                        they were written, a line each, so give it as it was";
+
 /// Command line of `verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Alerts and checkpoints as JSON lines, as `replay` and `kcat` write them; `-` is standard
-    /// input. Each file is one ordered stream: give the partitions of a topic as a file each
+    /// Alerts and checkpoints as JSON lines, as `replay` and `kcat` write them, also packed with
+    /// gzip, xz or zstd; `-` is standard input. Each file is one ordered stream: give the
+    /// partitions of a topic as a file each
     files: Vec<PathBuf>,
     /// Checkpoints as JSON lines
     #[arg(long, value_name = "FILE")]
@@ -154,18 +159,13 @@ fn read_files(args: &Args, keys: Vec<PublicKey>) -> Result<Trail, CliError> {
     Ok(trail)
 }
 
-/// Reads a file line by line, blank lines apart.
+/// Reads a file line by line, blank lines apart, however it is packed.
 fn read_file(path: &Path, trail: &mut Trail, is_checkpoints: bool) -> Result<(), CliError> {
     let name = path.display().to_string();
     let failed = |source: io::Error| CliError::Read { path: name.clone(), source };
-    let from: Box<dyn Read> = if name == "-" {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(path).map_err(failed)?)
-    };
-    let mut lines = BufReader::new(from);
+    let mut lines = BufReader::new(unpack(path).map_err(failed)?.input);
     let stream = trail.stream_named(&name);
-    let (mut line, mut number) = (Vec::new(), 0);
+    let (mut line, mut number, mut is_first) = (Vec::new(), 0, true);
     loop {
         line.clear();
         let n = lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
@@ -173,10 +173,16 @@ fn read_file(path: &Path, trail: &mut Trail, is_checkpoints: bool) -> Result<(),
             return Ok(());
         }
         number += 1;
+        // A carriage return is no part of an alert: it came on the way, and proves no edit.
         let body = line.strip_suffix(b"\n").unwrap_or(&line);
+        let body = body.strip_suffix(b"\r").unwrap_or(body);
         if body.is_empty() {
             continue;
         }
+        if is_first && (body.starts_with(b"[") || body.trim_ascii() == b"{") {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidData, RESHAPED)));
+        }
+        is_first = false;
         if is_checkpoints || Checkpoint::is_one(body) {
             trail.checkpoint(stream, number, body);
         } else {

@@ -31,7 +31,7 @@ fields! {
     JoinSplits "vjoinsplit", ValueBalance "valueBalance", ValueBalanceZat "valueBalanceZat",
     ShieldedSpends "vShieldedSpend", ShieldedOutputs "vShieldedOutput", Orchard "orchard",
     Kernels "vkern",
-    Bits "bits", Nonce "nonce",
+    Bits "bits", Nonce "nonce", Error "error",
 }
 
 /// The fields of one answer.
@@ -73,6 +73,9 @@ pub(super) fn read(
     }
     if item.has(Key::Hash) && (item.has(Key::Height) || item.has(Key::Txs)) {
         return Ok(block::read(&item, reader, events)?);
+    }
+    if item.has(Key::Error) {
+        return Err(Refusal::Skip(SkipReason::NodeError).into());
     }
     Err(refuse(Reason::MissingField, "neither a txid nor a block's hash and height").into())
 }

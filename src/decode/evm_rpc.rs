@@ -53,7 +53,9 @@ pub(super) fn read(
         return Ok(object(&item, reader, events)?);
     }
     let Some(result) = item.result(reader.limits())? else {
-        return Err(Refusal::Skip(SkipReason::NullResult).into());
+        let is_error = item.has(Key::Error);
+        let why = if is_error { SkipReason::NodeError } else { SkipReason::NullResult };
+        return Err(Refusal::Skip(why).into());
     };
     Ok(any(result, reader, events)?)
 }
@@ -72,6 +74,9 @@ pub(super) fn read_block(
     let item = Item::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
+    }
+    if item.is_error() {
+        return Err(Refusal::Skip(SkipReason::NodeError).into());
     }
     Ok(block::read_bundle(&item, reader, events)?)
 }
@@ -131,6 +136,7 @@ fn object(
         }
         Some(Kind::Log) => log::read(item, false, reader)?,
         Some(Kind::Transaction) => transaction::read(item, transaction::Place::Own, reader)?.body,
+        None if item.is_error() => return Err(Refusal::Skip(SkipReason::NodeError)),
         None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
     };
     push(item, body, around, reader, events)

@@ -9,7 +9,7 @@ mod rule;
 mod unmapped;
 
 use super::{
-    Reason, Refusal, Settings, SkipReason,
+    Reason, Refusal, Settings, SkipReason, answer,
     csv::Rows,
     field::{Reader, refuse},
     json::Scanner,
@@ -40,7 +40,17 @@ fn read_json(
     }
     let settings = reader.settings;
     let read = match settings.mapping.as_deref() {
-        Some(mapping) => read(mapping, &Source::json(value), reader, events),
+        Some(mapping) => {
+            let done = read(mapping, &Source::json(value), reader, events);
+            done.map_err(|refusal| match refusal {
+                // No rule fits, or what it wants is missing: it may be no answer at all.
+                Refusal::Skip(SkipReason::UnsupportedType | SkipReason::NullResult)
+                | Refusal::DeadLetter { reason: Reason::MissingField, .. } => {
+                    answer::refusal(value, &settings.limits, refusal)
+                }
+                other => other,
+            })
+        }
         None => unmapped::read(value, reader, events),
     };
     Ok(read?)

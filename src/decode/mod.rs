@@ -1,6 +1,7 @@
 //! Bytes to events: the format table, per-topic settings and the verdict on every part of a record.
 
 pub mod account;
+mod answer;
 pub mod base64;
 mod bitcoin_etl;
 mod bitcoin_raw;

@@ -51,6 +51,8 @@ pub enum Reason {
 pub enum SkipReason {
     Tombstone,
     NullResult,
+    /// A node, or a connector, answered with an error.
+    NodeError,
     UnsupportedType,
     ControlMessage,
     MarketData,
@@ -146,9 +148,10 @@ impl Reason {
 }
 
 impl SkipReason {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Tombstone,
         Self::NullResult,
+        Self::NodeError,
         Self::UnsupportedType,
         Self::ControlMessage,
         Self::MarketData,
@@ -160,6 +163,7 @@ impl SkipReason {
         match self {
             Self::Tombstone => "tombstone",
             Self::NullResult => "null_result",
+            Self::NodeError => "node_error",
             Self::UnsupportedType => "unsupported_type",
             Self::ControlMessage => "control_message",
             Self::MarketData => "market_data",

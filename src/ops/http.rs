@@ -1,6 +1,6 @@
 //! The HTTP server: `/metrics`, `/healthz`, `/readyz`, `/-/reload`, by default on loopback.
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, trouble::Board};
 use axum::{
     Router,
     extract::State,
@@ -43,6 +43,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// True once every partition that is ours has caught up with its committed offset.
     pub is_ready: Arc<AtomicBool>,
+    /// Why nothing comes of records, where that is so.
+    pub board: Arc<Board>,
     /// Absent where there is no configuration file.
     reload: Arc<OnceLock<Box<Reload>>>,
 }
@@ -56,6 +58,7 @@ impl Shared {
         Ok(Self {
             metrics: Arc::new(Metrics::new()?),
             is_ready: Arc::new(AtomicBool::new(false)),
+            board: Arc::new(Board::default()),
             reload: Arc::new(OnceLock::new()),
         })
     }
@@ -125,12 +128,22 @@ async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     }
 }
 
-async fn readyz(State(shared): State<Shared>) -> impl IntoResponse {
-    if shared.is_ready.load(Ordering::Acquire) {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready: no partition has caught up yet\n")
+/// Says whether records are read and judged; what is wrong comes first, then what is worth knowing.
+async fn readyz(State(shared): State<Shared>) -> (StatusCode, String) {
+    let mut lines: Vec<String> = shared.board.sentences(true);
+    if lines.is_empty() && !shared.is_ready.load(Ordering::Acquire) {
+        lines.push("no partition has caught up yet".to_owned());
     }
+    let status = match lines.is_empty() {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    lines.iter_mut().for_each(|line| line.insert_str(0, "not ready: "));
+    if lines.is_empty() {
+        lines.push("ready".to_owned());
+    }
+    lines.extend(shared.board.sentences(false).iter().map(|note| format!("note: {note}")));
+    (status, lines.join("\n") + "\n")
 }
 
 async fn reload(State(shared): State<Shared>) -> (StatusCode, String) {

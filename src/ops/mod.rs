@@ -5,3 +5,4 @@ pub mod http;
 pub mod kafka;
 pub mod log;
 pub mod metrics;
+pub mod trouble;

@@ -5,6 +5,7 @@ use crate::{
     decode::Settings,
     ops::kafka,
     runtime::{Batching, RuntimeError, prepare_topics},
+    source::kafka::ReadObserver,
 };
 use std::sync::{
     Arc,
@@ -24,22 +25,13 @@ pub struct Setup {
 }
 
 /// Who is told what the stage does.
-pub trait Observer: Send + Sync {
+pub trait Observer: ReadObserver {
     /// A transaction was committed: records passed on to an output since the last one, how many of
     /// them late or before their time, and how many are held.
     fn routed(&self, _output: &str, _counts: super::Counts, _n_held: usize) {}
 
     /// The stage has heard from its group, and has taken over the outputs that it was given.
     fn settled(&self) {}
-
-    /// How many offsets of an input are not read yet.
-    fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
-
-    /// A producer was given up and replaced.
-    fn producer_restarted(&self) {}
-
-    /// A non-fatal error of a Kafka client.
-    fn client_error(&self) {}
 }
 
 impl Setup {

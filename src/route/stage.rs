@@ -9,9 +9,9 @@ mod stream;
 use super::run::{Observer, Setup};
 use crate::{
     ops::kafka::{self, Patience},
-    runtime::RuntimeError,
+    runtime::{RuntimeError, not_one},
     sink::kafka::Producer,
-    source::kafka::{Consumer, Rebalanced, TopicPartition},
+    source::kafka::{Consumer, Reading, Rebalanced, TopicPartition},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
@@ -40,6 +40,7 @@ pub(super) struct Stage<'a> {
     /// Absent only while one is being replaced.
     producer: Option<Producer>,
     streams: Vec<Stream>,
+    reading: Reading<'a>,
     observer: &'a dyn Observer,
     stop: &'a AtomicBool,
     /// The stage's clock.
@@ -68,6 +69,7 @@ impl<'a> Stage<'a> {
             consumer,
             producer,
             streams,
+            reading: Reading::new(observer),
             observer,
             stop,
             began,
@@ -104,7 +106,7 @@ impl<'a> Stage<'a> {
                 self.look()?;
             }
             if self.reported.elapsed() >= REPORT_EVERY {
-                self.report();
+                self.report()?;
             }
             if self.streams.iter().any(|s| s.is_due(&self.setup.batch)) {
                 self.flush()?;
@@ -151,17 +153,53 @@ impl<'a> Stage<'a> {
     }
 
     /// Tells the observer how far the inputs are behind, and what the clients recovered from.
-    fn report(&mut self) {
+    fn report(&mut self) -> Result<(), RuntimeError> {
         self.reported = Instant::now();
-        for (at, n_offsets) in self.streams.iter().flat_map(Stream::lags) {
-            self.observer.consumer_lag(&at.topic, at.partition, n_offsets);
-        }
+        let standings: Vec<_> = self.streams.iter().flat_map(Stream::standings).collect();
+        self.reading.look(&self.consumer, &standings);
         let mut n_errors = self.consumer.log().take_errors();
         n_errors += self.producer.as_ref().map_or(0, |p| p.log().take_errors());
         (0..n_errors).for_each(|_| self.observer.client_error());
+        for stream in &self.streams {
+            match self.consumer.width_of(stream.output()) {
+                Some(n) if n > 1 => return Err(not_one(stream.output(), n)),
+                _ => {}
+            }
+        }
+        self.regrow()
     }
 
-    fn tolerate(&self, source: KafkaError) -> Result<(), RuntimeError> {
+    /// Opens those streams anew whose inputs have grown: the new partitions are read from their
+    /// beginning, the others from what is committed.
+    fn regrow(&mut self) -> Result<(), RuntimeError> {
+        if !self.streams.iter().any(|s| s.has_grown(&self.consumer)) {
+            return Ok(());
+        }
+        self.flush()?;
+        let grown: Vec<TopicPartition> = self
+            .streams
+            .iter()
+            .filter(|s| s.has_grown(&self.consumer))
+            .map(|s| TopicPartition { topic: s.output().to_owned(), partition: 0 })
+            .collect();
+        let outputs: Vec<&str> = grown.iter().map(|at| at.topic.as_str()).collect();
+        tracing::info!(?outputs, "inputs have grown: their streams are opened anew");
+        let is_grown = |s: &Stream| grown.iter().any(|at| at.topic == s.output());
+        let places: Vec<TopicPartition> =
+            self.streams.iter().filter(|s| is_grown(s)).flat_map(Stream::places).collect();
+        self.streams.retain(|s| !is_grown(s));
+        let what = "cannot assign";
+        let cannot = |source| RuntimeError::Kafka { what, source };
+        self.consumer.resume(&places).map_err(cannot)?;
+        self.consumer.unassign(&places).map_err(cannot)?;
+        let mut opened = self.open_all(&grown)?;
+        // The outputs stay what they are in the group.
+        opened.retain(|(at, _)| !grown.contains(at));
+        self.consumer.assign(&opened).map_err(cannot)?;
+        self.flush()
+    }
+
+    fn tolerate(&mut self, source: KafkaError) -> Result<(), RuntimeError> {
         let what = match source.rdkafka_error_code() {
             _ if matches!(source, KafkaError::MessageConsumptionFatal(_)) => {
                 "the consumer failed for good"
@@ -175,7 +213,9 @@ impl<'a> Stage<'a> {
                 | RDKafkaErrorCode::UnknownTopicOrPartition,
             ) => "the input cannot be read",
             _ => {
-                self.consumer.log().report(&source, "poll");
+                if !self.reading.note(&source, &self.consumer) {
+                    self.consumer.log().report(&source, "poll");
+                }
                 return Ok(());
             }
         };
@@ -235,6 +275,11 @@ impl<'a> Stage<'a> {
         let patience = || Patience::new(fence_max(&self.kafka), self.stop);
         let mut offsets = Vec::new();
         for output in outputs {
+            if output.partition > 0 {
+                let n = usize::try_from(output.partition).unwrap_or_default() + 1;
+                let n = self.consumer.width_of(&output.topic).unwrap_or(n).max(n);
+                return Err(not_one(&output.topic, n));
+            }
             let what = "cannot find the end of an output";
             let bounds = self.consumer.bounds(output, patience());
             let (_, end) = bounds.map_err(|source| RuntimeError::Kafka { what, source })?;

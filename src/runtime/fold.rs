@@ -5,7 +5,6 @@ use super::{
     checkpoints::Checkpoints,
     control::{Agreement, Inputs},
     decided::decide,
-    flood::is_format,
     outbox::Outbox,
     partition::Partition,
     steer::{Steering, set_aside, settle},
@@ -124,7 +123,7 @@ impl<'a> Fold<'a> {
                     }
                 }
                 Action::DeadLetter(letter) => {
-                    is_bad |= is_format(letter.reason);
+                    is_bad |= partition.fruitless.note(&letter);
                     if is_emitting {
                         self.outbox.dead_letter(&letter, group, &partition.at, record);
                     }
@@ -133,6 +132,7 @@ impl<'a> Fold<'a> {
                 Action::Fit(_) | Action::Finding(_) | Action::Scored(_) => {}
             }
         }
+        partition.fruitless.count(partition.driver.engine().stats());
         if partition.flood.count(is_bad) && partition.is_live && self.on_flood == OnFlood::Pause {
             partition.is_paused = true;
             self.is_flooded = true;

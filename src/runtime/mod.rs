@@ -19,6 +19,8 @@ mod error;
 mod flood;
 #[cfg(feature = "kafka")]
 mod fold;
+#[cfg(feature = "kafka")]
+mod fruitless;
 mod image;
 mod observer;
 #[cfg(feature = "kafka")]
@@ -60,4 +62,4 @@ pub use run::{run, run_reloadable};
 pub use signing::load_signer;
 pub use takeover::{LastRecord, Progress, Recorded};
 #[cfg(feature = "kafka")]
-pub use topics::prepare_topics;
+pub use topics::{not_one, prepare_topics};

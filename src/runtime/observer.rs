@@ -1,7 +1,7 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
 use super::{RestoreOutcome, snapshot::Report};
-use crate::{decode::Wrapping, engine::Engine};
+use crate::{decode::Wrapping, engine::Engine, source::kafka::ReadObserver};
 
 /// Where a partition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Phase {
 /// Receives what happens in the workers. Called from their threads: it must not block.
 ///
 /// Topics and partitions are those of the configuration, so they may become metric labels.
-pub trait Observer: Send + Sync {
+pub trait Observer: ReadObserver {
     /// A partition changed its phase, or made progress in it.
     fn phase(&self, _topic: &str, _partition: i32, _phase: Phase) {}
 
@@ -33,9 +33,6 @@ pub trait Observer: Send + Sync {
 
     /// An alert left for the topic, so long after its record's Kafka timestamp.
     fn emitted(&self, _latency_ms: i64) {}
-
-    /// How many offsets the partition's engine is behind the end of the log.
-    fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
 
     /// What a partition takes the topic's records to be wrapped in, after a batch.
     fn envelope(&self, _topic: &str, _wrapping: &Wrapping) {}
@@ -57,16 +54,12 @@ pub trait Observer: Send + Sync {
 
     /// A record of the verdict topic is no verdict.
     fn bad_verdict(&self) {}
-
-    /// A producer was given up and replaced.
-    fn producer_restarted(&self) {}
-
-    /// A non-fatal error of a Kafka client.
-    fn client_error(&self) {}
 }
 
 /// An observer that ignores everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
+
+impl ReadObserver for Silent {}
 
 impl Observer for Silent {}

@@ -7,6 +7,7 @@ use super::{
     control::{Bundle, Log, Position, Step, Turn, turns},
     crash_loop::CrashLoop,
     flood::Flood,
+    fruitless::Fruitless,
     partition::Partition,
     restore::{self, RestoreOutcome, Restored},
     snapshot::{Entry, Place},
@@ -272,6 +273,7 @@ impl Opening<'_> {
             kept: Kept::at(start),
             // Other settings, or an operator who wants to go on, begin a new count.
             flood: if was_paused && !is_same_setup { Flood::default() } else { image.flood },
+            fruitless: Fruitless::default(),
             watch,
             is_paused: false,
             pauses_when_live: was_paused && is_same_setup && ctx.params.on_flood == OnFlood::Pause,

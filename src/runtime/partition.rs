@@ -7,9 +7,18 @@ use super::{
     control::Position,
     crash_loop::CrashLoop,
     flood::Flood,
+    fruitless::{Fruitless, KINDS},
     takeover::{LastRecord, Progress, Recorded, other_log, tree_text, verify},
 };
-use crate::{audit::Chain, model::Record, ops::failpoint, source::kafka::TopicPartition};
+use crate::{
+    audit::Chain,
+    model::Record,
+    ops::{
+        failpoint,
+        trouble::{Kind, Trouble},
+    },
+    source::kafka::TopicPartition,
+};
 
 /// One partition that this worker owns.
 pub struct Partition {
@@ -41,6 +50,8 @@ pub struct Partition {
     /// What a snapshot holds.
     pub kept: Kept,
     pub flood: Flood,
+    /// Records of which nothing comes, since this process began.
+    pub fruitless: Fruitless,
     pub watch: CrashLoop,
     pub is_paused: bool,
     /// A flood had paused it before the restart.
@@ -70,6 +81,11 @@ impl Partition {
             (true, _) => Phase::Live,
             _ => Phase::Rebuilding { done: self.next - from, total: self.live_at - from },
         }
+    }
+
+    /// Returns what is wrong with its records, by kind.
+    pub fn troubles(&self) -> impl Iterator<Item = (Kind, Option<Trouble>)> + '_ {
+        KINDS.into_iter().map(|kind| (kind, self.fruitless.trouble(kind, self.is_paused)))
     }
 
     /// Returns the offset to read from: one before the next, when that record proves the log.

@@ -58,11 +58,11 @@ pub fn run_reloadable(
     if !problems.is_empty() {
         return Err(RuntimeError::Params(problems));
     }
-    match topics::prepare(params, &stop, &*observer) {
+    let widths = match topics::prepare(params, &stop, &*observer) {
         // Whatever the client said last: nothing has been started.
         _ if stop.load(Ordering::Acquire) => return Ok(()),
         prepared => prepared?,
-    }
+    };
     let signer = load_signer(&params.audit)?;
     match &signer {
         Some(signer) => tracing::info!(key_id = signer.key_id(), "checkpoints are signed"),
@@ -88,6 +88,7 @@ pub fn run_reloadable(
         slot: 0,
         params,
         inputs,
+        widths: &widths,
         signer: signer.as_ref(),
         store: store.as_ref(),
         publisher: publisher.as_ref(),

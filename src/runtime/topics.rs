@@ -1,7 +1,7 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
 use super::{Observer, Params, RuntimeError, retention};
-use crate::ops::kafka::{self, ClientLog, Closing, Patience, client_config};
+use crate::ops::kafka::{self, ClientLog, Closing, Codecs, Patience, client_config};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::{KafkaError, RDKafkaErrorCode},
@@ -20,7 +20,7 @@ const ALERT_RETENTION_MS: &str = "2592000000";
 /// The control log is kept for ever: every replay needs it from its start.
 const CONTROL_RETENTION_MS: &str = "-1";
 
-/// Checks input and output topics.
+/// Checks input and output topics; returns how many partitions each topic has.
 ///
 /// # Errors
 /// A sentence for the operator when a topic is missing or has too many partitions.
@@ -28,9 +28,10 @@ pub fn prepare(
     params: &Params,
     stop: &AtomicBool,
     observer: &dyn Observer,
-) -> Result<(), RuntimeError> {
+) -> Result<BTreeMap<String, usize>, RuntimeError> {
     let admin = connect(&params.kafka)?;
-    let done = widths(&admin, stop).and_then(|widths| check(params, &admin, &widths, observer));
+    let done = widths(&admin, stop)
+        .and_then(|widths| check(params, &admin, &widths, observer).map(|()| widths));
     // Without a broker a client may take its time to end.
     Closing::begin(admin);
     done
@@ -42,35 +43,7 @@ fn check(
     n_partitions: &BTreeMap<String, usize>,
     observer: &dyn Observer,
 ) -> Result<(), RuntimeError> {
-    let mut of_chain: BTreeMap<&str, usize> = BTreeMap::new();
-    for input in &params.inputs {
-        let topic = &input.topic;
-        match n_partitions.get(topic) {
-            None | Some(0) => return refuse(format!("input topic {topic} does not exist")),
-            Some(1) => {}
-            Some(_) if input.allow_partitions => {}
-            Some(n) => {
-                return refuse(format!(
-                    "input topic {topic} has {n} partitions: a chain's accounts need one ordered \
-                     partition; merge them with a stream of route:, or set allow_partitions: true \
-                     to judge each partition on its own"
-                ));
-            }
-        }
-        let n = n_partitions.get(topic).copied().unwrap_or_default();
-        *of_chain.entry(&input.chain).or_default() += n;
-    }
-    for (chain, n) in of_chain {
-        observer.chain_partitions(chain, n);
-        if n > 1 {
-            tracing::warn!(
-                chain,
-                partitions = n,
-                "one chain in several partitions: each is judged on its own, and no account's \
-                 history is whole; merge them with a stream of route:"
-            );
-        }
-    }
+    check_inputs(params, n_partitions, observer)?;
     let outputs = &params.outputs;
     let mut missing = outputs.topics().to_vec();
     missing.retain(|topic| !n_partitions.contains_key(*topic));
@@ -97,6 +70,55 @@ fn check(
     create(admin, &new)
 }
 
+/// Checks how many partitions the inputs have, at the start and whenever one has grown.
+///
+/// # Errors
+/// A sentence for the operator when a topic is missing or has too many partitions.
+pub fn check_inputs(
+    params: &Params,
+    n_partitions: &BTreeMap<String, usize>,
+    observer: &dyn Observer,
+) -> Result<(), RuntimeError> {
+    let mut of_chain: BTreeMap<&str, usize> = BTreeMap::new();
+    for input in &params.inputs {
+        let n = n_partitions.get(&input.topic).copied().unwrap_or_default();
+        *of_chain.entry(&input.chain).or_default() += n;
+    }
+    // Before any refusal: that is what the metric is for.
+    of_chain.iter().for_each(|(chain, n)| observer.chain_partitions(chain, *n));
+    for input in &params.inputs {
+        let topic = &input.topic;
+        match n_partitions.get(topic) {
+            None | Some(0) => return refuse(format!("input topic {topic} does not exist")),
+            Some(1) => {}
+            Some(_) if input.allow_partitions => {}
+            Some(n) => {
+                return refuse(format!(
+                    "input topic {topic} has {n} partitions: a chain's accounts need one ordered \
+                     partition; merge them with a stream of route:, or set allow_partitions: true \
+                     to judge each partition on its own"
+                ));
+            }
+        }
+    }
+    for (chain, n) in of_chain.into_iter().filter(|(_, n)| *n > 1) {
+        tracing::warn!(
+            chain,
+            partitions = n,
+            "one chain in several partitions: each is judged on its own, and no account's \
+             history is whole; merge them with a stream of route:"
+        );
+    }
+    Ok(())
+}
+
+/// Says that a topic that `route` writes has more partitions than one.
+pub fn not_one(topic: &str, n: usize) -> RuntimeError {
+    RuntimeError::Refused(format!(
+        "{topic} has {n} partitions: what is merged needs one order; create it anew with one"
+    ))
+}
+
 /// Checks the topics of a stage before `run`: inputs of any width, outputs with one partition,
 /// which are created when they are missing and `is_creating`.
 ///
@@ -116,11 +138,7 @@ pub fn prepare_topics(
             return refuse(format!("input topic {topic} of route.streams does not exist"));
         }
         if let Some(topic) = outputs.iter().find(|topic| width(topic) > 1) {
-            return refuse(format!(
-                "{topic} has {} partitions: what is merged needs one order; create it anew \
-                 with one",
-                width(topic)
-            ));
+            return Err(not_one(topic, width(topic)));
         }
         let missing: Vec<&str> = outputs.iter().copied().filter(|t| width(t) == 0).collect();
         if missing.is_empty() {
@@ -144,7 +162,11 @@ pub fn prepare_topics(
     done
 }
 
+/// Makes the client, after a look at what can be read at all.
 fn connect(kafka: &kafka::Params) -> Result<AdminClient<ClientLog>, RuntimeError> {
+    let codecs = Codecs::ask(kafka)?;
+    codecs.require_all().map_err(RuntimeError::Refused)?;
+    tracing::info!(%codecs, "codecs built in");
     client_config(kafka)?
         .create_with_context(ClientLog::default())
         .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })

@@ -8,16 +8,19 @@ use super::{
     checkpoints::Checkpoints,
     control::{Agreement, Feed, Inputs},
     fold::Fold,
+    partition::Partition,
     snapshot::{Publisher, Store},
+    topics,
 };
 use crate::{
     audit::Signer,
     ops::kafka::Patience,
     sink::kafka::Producer,
-    source::kafka::{Consumer, Lookout, TopicPartition, record_of},
+    source::kafka::{Consumer, Lookout, Reading, Standing, TopicPartition, record_of},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -41,6 +44,8 @@ pub struct Context<'a> {
     pub slot: usize,
     pub params: &'a Params,
     pub inputs: &'a Inputs,
+    /// How many partitions each topic had at the start.
+    pub widths: &'a BTreeMap<String, usize>,
     /// Who signs checkpoints.
     pub signer: Option<&'a Signer>,
     /// Where snapshots are; `None` when they are turned off.
@@ -62,6 +67,9 @@ pub struct Worker<'a> {
     fold: Fold<'a>,
     /// Where verdicts come from, if from anywhere.
     feed: Option<Feed>,
+    reading: Reading<'a>,
+    /// How many partitions the topics have; only those of inputs are kept up to date.
+    widths: BTreeMap<String, usize>,
     reported: Instant,
     _lookout: Option<Lookout>,
 }
@@ -96,6 +104,8 @@ impl<'a> Worker<'a> {
             is_single: false,
             fold,
             feed,
+            reading: Reading::new(observer),
+            widths: ctx.widths.clone(),
             reported: Instant::now(),
             _lookout: lookout(&ctx, &topics)?,
         })
@@ -137,7 +147,7 @@ impl<'a> Worker<'a> {
                     self.end_batch()?;
                 }
             }
-            self.report();
+            self.report()?;
         }
         self.end_batch()?;
         let places = self.places();
@@ -164,7 +174,7 @@ impl<'a> Worker<'a> {
         done
     }
 
-    fn tolerate(&self, source: KafkaError) -> Result<(), RuntimeError> {
+    fn tolerate(&mut self, source: KafkaError) -> Result<(), RuntimeError> {
         let is_fatal = matches!(source, KafkaError::MessageConsumptionFatal(_));
         let code = source.rdkafka_error_code();
         if is_fatal {
@@ -181,7 +191,9 @@ impl<'a> Worker<'a> {
             ) => Err(RuntimeError::Kafka { what: "the input cannot be read", source }),
             _ => {
                 // While a broker is down these stream; the client goes on trying by itself.
-                self.consumer.log().report(&source, "poll");
+                if !self.reading.note(&source, &self.consumer) {
+                    self.consumer.log().report(&source, "poll");
+                }
                 Ok(())
             }
         }
@@ -201,12 +213,8 @@ impl<'a> Worker<'a> {
         self.flush()?;
         self.keep(None);
         let flooded = self.fold.end_batch();
+        self.tell();
         if !flooded.is_empty() {
-            tracing::error!(
-                partitions = ?flooded,
-                "partition paused: too many records do not have the configured format; \
-                 correct the format of the input, then restart (or set on_flood: continue)"
-            );
             self.consumer
                 .pause(&flooded)
                 .map_err(|source| RuntimeError::Kafka { what: "cannot pause", source })?;
@@ -227,9 +235,36 @@ impl<'a> Worker<'a> {
         self.fold.partitions.iter().map(|p| p.at.clone()).collect()
     }
 
-    fn report(&mut self) {
+    /// Tells what is wrong with the records that were read.
+    fn tell(&mut self) {
+        for p in self.fold.partitions.iter().filter(|p| p.is_live) {
+            p.troubles().for_each(|(kind, trouble)| self.reading.set(&p.at, kind, trouble));
+        }
+    }
+
+    /// Refuses to go on when a topic has grown that must not: as a start would.
+    fn check_widths(&mut self, assigned: &[TopicPartition]) -> Result<(), RuntimeError> {
+        let mut widths = self.widths.clone();
+        for input in &self.ctx.params.inputs {
+            let its = assigned.iter().filter(|at| at.topic == input.topic);
+            let assigned = its.filter_map(|at| usize::try_from(at.partition + 1).ok()).max();
+            let told = self.consumer.width_of(&input.topic);
+            let before = widths.get(&input.topic).copied();
+            if let Some(n) = told.max(assigned).max(before) {
+                widths.insert(input.topic.clone(), n);
+            }
+        }
+        if widths == self.widths {
+            return Ok(());
+        }
+        topics::check_inputs(self.ctx.params, &widths, self.ctx.observer)?;
+        self.widths = widths;
+        Ok(())
+    }
+
+    fn report(&mut self) -> Result<(), RuntimeError> {
         if self.reported.elapsed() < REPORT_EVERY {
-            return;
+            return Ok(());
         }
         self.reported = Instant::now();
         // What came in before the input fell silent is worth keeping too.
@@ -239,15 +274,18 @@ impl<'a> Worker<'a> {
         for _ in 0..n_errors {
             self.ctx.observer.client_error();
         }
+        let standing =
+            |p: &Partition| Standing { at: p.at.clone(), next: p.next, is_held: p.is_paused };
+        let standings: Vec<Standing> = self.fold.partitions.iter().map(standing).collect();
+        self.reading.look(&self.consumer, &standings);
+        self.tell();
         for p in &self.fold.partitions {
             let (topic, partition) = (&p.at.topic, p.at.partition);
-            if let Some(end) = self.consumer.end_of(&p.at) {
-                self.ctx.observer.consumer_lag(topic, partition, (end - p.next).max(0));
-            }
             if let Phase::Rebuilding { done, total } = p.phase() {
                 tracing::info!(topic, partition, done, total, "rebuilding state");
             }
         }
+        self.check_widths(&[])
     }
 }
 

@@ -1,8 +1,11 @@
 //! Records from files: JSON lines or a JSON array, plain, gzip, xz or zstd, or standard input.
 
+mod unpacked;
+
+pub use unpacked::{Unpacked, unpack};
+
 use memchr::{memchr, memchr2};
 use std::{
-    fs::File,
     io::{self, Read},
     ops::Range,
     path::Path,
@@ -11,9 +14,6 @@ use std::{
 /// The longest record handed on; what is longer is cut, and the decoder refuses it as too large
 /// (its own limit is lower).
 pub const RECORD_BYTES_MAX: usize = 32 << 20;
-
-/// Memory that unpacking xz may take, in KiB: its largest preset takes 65 MiB.
-const XZ_KIB_MAX: u32 = 256 << 10;
 
 /// Bytes asked for at once: large enough that system calls do not show in a profile.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -49,25 +49,12 @@ enum Shape {
 }
 
 impl Records {
-    /// Opens a file, `-` being standard input; `.gz`, `.xz` and `.zst` are decompressed.
+    /// Opens a file, `-` being standard input; what is packed is unpacked, see [`unpack`].
     ///
     /// # Errors
-    /// When the file cannot be opened.
+    /// When the file cannot be opened, or is packed in a way that is not read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::new(Box::new(io::stdin()), true));
-        }
-        let file = File::open(path)?;
-        let name = path.to_string_lossy();
-        let (stem, input): (&str, Box<dyn Read>) = if let Some(stem) = name.strip_suffix(".gz") {
-            (stem, Box::new(flate2::read::MultiGzDecoder::new(file)))
-        } else if let Some(stem) = name.strip_suffix(".xz") {
-            (stem, Box::new(lzma_rust2::XzReader::new_mem_limit(file, true, XZ_KIB_MAX)))
-        } else if let Some(stem) = name.strip_suffix(".zst") {
-            (stem, Box::new(zstd::stream::read::Decoder::new(file)?))
-        } else {
-            (&name, Box::new(file))
-        };
+        let Unpacked { input, stem } = unpack(path)?;
         let is_lines = stem.ends_with(".jsonl") || stem.ends_with(".ndjson");
         Ok(Self::new(input, !is_lines))
     }

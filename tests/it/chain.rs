@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, io::Write, path::Path, process::Command};
 use txwarden::sim::{Evm, Scenario};
 
 /// Writes a simulated chain as two files of exporter lines.
@@ -102,6 +102,56 @@ fn verify_passes_what_replay_wrote_and_names_what_was_changed() {
         (&["/no/such/file"], 1),
     ] {
         assert_eq!(verify(args).0, code, "{args:?}");
+    }
+}
+
+/// An archive is what was written, however it was packed on its way; what cannot be read accuses
+/// nobody.
+#[test]
+fn verify_reads_archives_as_replay_does_and_accuses_nobody_of_packing() {
+    let dir = tempfile::tempdir().unwrap();
+    let alerts = replay(&write_inputs(dir.path()), "100");
+    let gzip = |text: &[u8]| -> Vec<u8> {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(text).unwrap();
+        packer.finish().unwrap()
+    };
+    let packed = || gzip(alerts.as_bytes());
+    // Packed by the program that archives are packed by, where it is installed.
+    let plain = dir.path().join("plain.jsonl");
+    fs::write(&plain, &alerts).unwrap();
+    let xz = Command::new("xz").args(["-1", "-c"]).arg(&plain).output();
+    let xz = xz.map_or_else(|_| packed(), |output| output.stdout);
+    let crlf = alerts.replace('\n', "\r\n");
+    let marked = format!("\u{feff}{alerts}");
+    let edited = alerts.replacen("\"reason\":\"", "\"reason\":\"Not ", 1);
+    for (name, bytes, expected) in [
+        ("a.jsonl.gz", packed(), 0),
+        ("a.jsonl.xz", xz, 0),
+        ("a.jsonl.zst", zstd::stream::encode_all(alerts.as_bytes(), 3).unwrap(), 0),
+        ("rotated.jsonl.gz.1", packed(), 0),
+        ("windows.jsonl", crlf.clone().into_bytes(), 0),
+        ("windows.jsonl.gz", gzip(crlf.as_bytes()), 0),
+        ("marked.jsonl", marked.into_bytes(), 0),
+        ("no_last_line_end.jsonl", alerts.trim_end().as_bytes().to_vec(), 0),
+        // Packing hides no edit.
+        ("edited.jsonl.gz", gzip(edited.as_bytes()), 3),
+        ("edited.jsonl", edited.replace('\n', "\r\n").into_bytes(), 3),
+        ("spaced.jsonl", alerts.replacen("}\n", "} \n", 1).into_bytes(), 3),
+        // What cannot be read is an error, and no verdict.
+        ("cut.jsonl.gz", packed()[..200].to_vec(), 1),
+        ("a.jsonl.bz2", b"BZh91AY&SY".to_vec(), 1),
+        ("pretty.json", b"{\n  \"alert_id\": 1\n}\n".to_vec(), 1),
+        ("array.json", format!("[{}]", alerts.trim_end().replace('\n', ",")).into_bytes(), 1),
+        ("a.zip", b"PK\x03\x04".to_vec(), 1),
+        ("wide.jsonl", b"\xff\xfe{\x00".to_vec(), 1),
+    ] {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let (code, said) = verify(&[path.to_str().unwrap()]);
+        assert_eq!(code, expected, "{name}: {said}");
+        assert_eq!(said.contains("edited"), expected == 3, "{name}: {said}");
+        assert_eq!(said.contains("early.jsonl/0: "), expected != 1, "{name}: {said}");
     }
 }
 

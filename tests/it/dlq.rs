@@ -159,3 +159,30 @@ fn the_worker_reads_what_came_back_and_its_evidence_is_its_own() {
     assert_eq!(written.iter().filter(is_letter).count(), 2, "it was read");
     assert_eq!(written.len(), 3, "two letters and a note");
 }
+
+/// A letter took half a second once, each with a consumer's way to its record of its own.
+#[test]
+fn hundreds_of_letters_are_one_way_through_their_partition() {
+    let test = "hundreds_of_letters_are_one_way_through_their_partition";
+    let Some(mut letters) = Letters::new(test) else { return };
+    const N: usize = 400;
+    let at = letters.n_input() as i64;
+    let records = vec![(letters.batch.clone(), lines()[29].1); N];
+    letters.job.broker.produce(&letters.job.input, &records);
+    letters.job.params.on_flood = txwarden::runtime::OnFlood::Continue;
+    let running = letters.job.start();
+    letters.job.await_offset(|committed| committed == at + N as i64);
+    running.stop().unwrap();
+    let since = std::time::Instant::now();
+    let done = letters.json(&["replay", "--yes", "--reason", "unexpected_batch"], 0);
+    let took = since.elapsed();
+    eprintln!("dlq replay: {} letters in {took:?}", N + 1);
+    assert_eq!((&done["n_replayed"], &done["n_left"]), (&(N + 1).into(), &0.into()));
+    assert!(took < std::time::Duration::from_secs(20), "{took:?}");
+    let written = letters.job.broker.read_committed(&letters.job.input);
+    let of = |m: &rdkafka::message::OwnedMessage| header(m, "dlq-replay-of");
+    let replayed: Vec<_> = written.iter().filter_map(of).collect();
+    let offsets = [letters.batch_at].into_iter().chain(at as usize..at as usize + N);
+    assert_eq!(replayed, offsets.map(|o| letters.place(o)).collect::<Vec<_>>(), "in their order");
+    assert_eq!(letters.json(&["replay", "--reason", "unexpected_batch"], 0)["n_replayed"], 0);
+}

@@ -111,6 +111,31 @@ fn binary_content_is_read_exactly() {
     assert!(body.contains("PAY:2:9:-2:5") && body.contains("\"7\""), "{body}");
 }
 
+/// An error that a connector or a node wrote where an event should be is said to be one; what is
+/// merely no event stays what it was.
+#[test]
+fn errors_instead_of_events_are_counted_as_errors() {
+    let error = "node_error";
+    for (layer, text, expected) in [
+        (Layer::Connect, r#"{"schema": null, "payload": null, "error": "timed out"}"#, error),
+        (Layer::Connect, r#"{"error_code": 40403, "message": "schema not found"}"#, error),
+        (Layer::Connect, r#"{"schema": null, "payload": null, "error": null}"#, "bad_envelope"),
+        (Layer::Connect, r#"{"payload": {"jsonrpc": "2.0", "error": {"code": 1}}}"#, error),
+        (Layer::Debezium, r#"{"error": {"code": -32000, "message": "no"}, "id": 1}"#, error),
+        (Layer::Debezium, r#"{"payload": {"exception": "out of disk"}}"#, error),
+        (Layer::Debezium, r#"{"id": 1, "errors": []}"#, "bad_envelope"),
+        (Layer::Cloudevents, r#"{"jsonrpc": "2.0", "id": 1, "error": {"code": 1}}"#, error),
+        (Layer::Cloudevents, r#"{"id": 1}"#, "envelope_incomplete"),
+    ] {
+        let batch = read(&settings(wrapped(&[layer])), text.as_bytes());
+        let said = match &batch.parts[0].verdict {
+            Err(Refusal::Skip(reason)) => Some(reason.as_str()),
+            _ => reason(&batch),
+        };
+        assert_eq!(said, Some(expected), "{text}: {:?}", batch.parts);
+    }
+}
+
 #[test]
 fn what_is_cut_is_never_read() {
     let confluent = settings(confluent());

@@ -24,7 +24,7 @@ use txwarden::{
         RestoreOutcome, RuntimeError, control::Inputs, run_reloadable, snapshot,
     },
     sim::{Evm, Scenario},
-    source::kafka::{self, Start},
+    source::kafka::{self, ReadObserver, Start},
 };
 
 /// How long anything may take on a busy machine.
@@ -235,6 +235,8 @@ impl Watch {
         assert!(!waited.timed_out(), "no {what} in time: {seen:?}");
     }
 }
+
+impl ReadObserver for Watch {}
 
 impl Observer for Watch {
     fn phase(&self, _: &str, _: i32, phase: Phase) {

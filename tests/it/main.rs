@@ -8,6 +8,8 @@ mod auto;
 #[cfg(feature = "kafka")]
 #[path = "../kafka/broker.rs"]
 mod broker;
+#[cfg(feature = "kafka")]
+mod bus;
 mod chain;
 #[cfg(feature = "kafka")]
 mod checkpoints;

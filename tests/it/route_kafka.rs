@@ -18,6 +18,7 @@ use std::{
 use txwarden::{
     route::{self, Counts, Params, Setup, StreamParams},
     runtime::RuntimeError,
+    source::kafka::ReadObserver,
 };
 
 /// How long anything may take on a busy machine.
@@ -29,6 +30,8 @@ struct Told {
     n_released: AtomicU64,
     n_late: AtomicU64,
 }
+
+impl ReadObserver for Told {}
 
 impl route::Observer for Told {
     fn routed(&self, _: &str, counts: Counts, _: usize) {

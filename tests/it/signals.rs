@@ -27,14 +27,19 @@ pub struct Running {
 }
 
 impl Running {
-    fn start(config: &Path) -> Self {
+    pub fn start(config: &Path) -> Self {
         Self::start_with(config, &[])
     }
 
     /// Starts `run` and returns when it has told that it is up.
     pub fn start_with(config: &Path, more: &[&str]) -> Self {
+        Self::start_as("run", config, more)
+    }
+
+    /// Starts `run` or `route`.
+    pub fn start_as(command: &str, config: &Path, more: &[&str]) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_txwarden"))
-            .args(["run", "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
+            .args([command, "--http-listen", "127.0.0.1:0", "--log-level", "info", "-c"])
             .arg(config)
             .args(more)
             .stderr(Stdio::piped())
@@ -44,7 +49,7 @@ impl Running {
         let mut running = Self { child, log: lines, http: String::new() };
         let mut log = BufReader::new(running.child.stderr.take().unwrap());
         let mut line = String::new();
-        while !line.contains("\"message\":\"started\"") {
+        while !line.contains("started\"") || !line.contains("\"listen\"") {
             line.clear();
             assert!(log.read_line(&mut line).unwrap() > 0, "it ended before it had started");
         }
@@ -57,9 +62,14 @@ impl Running {
         running
     }
 
-    /// Waits for a line of the log.
-    fn await_log(&self, text: &str) {
-        while !self.log.recv_timeout(Duration::from_secs(60)).unwrap().contains(text) {}
+    /// Waits for a line of the log, and returns it.
+    pub fn await_log(&self, text: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(Duration::from_secs(60)).unwrap();
+            if line.contains(text) {
+                return line;
+            }
+        }
     }
 
     pub fn signal(&self, name: &str) {
@@ -75,6 +85,11 @@ impl Running {
     /// Returns the metrics, with the head of the answer.
     pub fn metrics(&self) -> String {
         self.ask("GET /metrics")
+    }
+
+    /// Returns what `/readyz` says, with the head of the answer.
+    pub fn readyz(&self) -> String {
+        self.ask("GET /readyz")
     }
 
     fn ask(&self, what: &str) -> String {

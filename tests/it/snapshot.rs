@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use txwarden::runtime::{
-    Observer,
-    snapshot::{
-        BODY_FORMAT, Header, Job, Outcome, Params, Place, Publisher, Report, Snapshot, Store,
-        StoreError, Submitted, bundle_hash,
+use txwarden::{
+    runtime::{
+        Observer,
+        snapshot::{
+            BODY_FORMAT, Header, Job, Outcome, Params, Place, Publisher, Report, Snapshot, Store,
+            StoreError, Submitted, bundle_hash,
+        },
     },
+    source::kafka::ReadObserver,
 };
 
 /// How long a test waits for the publisher's thread.
@@ -157,6 +160,8 @@ fn markers_are_written_replaced_and_removed() {
 /// Keeps what the publisher tells.
 #[derive(Default)]
 struct Watch(Mutex<Vec<Report>>);
+
+impl ReadObserver for Watch {}
 
 impl Observer for Watch {
     fn snapshot(&self, topic: &str, partition: i32, report: &Report) {

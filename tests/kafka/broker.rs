@@ -6,7 +6,8 @@ pub mod server;
 use rdkafka::{
     ClientConfig, Message,
     admin::{
-        AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+        AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+        TopicReplication,
     },
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
@@ -100,6 +101,22 @@ impl Broker {
         }
     }
 
+    /// Adds partitions to a topic, up to so many.
+    pub fn widen_topic(&self, topic: &str, n_partitions: usize) {
+        let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
+        let new = NewPartitions::new(topic, n_partitions);
+        let made = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(admin.create_partitions([&new], &AdminOptions::new()))
+            .unwrap();
+        made.into_iter().for_each(|result| drop(result.unwrap()));
+        let until = Instant::now() + Duration::from_secs(20);
+        while self.end(topic, n_partitions as i32 - 1).is_none() {
+            assert!(Instant::now() < until, "topic {topic} got no leader");
+        }
+    }
+
     /// Deletes a topic.
     pub fn delete_topic(&self, topic: &str) {
         let admin: AdminClient<DefaultClientContext> = self.config().create().unwrap();
@@ -139,6 +156,40 @@ impl Broker {
             send(&producer, topic, 0, value.as_bytes(), *ms);
         }
         producer.flush(Duration::from_secs(60)).unwrap();
+    }
+
+    /// Writes values to partition 0 in batches of one codec.
+    pub fn produce_packed(&self, topic: &str, codec: &str, values: &[(String, i64)]) {
+        let mut config = self.config();
+        config.set("linger.ms", "50").set("enable.idempotence", "true");
+        let producer: BaseProducer = config.set("compression.type", codec).create().unwrap();
+        for (value, ms) in values {
+            send(&producer, topic, 0, value.as_bytes(), *ms);
+        }
+        producer.flush(Duration::from_secs(60)).unwrap();
+    }
+
+    /// Writes values to partition 0 in one transaction, which ends as wished.
+    pub fn produce_transaction(&self, topic: &str, values: &[(String, i64)], is_commit: bool) {
+        let mut config = self.config();
+        let id = self.name("transactional");
+        let producer: BaseProducer = config.set("transactional.id", id).create().unwrap();
+        let patience = Duration::from_secs(60);
+        producer.init_transactions(patience).unwrap();
+        producer.begin_transaction().unwrap();
+        for (value, ms) in values {
+            send(&producer, topic, 0, value.as_bytes(), *ms);
+        }
+        producer.flush(patience).unwrap();
+        match is_commit {
+            true => producer.commit_transaction(patience).unwrap(),
+            false => producer.abort_transaction(patience).unwrap(),
+        }
+    }
+
+    /// Returns the first segment of a partition's log, where the broker keeps it.
+    pub fn segment(&self, topic: &str, partition: i32) -> std::path::PathBuf {
+        self.server.data().join(format!("{topic}-{partition}/00000000000000000000.log"))
     }
 
     /// Returns the offset after the last record of a partition.

@@ -81,6 +81,11 @@ impl Server {
         fs::remove_file(self.dir.join("pid")).unwrap();
     }
 
+    /// Returns the directory of the broker's data.
+    pub fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
     /// Returns the log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.join("kafka.log")).unwrap_or_default()

@@ -3,7 +3,9 @@
 use crate::{
     cli::exporter::Exporter,
     engine::Engine,
+    ops::trouble::{Kind, Trouble},
     runtime::{Observer, Phase},
+    source::kafka::ReadObserver,
 };
 use std::{
     collections::BTreeMap,
@@ -89,15 +91,21 @@ impl Observer for Observers {
         self.exporter.emitted(latency_ms);
     }
 
-    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
-        self.exporter.consumer_lag(topic, partition, n_offsets);
-    }
-
     fn engine(&self, topic: &str, partition: i32, engine: &Engine) {
         self.exporter.engine(topic, partition, engine);
         self.progress.update(|c| {
             c.folded.insert(topic.to_owned(), engine.stats().n_records);
         });
+    }
+}
+
+impl ReadObserver for Observers {
+    fn consumer_lag(&self, topic: &str, partition: i32, n_offsets: i64) {
+        self.exporter.consumer_lag(topic, partition, n_offsets);
+    }
+
+    fn trouble(&self, topic: &str, partition: i32, kind: Kind, trouble: Option<&Trouble>) {
+        self.exporter.trouble(topic, partition, kind, trouble);
     }
 
     fn producer_restarted(&self) {

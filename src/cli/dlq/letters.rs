@@ -87,6 +87,12 @@ impl From<DlqError> for CliError {
     }
 }
 
+impl From<ScanError> for CliError {
+    fn from(error: ScanError) -> Self {
+        DlqError::from(error).into()
+    }
+}
+
 impl Notes {
     /// Reads the notes of a dead-letter topic.
     pub(super) fn read(scanner: &Scanner, topic: &str) -> Result<Self, DlqError> {

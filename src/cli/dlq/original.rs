@@ -24,6 +24,19 @@ pub(super) struct Original {
     pub is_copy: bool,
 }
 
+impl Original {
+    /// Copies a record.
+    pub(super) fn of(record: &Record<'_>) -> Self {
+        Self {
+            kafka_ms: record.kafka_ms,
+            key: record.key.map(<[u8]>::to_vec),
+            value: record.value.unwrap_or_default().to_vec(),
+            headers: record.headers.iter().map(|(k, v)| ((*k).to_owned(), v.to_vec())).collect(),
+            is_copy: false,
+        }
+    }
+}
+
 /// Why a record cannot be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lost {
@@ -46,28 +59,26 @@ impl Lost {
 pub(super) fn find(scanner: &Scanner, letter: &Letter) -> Result<Result<Original, Lost>, DlqError> {
     let body = &letter.body;
     let at = TopicPartition { topic: body.topic.clone(), partition: body.partition };
-    let copy = || {
-        let head = base64::decode(&body.head_b64).unwrap_or_default();
-        let key = body.key_b64.as_deref().and_then(base64::decode);
-        let (kafka_ms, headers) = (body.kafka_ms, Vec::new());
-        Original { kafka_ms, key, value: head, headers, is_copy: true }
-    };
-    let found = scanner.one(&at, body.offset, |record| Original {
-        kafka_ms: record.kafka_ms,
-        key: record.key.map(<[u8]>::to_vec),
-        value: record.value.unwrap_or_default().to_vec(),
-        headers: record.headers.iter().map(|(k, v)| ((*k).to_owned(), v.to_vec())).collect(),
-        is_copy: false,
-    })?;
+    Ok(of(letter, scanner.one(&at, body.offset, Original::of)?))
+}
+
+/// Returns the record of a letter: what is in its place if it is the same, else the letter's copy.
+pub(super) fn of(letter: &Letter, found: Option<Original>) -> Result<Original, Lost> {
+    let body = &letter.body;
     let is_it = |original: &Original| sha256(&original.value) == body.sha256;
-    Ok(match found {
-        Some(original) if is_it(&original) => Ok(original),
-        found => {
-            let copy = copy();
-            let why = if found.is_some() { Lost::Other } else { Lost::Gone };
-            if is_it(&copy) { Ok(copy) } else { Err(why) }
-        }
-    })
+    let why = match found {
+        Some(original) if is_it(&original) => return Ok(original),
+        Some(_) => Lost::Other,
+        None => Lost::Gone,
+    };
+    let copy = Original {
+        kafka_ms: body.kafka_ms,
+        key: body.key_b64.as_deref().and_then(base64::decode),
+        value: base64::decode(&body.head_b64).unwrap_or_default(),
+        headers: Vec::new(),
+        is_copy: true,
+    };
+    if is_it(&copy) { Ok(copy) } else { Err(why) }
 }
 
 /// Returns how the records of a topic are read now; `None` when no input reads it.

@@ -4,14 +4,15 @@ use super::{
     ConfigArg, Selection,
     letters::{self, DlqError, Letter, Notes, REPLAYED, Replayed},
     load,
-    original::{self, Original},
+    original::{self, Lost, Original},
     place::{Place, Which},
     show::verdict,
 };
 use crate::{
     cli::{CliError, output},
     config::Config,
-    decode::{Reason, inspect::Verdict},
+    decode::{Reason, Settings, inspect::Verdict},
+    ops::kafka::TopicPartition,
     sink::rewrite::{Parcel, Rewriter},
     source::kafka::{ScanError, Scanner},
 };
@@ -115,22 +116,19 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let mut replay = Replay {
         args,
         config: &config,
-        scanner,
+        scanner: &scanner,
         writer,
         batch: Vec::new(),
         widths: BTreeMap::new(),
     };
-    let mut records = Vec::new();
-    for (place, letter) in &chosen.letters {
-        let outcome = replay.one(place, letter)?;
-        records.push(Line {
-            record: place.to_string(),
-            letter: format!("{}/{}", letter.partition, letter.offset),
-            was: letter.body.reason,
-            outcome,
-        });
-    }
-    replay.flush()?;
+    let outcomes = replay.all(&chosen)?;
+    let line = |((place, letter), outcome): ((&Place, &Letter), Outcome)| Line {
+        record: place.to_string(),
+        letter: format!("{}/{}", letter.partition, letter.offset),
+        was: letter.body.reason,
+        outcome,
+    };
+    let records: Vec<Line> = chosen.letters.iter().zip(outcomes).map(line).collect();
     let n_replayed =
         records.iter().filter(|l| matches!(l.outcome, Outcome::Replayed { .. })).count();
     let summary = Summary {
@@ -182,10 +180,13 @@ fn choose(args: &Args, scanner: &Scanner, topic: &str) -> Result<Chosen, CliErro
     Ok(chosen)
 }
 
+/// A record that is to be read again, with its letter and how.
+type Wanted<'l> = (&'l Place, &'l Letter, Settings);
+
 struct Replay<'a> {
     args: &'a Args,
     config: &'a Config,
-    scanner: Scanner,
+    scanner: &'a Scanner,
     /// None in a dry run.
     writer: Option<Rewriter>,
     /// Records and the notes about them, of the next transaction.
@@ -195,25 +196,65 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn one(&mut self, place: &Place, letter: &Letter) -> Result<Outcome, CliError> {
+    /// Replays what was chosen, partition by partition; returns what becomes of each, in order.
+    fn all(&mut self, chosen: &Chosen) -> Result<Vec<Outcome>, CliError> {
+        let (mut outcomes, mut wanted) = (BTreeMap::new(), Vec::new());
+        for (place, letter) in &chosen.letters {
+            match self.settings(place, letter) {
+                Ok(settings) => wanted.push((place, letter, settings)),
+                Err(outcome) => drop(outcomes.insert(place, outcome)),
+            }
+        }
+        let is_same = |a: &Wanted<'_>, b: &Wanted<'_>| {
+            (&a.0.topic, a.0.partition) == (&b.0.topic, b.0.partition)
+        };
+        let scanner = self.scanner;
+        for group in wanted.chunk_by(is_same) {
+            let Some((first, ..)) = group.first() else { continue };
+            let at = TopicPartition { topic: first.topic.clone(), partition: first.partition };
+            let offsets: Vec<i64> = group.iter().map(|(place, ..)| place.offset).collect();
+            let mut left = group.iter();
+            scanner.some::<CliError>(&at, &offsets, &mut |_, record| {
+                if let Some((place, letter, settings)) = left.next() {
+                    let found = original::of(letter, record.map(Original::of));
+                    outcomes.insert(place, self.one(place, letter, settings, found)?);
+                }
+                Ok(())
+            })?;
+        }
+        self.flush()?;
+        Ok(outcomes.into_values().collect())
+    }
+
+    /// Returns how a record is to be read now, or why it is left alone.
+    fn settings(&self, place: &Place, letter: &Letter) -> Result<Settings, Outcome> {
         let reason = letter.body.reason;
         let is_asked_for =
             !self.args.which.is_empty() || self.args.selection.reason.contains(&reason);
         if matches!(reason, Reason::CrashLoop | Reason::IdentityConflict) && !is_asked_for {
-            return Ok(Outcome::NotNamed);
+            return Err(Outcome::NotNamed);
         }
         let to = self.args.to.as_ref().unwrap_or(&place.topic);
-        let settings = original::settings(self.config, to)
-            .or_else(|| original::settings(self.config, &place.topic));
-        let Some(settings) = settings else { return Ok(Outcome::NoInput) };
-        let original = match original::find(&self.scanner, letter)? {
+        original::settings(self.config, to)
+            .or_else(|| original::settings(self.config, &place.topic))
+            .ok_or(Outcome::NoInput)
+    }
+
+    fn one(
+        &mut self,
+        place: &Place,
+        letter: &Letter,
+        settings: &Settings,
+        found: Result<Original, Lost>,
+    ) -> Result<Outcome, CliError> {
+        let original = match found {
             Ok(original) => original,
             // A repaired record needs nothing of the old one.
             Err(_) if self.args.value.is_some() => Original::default(),
             Err(why) => return Ok(Outcome::Lost { why: why.as_str() }),
         };
         let replayed = self.marked(place, letter, original)?;
-        let now = original::decode(&settings, letter, &replayed);
+        let now = original::decode(settings, letter, &replayed);
         if now.verdict != Verdict::Accept {
             return Ok(Outcome::Refused {
                 verdict: verdict(&now),
@@ -221,7 +262,7 @@ impl Replay<'_> {
                 detail: now.detail.unwrap_or_default(),
             });
         }
-        let to = to.clone();
+        let to = self.args.to.as_ref().unwrap_or(&place.topic).clone();
         let n_partitions = self.n_partitions(&to)?;
         // A chain's records are in one partition: there it stays.
         let partition = (place.partition < n_partitions).then_some(place.partition);

@@ -6,7 +6,10 @@ use crate::{
     detect::{models, rules},
     engine::{Engine, EngineError, Setup},
     model::{ConflictKind, Judgement, Severity, Status},
-    ops::metrics::{Metric, Metrics},
+    ops::{
+        metrics::{Metric, Metrics},
+        trouble::Kind,
+    },
     runtime::{RestoreOutcome, snapshot},
     triage::Suppression,
 };
@@ -69,6 +72,9 @@ pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
         Metric::ModelAge,
     ] {
         metrics.start(metric, &[topic, &number]);
+    }
+    for kind in Kind::ALL {
+        metrics.start(Metric::Trouble, &[topic, &number, kind.as_str()]);
     }
 }
 

@@ -1,7 +1,9 @@
 //! CloudEvents 1.0 over Kafka: binary mode in headers, structured and batched mode in JSON.
 
 use super::peel::{Step, header, members, range_of};
-use crate::decode::{Reason, Refusal, Settings, SkipReason, base64, field::refuse, json::Value};
+use crate::decode::{
+    Reason, Refusal, Settings, SkipReason, answer, base64, field::refuse, json::Value,
+};
 
 /// The attributes that every event has.
 const REQUIRED: [&str; 3] = ["id", "source", "type"];
@@ -52,7 +54,11 @@ fn structured(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
     let [version, id, source, kind, data, packed] = members(bytes, names, &settings.limits)?;
     match version {
         Value::Text(text) => check_version(text.raw)?,
-        Value::Null => return Err(incomplete("specversion")),
+        // Whoever writes events may write a node's error without one around it.
+        Value::Null => {
+            let bare = incomplete("specversion");
+            return Err(answer::refusal(Value::Object(bytes), &settings.limits, bare));
+        }
         _ => return Err(refuse(Reason::BadEnvelope, "specversion is no text")),
     }
     for (name, value) in REQUIRED.iter().zip([id, source, kind]) {

@@ -5,7 +5,7 @@ use super::{
     peel::{Step, members, range_of},
 };
 use crate::decode::{
-    Limits, Reason, Refusal, SkipReason, base64,
+    Limits, Reason, Refusal, SkipReason, answer, base64,
     field::refuse,
     json::{DEPTH_CAP, Scanner, Value},
 };
@@ -20,7 +20,10 @@ pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
         (Value::Object(raw) | Value::Array(raw), Value::Object(schema)) => (raw, Some(schema)),
         (Value::Object(raw) | Value::Array(raw), Value::Null) => (raw, None),
         (Value::Null, Value::Object(_)) => return Err(Refusal::Skip(SkipReason::Tombstone)),
-        _ => return Err(refuse(Reason::BadEnvelope, "no schema with a payload")),
+        _ => {
+            let no_payload = refuse(Reason::BadEnvelope, "no schema with a payload");
+            return Err(answer::refusal(Value::Object(bytes), limits, no_payload));
+        }
     };
     let has_bytes = |schema: &[u8]| memchr::memmem::find(schema, b"\"bytes\"").is_some();
     match schema.filter(|schema| has_bytes(schema)) {

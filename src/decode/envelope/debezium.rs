@@ -1,7 +1,7 @@
 //! Change events of Debezium: the row after a change, or the one that a deletion undoes.
 
 use super::peel::{Step, members, range_of};
-use crate::decode::{Limits, Reason, Refusal, SkipReason, field::refuse, json::Value};
+use crate::decode::{Limits, Reason, Refusal, SkipReason, answer, field::refuse, json::Value};
 
 /// Finds the row that a change event is about.
 pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
@@ -16,12 +16,22 @@ pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
             bytes @ Step::Bytes(_) => bytes,
         });
     }
-    row(bytes, op, before, after)
+    row(bytes, op, before, after).map_err(|refusal| no_event(bytes, limits, refusal))
 }
 
 fn event(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
     let [op, before, after] = members(bytes, ["op", "before", "after"], limits)?;
-    row(bytes, op, before, after)
+    row(bytes, op, before, after).map_err(|refusal| no_event(bytes, limits, refusal))
+}
+
+/// Says that what is no change event is an error, where it is one.
+fn no_event(bytes: &[u8], limits: &Limits, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::DeadLetter { reason: Reason::BadEnvelope, .. } => {
+            answer::refusal(Value::Object(bytes), limits, refusal)
+        }
+        other => other,
+    }
 }
 
 fn row(bytes: &[u8], op: Value<'_>, before: Value<'_>, after: Value<'_>) -> Result<Step, Refusal> {

@@ -167,6 +167,11 @@ impl<'a> Item<'a> {
         self.has(Key::JsonRpc) || self.has(Key::Params)
     }
 
+    /// Returns whether this is a node's error and nothing else, in a message or without.
+    pub fn is_error(&self) -> bool {
+        self.has(Key::Error) && !self.has(Key::Result) && self.kind().is_none()
+    }
+
     /// Returns what a message carries: `result` or `params.result`; `None` for errors and nulls.
     pub fn result(&self, limits: &Limits) -> Result<Option<Field<'a>>, Refusal> {
         let result = self.at(Key::Result);

@@ -198,6 +198,8 @@ pub fn consumer_config(params: &Params, slot: usize) -> Result<ClientConfig, Con
         // Every other question to a broker waits behind a fetch that waits for records: at a
         // takeover some five in a row.
         ("fetch.wait.max.ms", "50"),
+        // How soon a topic that has grown is noticed; the default is five minutes.
+        ("topic.metadata.refresh.interval.ms", "10000"),
     ] {
         if !params.options.contains_key(name) {
             config.set(name, value);

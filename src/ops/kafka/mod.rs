@@ -2,6 +2,8 @@
 
 #[cfg(feature = "kafka")]
 mod client;
+#[cfg(feature = "kafka")]
+mod codec;
 mod params;
 #[cfg(feature = "kafka")]
 mod partition;
@@ -13,6 +15,8 @@ pub use client::{
     Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config,
     producer_config,
 };
+#[cfg(feature = "kafka")]
+pub use codec::{Codec, Codecs};
 pub use params::{Mechanism, Params, Protocol, Security, Start};
 #[cfg(feature = "kafka")]
 pub use partition::{TopicPartition, offset_list, plain_list};

@@ -44,6 +44,7 @@ pub enum Metric {
     ProducerRestarts,
     ClientErrors,
     Lag,
+    Trouble,
     Paused,
     Live,
     RebuildProgress,

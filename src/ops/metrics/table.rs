@@ -194,7 +194,15 @@ pub const TABLE: &[Def] = &[
         Metric::Lag,
         "consumer_lag_records",
         &["topic", "partition"],
-        "Records between the engine, or the stage route, and the end of the log.",
+        "Records between the engine, or the stage route, and the end of the log; 0 once all that \
+         can be read is read.",
+    ),
+    gauge(
+        Metric::Trouble,
+        "trouble",
+        &["topic", "partition", "kind"],
+        "1 while nothing comes of the partition's records, or of some, for that cause; /readyz \
+         says it in a sentence.",
     ),
     gauge(
         Metric::Paused,

@@ -7,7 +7,7 @@ use crate::{
     route::Counts,
     runtime::{Batching, RuntimeError},
     sink::kafka::Passed,
-    source::kafka::{Consumer, TopicPartition, record_of},
+    source::kafka::{Consumer, Standing, TopicPartition, record_of},
 };
 use rdkafka::{
     Message as _,
@@ -76,10 +76,20 @@ impl Stream {
         }
         let committed = consumer.committed(&places, patience()).map_err(failed)?;
         let mut inputs = Vec::with_capacity(places.len());
-        for (at, committed) in places.into_iter().zip(committed) {
+        let newest = |topic: &str| {
+            let its = places.iter().zip(&committed).filter(|(at, _)| at.topic == topic);
+            its.filter(|(_, committed)| committed.is_some()).map(|(at, _)| at.partition).max()
+        };
+        // A partition behind those that were ever routed was added since: nothing of it is missed.
+        let is_added: Vec<bool> = places
+            .iter()
+            .map(|at| newest(&at.topic).is_some_and(|newest| at.partition > newest))
+            .collect();
+        for ((at, committed), is_added) in places.into_iter().zip(committed).zip(is_added) {
             let (first, end) = consumer.bounds(&at, patience()).map_err(failed)?;
             let (offset, metadata) = match (&committed, start) {
                 (Some((offset, metadata)), _) => (*offset, metadata.as_str()),
+                (None, _) if is_added => (first, ""),
                 (None, Some(Start::Earliest)) => (first, ""),
                 (None, Some(Start::Latest)) => (end, ""),
                 (None, Some(Start::TimestampMs(ms))) => {
@@ -124,9 +134,21 @@ impl Stream {
         self.inputs.iter().map(|input| (input.at.clone(), input.lane.next()))
     }
 
-    /// Returns how many offsets of each partition are not read yet.
-    pub(super) fn lags(&self) -> impl Iterator<Item = (&TopicPartition, i64)> + '_ {
-        self.inputs.iter().map(|input| (&input.at, (input.end - input.lane.next()).max(0)))
+    /// Returns where each partition stands.
+    pub(super) fn standings(&self) -> impl Iterator<Item = Standing> + '_ {
+        self.inputs.iter().map(|input| Standing {
+            at: input.at.clone(),
+            next: input.lane.next(),
+            is_held: input.is_paused,
+        })
+    }
+
+    /// Returns whether an input topic has partitions that are not read.
+    pub(super) fn has_grown(&self, consumer: &Consumer) -> bool {
+        self.inputs.iter().any(|input| {
+            let n_read = self.inputs.iter().filter(|i| i.at.topic == input.at.topic).count();
+            consumer.width_of(&input.at.topic).is_some_and(|n| n > n_read)
+        })
     }
 
     pub(super) fn lane_of(&self, topic: &str, partition: i32) -> Option<usize> {
@@ -180,7 +202,7 @@ impl Stream {
         now_ms: i64,
     ) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
         for (n, input) in self.inputs.iter_mut().enumerate() {
-            input.end = consumer.end_of(&input.at).unwrap_or(input.end);
+            input.end = consumer.end_of(&input.at).map_or(input.end, |end| end.stable);
             let is_behind = input.end > input.lane.next() + 1 || input.is_paused;
             if is_behind && now_ms - input.read_ms < LAG_PATIENCE * self.idle_ms {
                 self.merge.touch(n, now_ms);

@@ -47,7 +47,8 @@ impl Worker<'_> {
 
     fn take_over(&mut self, places: &[TopicPartition]) -> Result<(), RuntimeError> {
         let cannot = |source| RuntimeError::Kafka { what: "cannot assign", source };
-        let offsets = self.open_all(places).inspect_err(|_| {
+        let offsets = self.check_widths(places).and_then(|()| self.open_all(places));
+        let offsets = offsets.inspect_err(|_| {
             // The group waits for an answer, and cannot be left without one.
             let anywhere: Vec<_> = places.iter().map(|at| (at.clone(), 0)).collect();
             if let Err(error) = self.consumer.assign(&anywhere) {

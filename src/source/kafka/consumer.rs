@@ -10,6 +10,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, ConsumerGroupMetadata},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
+    topic_partition_list::TopicPartitionListElem,
     types::RDKafkaRespErr,
 };
 use std::{
@@ -19,7 +20,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// A change of what the group has given to this consumer.
@@ -40,12 +41,25 @@ pub struct Consumer {
     is_static: bool,
 }
 
+/// The end of a partition's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Behind what can be read: before the first transaction that is open.
+    pub stable: i64,
+    /// Behind everything.
+    pub high: i64,
+}
+
 #[derive(Default)]
 struct Context {
     log: ClientLog,
     is_closing: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalanced>>,
-    ends: Mutex<BTreeMap<TopicPartition, i64>>,
+    ends: Mutex<BTreeMap<TopicPartition, End>>,
+    /// How many partitions each topic has, as the client knows from its last look.
+    widths: Mutex<BTreeMap<String, usize>>,
+    /// The newest error, in the client's own words.
+    said: Mutex<Option<(String, Instant)>>,
 }
 
 impl Consumer {
@@ -180,8 +194,35 @@ impl Consumer {
     }
 
     /// Returns the end of a partition's log, as far as it is known.
-    pub fn end_of(&self, at: &TopicPartition) -> Option<i64> {
+    pub fn end_of(&self, at: &TopicPartition) -> Option<End> {
         lock(&self.inner.context().ends).get(at).copied()
+    }
+
+    /// Returns how many partitions a topic has, as far as that is known: topics grow.
+    pub fn width_of(&self, topic: &str) -> Option<usize> {
+        lock(&self.inner.context().widths).get(topic).copied()
+    }
+
+    /// Returns the offsets behind what `poll` has handed out or has passed over; partitions of
+    /// which it has seen nothing are absent.
+    pub fn positions(&self) -> BTreeMap<TopicPartition, i64> {
+        let Ok(list) = self.inner.position() else { return BTreeMap::new() };
+        let position = |e: TopicPartitionListElem<'_>| {
+            let Offset::Offset(offset) = e.offset() else { return None };
+            Some((TopicPartition { topic: e.topic().to_owned(), partition: e.partition() }, offset))
+        };
+        list.elements().into_iter().filter_map(position).collect()
+    }
+
+    /// Returns the newest error in the client's own words.
+    pub fn last_said(&self) -> Option<String> {
+        lock(&self.inner.context().said).as_ref().map(|(said, _)| said.clone())
+    }
+
+    /// Returns the newest error if it came after a time.
+    pub fn said_since(&self, time: Instant) -> Option<String> {
+        let said = lock(&self.inner.context().said);
+        said.as_ref().filter(|(_, at)| *at > time).map(|(said, _)| said.clone())
     }
 
     /// Returns the log of this client.
@@ -270,15 +311,29 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // The end of a partition is no error.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            *lock(&self.said) = Some((reason.to_owned(), Instant::now()));
+        }
         self.log.error(error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
-        let mut ends = lock(&self.ends);
+        let (mut ends, mut widths) = (lock(&self.ends), lock(&self.widths));
         for topic in statistics.topics.values() {
-            for p in topic.partitions.values().filter(|p| p.partition >= 0 && p.ls_offset >= 0) {
-                let at = TopicPartition { topic: topic.topic.clone(), partition: p.partition };
-                ends.insert(at, p.ls_offset);
+            let known = topic.partitions.values().filter(|p| p.partition >= 0 && !p.unknown);
+            let mut n = 0;
+            for p in known {
+                n += 1;
+                if p.ls_offset >= 0 {
+                    let at = TopicPartition { topic: topic.topic.clone(), partition: p.partition };
+                    let end = End { stable: p.ls_offset, high: p.hi_offset.max(p.ls_offset) };
+                    ends.insert(at, end);
+                }
+            }
+            // A topic without any is one that the client does not know for a moment.
+            if n > 0 {
+                widths.insert(topic.topic.clone(), n);
             }
         }
     }

@@ -6,14 +6,18 @@ use crate::{
     ops::kafka::{ClientLog, client_config},
 };
 use rdkafka::{
-    Offset, TopicPartitionList,
+    Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
+    message::BorrowedMessage,
 };
 use std::{collections::BTreeSet, time::Duration};
 
 /// How long the cluster may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
+
+/// Offsets that are rather read than jumped over: a jump costs a question to the broker.
+const SKIP_MAX: i64 = 100;
 
 /// How long a topic may give nothing before its end.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
@@ -32,6 +36,9 @@ pub enum ScanError {
     Silent { topic: String },
 }
 
+/// Receives an offset, and the record that is there.
+type OnPlace<'f, E> = dyn FnMut(i64, Option<&Record<'_>>) -> Result<(), E> + 'f;
+
 /// Reads topics without joining a group, so that it disturbs nobody.
 pub struct Scanner {
     consumer: BaseConsumer<ClientLog>,
@@ -44,6 +51,10 @@ impl Scanner {
     /// When the configuration is refused.
     pub fn open(params: &Params, name: &str) -> Result<Self, ScanError> {
         let mut config = client_config(params)?;
+        if !params.options.contains_key("fetch.wait.max.ms") {
+            // Each end of a partition, and each jump, waits for a fetch that is under way.
+            config.set("fetch.wait.max.ms", "10");
+        }
         config
             .set("group.id", name)
             .set("enable.auto.commit", "false")
@@ -110,32 +121,81 @@ impl Scanner {
         &self,
         at: &TopicPartition,
         offset: i64,
-        read: impl FnOnce(&Record<'_>) -> T,
+        mut read: impl FnMut(&Record<'_>) -> T,
     ) -> Result<Option<T>, ScanError> {
-        let bounds = self.consumer.fetch_watermarks(&at.topic, at.partition, ANSWER_MAX);
-        let (first, end) = match bounds {
-            Err(error) if is_unknown(&error) => return Ok(None),
-            bounds => bounds?,
+        let mut found = None;
+        self.some::<ScanError>(at, &[offset], &mut |_, record| {
+            found = record.map(&mut read);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands in the records at some positions of a partition, which rise; those that are no longer,
+    /// or not yet, there as `None`.
+    ///
+    /// # Cost
+    /// One way through the partition, which jumps over what lies far between two of them.
+    ///
+    /// # Errors
+    /// When the topic cannot be read, or with the first error of `on_record`.
+    pub fn some<E: From<ScanError>>(
+        &self,
+        at: &TopicPartition,
+        offsets: &[i64],
+        on_record: &mut OnPlace<'_, E>,
+    ) -> Result<(), E> {
+        let (first, end) = match self.consumer.fetch_watermarks(&at.topic, at.partition, ANSWER_MAX)
+        {
+            Err(error) if is_unknown(&error) => (0, 0),
+            bounds => bounds.map_err(ScanError::Kafka)?,
         };
-        if offset < first || offset >= end {
-            return Ok(None);
+        // What was read and is still to be compared, and the offset behind it.
+        let (mut ahead, mut next) = (None::<BorrowedMessage<'_>>, None);
+        for &offset in offsets {
+            if offset < first || offset >= end {
+                on_record(offset, None)?;
+                continue;
+            }
+            if next.is_none_or(|next| offset - next > SKIP_MAX) {
+                self.go_to(at, offset).map_err(ScanError::Kafka)?;
+                ahead = None;
+            }
+            while ahead.as_ref().is_none_or(|message| message.offset() < offset) {
+                ahead = self.next_of(at)?;
+                if ahead.is_none() {
+                    break;
+                }
+            }
+            next = Some(ahead.as_ref().map_or(end, |message| message.offset() + 1));
+            // Compaction and aborted transactions leave holes: what is read then is the next one.
+            match ahead.as_ref().filter(|message| message.offset() == offset) {
+                None => on_record(offset, None)?,
+                Some(message) => {
+                    let mut headers = Vec::new();
+                    on_record(offset, Some(&record_of(message, &mut headers)))?;
+                }
+            }
         }
+        drop(ahead);
+        self.consumer.assign(&TopicPartitionList::new()).map_err(ScanError::Kafka)?;
+        Ok(())
+    }
+
+    fn go_to(&self, at: &TopicPartition, offset: i64) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))?;
-        self.consumer.assign(&list)?;
-        let found = match self.consumer.poll(SILENCE_MAX) {
-            None => return Err(ScanError::Silent { topic: at.topic.clone() }),
-            Some(Err(KafkaError::PartitionEOF(_))) => None,
-            Some(Err(error)) => return Err(error.into()),
-            Some(Ok(message)) => {
-                let mut headers = Vec::new();
-                let record = record_of(&message, &mut headers);
-                // Compaction leaves holes: what is read then is the next record.
-                (record.offset == offset).then(|| read(&record))
-            }
-        };
-        self.consumer.assign(&TopicPartitionList::new())?;
-        Ok(found)
+        self.consumer.assign(&list)
+    }
+
+    /// Returns the next record of the one partition that is assigned, `None` at its end.
+    fn next_of(&self, at: &TopicPartition) -> Result<Option<BorrowedMessage<'_>>, ScanError> {
+        match self.consumer.poll(SILENCE_MAX) {
+            None => Err(ScanError::Silent { topic: at.topic.clone() }),
+            Some(Err(KafkaError::PartitionEOF(_))) => Ok(None),
+            Some(Err(error)) => Err(error.into()),
+            Some(Ok(message)) => Ok(Some(message)),
+        }
     }
 }
 
