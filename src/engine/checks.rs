@@ -131,10 +131,11 @@ impl Engine {
         let chain = &self.setup.chain;
         let blocks = if n == 1 { "1 block".to_owned() } else { format!("{n} blocks") };
         let why = if decode::is_recipe_known(chain) {
-            "have header fields that this version does not know, as after a fork; a newer version \
-             may"
+            "have header fields that this version does not know, as after a fork; install a newer \
+             version when there is one"
         } else {
-            "have a hash that is made in a way that is not known for this chain"
+            "have a hash that is made in a way that is not known for this chain; nothing vouches \
+             for them but their source"
         };
         Some(format!("{blocks} of {chain} are read but not verified: they {why}"))
     }

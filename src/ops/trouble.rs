@@ -45,6 +45,11 @@ pub enum Trouble {
     },
     /// A producer's transaction is open, and hides what was written after it.
     HeldBack { n: i64, seconds: u64 },
+    /// Blocks are read and judged, but nothing vouches for them.
+    Unverified {
+        /// Which, why, and what to do.
+        said: String,
+    },
 }
 
 /// The troubles without their particulars.
@@ -58,10 +63,11 @@ pub enum Kind {
     Skipped,
     Stalled,
     HeldBack,
+    Unverified,
 }
 
 impl Kind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unreadable,
         Self::Paused,
         Self::Refused,
@@ -70,6 +76,7 @@ impl Kind {
         Self::Skipped,
         Self::Stalled,
         Self::HeldBack,
+        Self::Unverified,
     ];
 
     /// Returns the name used as a metric label.
@@ -83,6 +90,7 @@ impl Kind {
             Self::Skipped => "skipped",
             Self::Stalled => "stalled",
             Self::HeldBack => "held_back",
+            Self::Unverified => "unverified",
         }
     }
 }
@@ -99,6 +107,7 @@ impl Trouble {
             Self::Skipped { .. } => Kind::Skipped,
             Self::Stalled { .. } => Kind::Stalled,
             Self::HeldBack { .. } => Kind::HeldBack,
+            Self::Unverified { .. } => Kind::Unverified,
         }
     }
 
@@ -109,8 +118,13 @@ impl Trouble {
             Self::Unreadable { .. } | Self::Paused { .. } | Self::Stalled { .. } => true,
             Self::NodeErrors { .. } | Self::Undecodable { .. } => true,
             Self::Refused { is_all, .. } => *is_all,
-            Self::HeldBack { .. } | Self::Skipped { .. } => false,
+            Self::HeldBack { .. } | Self::Skipped { .. } | Self::Unverified { .. } => false,
         }
+    }
+
+    /// Returns whether the log repeats it as long as it lasts: not what is a chain's way.
+    pub fn is_repeated(&self) -> bool {
+        !matches!(self, Self::Unverified { .. })
     }
 }
 
@@ -171,6 +185,7 @@ impl fmt::Display for Trouble {
                 "{n} offsets are behind a transaction that is open for {seconds} s; end it: \
                  kafka-transactions.sh finds and aborts it"
             ),
+            Self::Unverified { said } => f.write_str(said),
         }
     }
 }
@@ -227,6 +242,7 @@ mod tests {
             Trouble::Skipped { n: 1_000 },
             Trouble::Stalled { n_behind: 7, seconds: 60, said: None },
             Trouble::HeldBack { n: 9, seconds: 60 },
+            Trouble::Unverified { said: "blocks are not verified; wait".to_owned() },
         ]
     }
 
@@ -253,11 +269,12 @@ mod tests {
         assert!(board.is_fatal());
         assert!(board.sentences(true).iter().all(|text| text.starts_with("t/3: ")));
         // The newer refusals are not all there is, so they are a note.
-        assert_eq!((board.sentences(true).len(), board.sentences(false).len()), (5, 3));
+        assert_eq!((board.sentences(true).len(), board.sentences(false).len()), (5, 4));
         Kind::ALL.iter().filter(|k| **k != Kind::HeldBack).for_each(|k| {
             board.set("t", 3, *k, None);
         });
         assert!(!board.is_fatal() && board.sentences(true).is_empty());
         assert_eq!(board.sentences(false).len(), 1);
+        assert_eq!(board.sentences(false)[0].split_once(": ").unwrap().0, "t/3");
     }
 }

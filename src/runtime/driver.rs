@@ -37,8 +37,6 @@ pub struct Driver {
     n_pending: usize,
     /// Results that are not yet due, by model and fit.
     ready: BTreeMap<(String, u64), Fitted>,
-    /// Whether the log has it that blocks go unverified.
-    is_unverified_told: bool,
 }
 
 struct Worker {
@@ -58,14 +56,7 @@ impl Driver {
     /// Makes a driver over an engine that exists, running again the fits it was waiting for.
     pub fn over(engine: Engine, fits: Fits) -> Self {
         let unfinished: Vec<FitJob> = engine.unfinished_fits().cloned().collect();
-        let mut driver = Self {
-            engine,
-            fits,
-            worker: None,
-            n_pending: 0,
-            ready: BTreeMap::new(),
-            is_unverified_told: false,
-        };
+        let mut driver = Self { engine, fits, worker: None, n_pending: 0, ready: BTreeMap::new() };
         for job in unfinished {
             driver.start(job);
         }
@@ -78,15 +69,8 @@ impl Driver {
     pub fn feed(&mut self, settings: &Settings, record: Record<'_>, actions: &mut Vec<Action>) {
         self.deliver_due(actions);
         let first_new = actions.len();
-        let offset = record.offset;
         self.engine.step(Input::Record(settings, record), actions);
         self.start_fits(actions, first_new);
-        if !self.is_unverified_told
-            && let Some(what) = self.engine.unverified()
-        {
-            self.is_unverified_told = true;
-            tracing::warn!(offset, what, "blocks cannot be verified");
-        }
     }
 
     /// Sets one record aside unread, as a dead letter.

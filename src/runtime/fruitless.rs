@@ -1,7 +1,7 @@
 //! Counts records of which nothing comes, so that more than a counter says it.
 
 use crate::{
-    decode::{Reason, SkipReason},
+    decode::{Reason, Refuted, SkipReason},
     engine::{DeadLetter, Stats},
     ops::trouble::{Kind, Trouble},
     runtime::flood::is_format,
@@ -21,8 +21,14 @@ const SKIPPED_MAX: u64 = 1_000;
 const WINDOW: u64 = 10_000;
 
 /// The kinds that are told from these counts.
-pub const KINDS: [Kind; 5] =
-    [Kind::Paused, Kind::Refused, Kind::NodeErrors, Kind::Undecodable, Kind::Skipped];
+pub const KINDS: [Kind; 6] = [
+    Kind::Paused,
+    Kind::Refused,
+    Kind::NodeErrors,
+    Kind::Undecodable,
+    Kind::Skipped,
+    Kind::Unverified,
+];
 
 /// The counts of one partition, in records and never in time.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +42,9 @@ pub struct Fruitless {
     /// Of the window: records, and those that a check refused.
     n_in_window: u64,
     n_refused: u64,
+    /// Blocks that went unverified, in all; and records since the newest of them.
+    n_unverified: u64,
+    n_since_unverified: u64,
     /// Whether the window, or the one before, has many of them.
     is_often_refused: bool,
     /// The newest refusal by a check, and the newest of a format.
@@ -60,28 +69,45 @@ impl Fruitless {
     }
 
     /// Counts a record after it was folded, by its newest dead letter and by what the engine has
-    /// counted.
-    pub fn count(&mut self, stats: &Stats) {
+    /// counted; returns whether anything in it could be decoded.
+    pub fn count(&mut self, stats: &Stats) -> bool {
         let n_errors = stats.skipped.get(SkipReason::NodeError.as_str()).copied().unwrap_or(0);
         let is_error = n_errors > self.n_errors;
         let is_decoded = stats.n_decoded > self.n_decoded;
         (self.n_errors, self.n_decoded) = (n_errors, stats.n_decoded);
+        let unverified = Refuted::Unverified.as_str();
+        let n_unverified = stats.checks_failed.get(unverified).copied().unwrap_or(0);
+        self.n_since_unverified = match n_unverified > self.n_unverified {
+            true => 0,
+            false => self.n_since_unverified.saturating_add(1),
+        };
+        self.n_unverified = n_unverified;
         self.n_in_window += 1;
         if self.n_in_window >= WINDOW {
             self.is_often_refused = self.n_refused >= IN_A_ROW_MAX;
             (self.n_in_window, self.n_refused) = (0, 0);
         }
-        let kind = match self.reason.take() {
-            _ if is_decoded => return self.run = None,
+        let reason = self.reason.take();
+        if is_decoded {
+            self.run = None;
+            return true;
+        }
+        let kind = match reason {
             Some(reason) if is_check(reason) => Kind::Refused,
             Some(_) => Kind::Undecodable,
             None if is_error => Kind::NodeErrors,
             // What is skipped on purpose neither helps nor hurts what else is in a row.
-            None if self.run.is_some_and(|(kind, _)| kind != Kind::Skipped) => return,
+            None if self.run.is_some_and(|(kind, _)| kind != Kind::Skipped) => return false,
             None => Kind::Skipped,
         };
         let n = self.run.filter(|(before, _)| *before == kind).map_or(0, |(_, n)| n);
         self.run = Some((kind, n + 1));
+        false
+    }
+
+    /// Returns whether blocks have gone unverified of late.
+    pub fn is_unverified(&self) -> bool {
+        self.n_unverified > 0 && self.n_since_unverified < WINDOW
     }
 
     /// Returns what is wrong of one kind, if anything is.

@@ -85,7 +85,13 @@ impl Partition {
 
     /// Returns what is wrong with its records, by kind.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, Option<Trouble>)> + '_ {
-        KINDS.into_iter().map(|kind| (kind, self.fruitless.trouble(kind, self.is_paused)))
+        let trouble = |kind| match kind {
+            Kind::Unverified if self.fruitless.is_unverified() => {
+                self.driver.engine().unverified().map(|said| Trouble::Unverified { said })
+            }
+            _ => self.fruitless.trouble(kind, self.is_paused),
+        };
+        KINDS.into_iter().map(move |kind| (kind, trouble(kind)))
     }
 
     /// Returns the offset to read from: one before the next, when that record proves the log.

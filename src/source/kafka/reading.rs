@@ -155,7 +155,8 @@ impl<'a> Reading<'a> {
             return;
         };
         let known = place.told.get(&kind);
-        let is_due = known.is_none_or(|(_, logged)| now - *logged >= LOG_EVERY);
+        let is_due =
+            known.is_none_or(|(_, logged)| trouble.is_repeated() && now - *logged >= LOG_EVERY);
         let logged = known.map_or(now, |(_, logged)| if is_due { now } else { *logged });
         self.observer.trouble(topic, partition, kind, Some(&trouble));
         let kind_text = kind.as_str();
@@ -164,7 +165,7 @@ impl<'a> Reading<'a> {
                 tracing::error!(topic, partition, kind = kind_text, %trouble, "nothing is judged");
             }
             (true, false) => {
-                tracing::warn!(topic, partition, kind = kind_text, %trouble, "records are missed");
+                tracing::warn!(topic, partition, kind = kind_text, %trouble, "worth a look");
             }
             (false, _) => {}
         }
