@@ -96,7 +96,7 @@ impl Rule for FailedTxStorm {
                 money::number_text(libm::round(n / (n + n_ok) * 100.0)),
                 self.params.n_min,
             ),
-            quiet_if: format!("fewer than {} of the calls had failed", self.params.n_min),
+            quiet_if: format!("fewer than {} calls had failed", self.params.n_min),
             refs: vec![format!("tx:0x{}", tx.id)],
             ..finding(Self::META, Subject::Account(contract.clone()))
         });

@@ -125,10 +125,10 @@ impl ReorgDepth {
                 if depth == 1 { "was" } else { "were" },
                 chain.hash_text(&reorg.old_hash),
             ),
-            quiet_if: format!(
-                "less than {} had been replaced",
-                money::count_text(least as f64, "block", "blocks")
-            ),
+            quiet_if: match least {
+                1 => "no block had been replaced".to_owned(),
+                _ => format!("fewer than {least} blocks had been replaced"),
+            },
             refs: bounded(
                 reorg.reverted.iter().map(|hash| format!("block:{}", chain.hash_text(hash))),
             ),
