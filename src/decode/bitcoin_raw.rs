@@ -154,8 +154,12 @@ fn read_block(
     for (i, tx) in txs.iter().enumerate() {
         let index = u32::try_from(i).ok();
         let inclusion = height.map(|height| Inclusion { height, block: Some(header.hash), index });
-        let body = self::body(tx, reader)?;
-        events.push(event(tx, body, inclusion, at, quality));
+        reader.alone(("transactions", i), events, |reader, events| {
+            let body = self::body(tx, reader)?;
+            let quality = quality | reader.quality & Quality::CHECK_FAILED;
+            events.push(event(tx, body, inclusion, at, quality));
+            Ok(())
+        });
     }
     Ok(())
 }
@@ -252,7 +256,7 @@ pub(super) fn body(tx: &RawTx<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Re
             script_len: script.n_bytes,
         });
     }
-    let utxo = UtxoTx {
+    let mut utxo = UtxoTx {
         inputs: inputs.collect(),
         outputs,
         is_coinbase,
@@ -262,6 +266,6 @@ pub(super) fn body(tx: &RawTx<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Re
         virtual_size: u32::try_from(tx.n_virtual_bytes).ok(),
         has_hidden_value: false,
     };
-    check_sums(&utxo, reader)?;
+    check_sums(&mut utxo, reader)?;
     Ok(utxo)
 }

@@ -50,12 +50,16 @@ impl Bench {
 
     /// Folds a record; returns what the rules found.
     pub fn feed(&mut self, value: &Value) -> Vec<Finding> {
-        let text = value.to_string();
+        self.feed_bytes(value.to_string().as_bytes())
+    }
+
+    /// The same of a record's bytes.
+    pub fn feed_bytes(&mut self, value: &[u8]) -> Vec<Finding> {
         let record = Record {
             topic: "t",
             offset: self.offset,
             kafka_ms: self.kafka_ms,
-            value: Some(text.as_bytes()),
+            value: Some(value),
             ..Record::default()
         };
         self.offset += 1;

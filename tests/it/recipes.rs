@@ -434,3 +434,33 @@ fn the_manual_says_which_chains_refute() {
     }
     assert_eq!(n_known, 18, "every line of the table of recipes is in the manual");
 }
+
+/// A raw block of tomorrow: a field behind the header's, a transaction of a new type, a list more.
+#[test]
+fn a_raw_block_of_a_fork_to_come_is_read() {
+    let list = |items: &[Vec<u8>]| {
+        let payload = items.concat();
+        [rlp_head(0xc0, payload.len()), payload].concat()
+    };
+    let header = block(100, NO_UNCLES, 1, &[]);
+    let (foreign, nothing) = (rlp_item(&[0x05, 0xc0]), list(&[]));
+    for (n_fields, n_lists) in [(0, 0), (1, 0), (3, 1)] {
+        let mut fields: Vec<Vec<u8>> = HEADER
+            .iter()
+            .map(|(name, is_number)| {
+                let bytes = bytes(header[name].as_str().unwrap());
+                let zeros = bytes.iter().take_while(|&&b| b == 0 && *is_number).count();
+                rlp_item(&bytes[zeros..])
+            })
+            .collect();
+        fields.extend(std::iter::repeat_n(rlp_item(&bytes(NO_UNCLES)), n_fields));
+        let mut parts = vec![list(&fields), list(&[foreign.clone()]), nothing.clone()];
+        parts.extend(std::iter::repeat_n(nothing.clone(), n_lists));
+        let mut bench = Bench::new("eip155:1337", Format::EvmRaw, Checks::default());
+        let raw = list(&parts);
+        bench.feed_bytes(&raw);
+        let stats = bench.driver.engine().stats();
+        assert_eq!(stats.skipped.get("unsupported_type"), Some(&1), "{:?}", bench.refused);
+        assert_eq!((bench.tip(), bench.refused.len()), (Some(100), 0), "{:?}", bench.refused);
+    }
+}

@@ -51,7 +51,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refus
     let version = version(item.at(Key::Version), reader)?;
     let is_hidden = outputs.iter().any(TxOut::is_hidden)
         || !is_coinbase && has_unseen_pools(inclusion.map(|i| i.height), version, reader);
-    let utxo = UtxoTx {
+    let mut utxo = UtxoTx {
         inputs,
         outputs,
         is_coinbase,
@@ -61,7 +61,7 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refus
         virtual_size: item.at(Key::VirtualSize).count(reader)?,
         has_hidden_value: is_hidden,
     };
-    check_sums(&utxo, reader)?;
+    check_sums(&mut utxo, reader)?;
     Ok(Tx { id, body: TxBody::Utxo(utxo), inclusion, outcome: None })
 }
 

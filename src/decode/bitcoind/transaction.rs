@@ -81,7 +81,7 @@ pub(super) fn read_placed(
         reader.quality = quality | Quality::HASH_VERIFIED;
     }
     shielded::append(item, reader, &mut utxo)?;
-    check_sums(&utxo, reader)?;
+    check_sums(&mut utxo, reader)?;
     check_block(item, place, reader)?;
     let tx = Tx { id, body: TxBody::Utxo(utxo), inclusion: place.inclusion, outcome: None };
     let body = Body::Tx(Box::new(tx));

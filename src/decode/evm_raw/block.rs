@@ -1,9 +1,9 @@
 //! Raw EVM blocks: `[header, transactions, uncles, (withdrawals)]`, alone or as a `NewBlock`.
 
-use super::{HASH, bad, check_items, transaction};
+use super::{HASH, bad, check_items, is_foreign, transaction};
 use crate::{
     decode::{
-        Policy, Refusal,
+        Policy, Refusal, SkipReason,
         evm::{
             TX_TYPE_DEPOSIT, WEI_PER_GWEI, keccak, note_contents, recipe,
             rlp::{Flaw, Item, Items},
@@ -25,6 +25,9 @@ use ruint::aliases::U256;
 const BLOOM: usize = 256;
 /// Items of a header that forks append behind the nonce.
 const TAIL_MAX: u32 = 16;
+
+/// Lists that forks may append to a block.
+const LISTS_MORE_MAX: u32 = 4;
 
 /// What is read of a header.
 struct Header {
@@ -89,7 +92,13 @@ pub(super) fn read(
         reader.quality = quality;
         let n = inclusion.index.unwrap_or_default();
         reader.alone(("transactions", n as usize), events, |reader, events| {
-            let body = transaction::read(raw, Some(&place), reader)?;
+            let body = match transaction::read(raw, Some(&place), reader) {
+                // Of another chain, or of the future.
+                Err(_) if is_foreign(raw) => {
+                    return Err(Refusal::Skip(SkipReason::UnsupportedType));
+                }
+                body => body?,
+            };
             events.push(event(reader.quality, body));
             Ok(())
         });
@@ -110,8 +119,11 @@ pub(super) fn read(
             events.push(event(quality, Body::Transfer(Box::new(transfer))));
         }
     }
-    items.end().map_err(bad)?;
-    reader.quality = Quality::empty();
+    // A fork may put more lists behind: what is in them is not known, but the rest is.
+    if items.count().map_err(bad)? > LISTS_MORE_MAX {
+        return Err(bad("a block of too many lists"));
+    }
+    reader.quality = if items.is_end() { Quality::empty() } else { Quality::PARTIAL };
     // On rollups, whose blocks have deposits, the root is of another thing (OP Stack, Isthmus).
     let is_rollup = list.has_type(TX_TYPE_DEPOSIT);
     let withdrawn = withdrawn.filter(|list| !list.is_empty() || !is_rollup);

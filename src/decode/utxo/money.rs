@@ -10,6 +10,8 @@ use crate::{
     model::{Chain, Coin, Hiding, OutPoint, Quality, ScriptType, TxIn, TxOut, UtxoTx},
 };
 
+use std::collections::BTreeSet;
+
 /// What a double cannot tell apart is at most a value's 2^52nd part: half of that either way.
 const DOUBLE_BITS: u32 = 52;
 /// Inputs up to which all pairs are compared.
@@ -25,9 +27,9 @@ pub fn satoshi(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<u64>,
     }
 }
 
-/// Checks the recomputed sums: no output sum above the maximum, no money out of nothing, no coin
-/// spent twice.
-pub fn check_sums(tx: &UtxoTx, reader: &mut Reader<'_>) -> Result<(), Refusal> {
+/// Checks the recomputed sums: no output sum above the maximum, no money out of nothing. An output
+/// that two inputs spend is spent once: the second is left out, and the transaction flagged.
+pub fn check_sums(tx: &mut UtxoTx, reader: &mut Reader<'_>) -> Result<(), Refusal> {
     let out = tx.output_value();
     if out > reader.settings.chain.money_max() {
         let detail = format!("outputs: a sum of {out} is more than the chain can hold");
@@ -35,8 +37,11 @@ pub fn check_sums(tx: &UtxoTx, reader: &mut Reader<'_>) -> Result<(), Refusal> {
     }
     let policy = reader.limits().checks.sums;
     if spends_twice(&tx.inputs) {
-        let checked = Err(refuse(Reason::CheckFailed, "inputs: two of them spend one output"));
-        reader.weigh(checked, policy)?;
+        let mut spent = BTreeSet::new();
+        tx.inputs.retain(|input| input.outpoint.is_none_or(|outpoint| spent.insert(outpoint)));
+        if policy.is_wanted() {
+            reader.quality |= Quality::CHECK_FAILED;
+        }
     }
     if tx.has_hidden_value {
         reader.quality |= Quality::PARTIAL;

@@ -184,7 +184,7 @@ fn utxo() -> Vec<Row> {
         row(BitcoinRaw, "bitcoin-raw/megatx.bin.bz2", Whole, Txs, 1),
         row(BitcoinRaw, "bitcoin-raw/stale-headers-sample.csv", Third, Blocks, 13),
         row(BitcoinRaw, "bitcoin-raw/vectors/tx_valid.json", Second, Txs, 121),
-        row(BitcoinRaw, "bitcoin-raw/vectors/tx_invalid.json", Second, Txs, 89).dead(4),
+        row(BitcoinRaw, "bitcoin-raw/vectors/tx_invalid.json", Second, Txs, 90).dead(3),
     ]
 }
 
