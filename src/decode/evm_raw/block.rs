@@ -111,12 +111,17 @@ pub(super) fn read(
         inclusion.index = None;
         let list = withdrawn.insert(Committed::default());
         let mut withdrawals = withdrawals.list().map_err(bad)?;
+        let mut n = 0;
         while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
             check_items(events.len(), reader)?;
             list.push(Some(raw.to_vec()));
             let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
-            let transfer = transfer.map_err(bad)?;
-            events.push(event(quality, Body::Transfer(Box::new(transfer))));
+            reader.alone(("withdrawals", n), events, |_, events| {
+                let transfer = transfer.map_err(bad)?;
+                events.push(event(quality, Body::Transfer(Box::new(transfer))));
+                Ok(())
+            });
+            n += 1;
         }
     }
     // A fork may put more lists behind: what is in them is not known, but the rest is.

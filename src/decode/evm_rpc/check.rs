@@ -33,6 +33,7 @@ const STATUS_MIN: [(&str, u64); 2] = [(Chain::ETHEREUM, 4_370_000), ("eip155:61"
 pub(super) struct Contents {
     pub txs: Option<Committed>,
     pub receipts: Option<Committed>,
+    pub withdrawals: Option<Committed>,
 }
 
 /// Checks a transaction's id and sender as far as the policies want it; returns the transaction as
@@ -48,7 +49,7 @@ pub(super) fn transaction(
     if ![checks.hash, checks.sender, checks.merkle].iter().any(|policy| policy.is_wanted()) {
         return Ok(None);
     }
-    let tx_type = body.tx_type.unwrap_or(0);
+    let tx_type = body.tx_type.unwrap_or_else(|| encode::type_shown(item));
     let recipe = recipe::at(&reader.settings.chain, height);
     if tx_type == TX_TYPE_DEPOSIT {
         let Some(encoded) = encode::deposit(item, limits) else { return Ok(None) };
@@ -62,7 +63,9 @@ pub(super) fn transaction(
     };
     let signed = Signed { tx_type, fields: &fields, signature };
     let encoded = signed.encoding();
-    let found = Match::of(keccak(&[&encoded]) == id.0, recipe.is_some());
+    // Of what does not say its type the type is guessed, and a wrong guess refutes nothing.
+    let is_known = recipe.is_some() && (body.tx_type.is_some() || tx_type == 0);
+    let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
     reader.judge_hash(found, checks.hash, "not its hash")?;
     // Of other bytes than those that were signed, nobody is the sender.
     let is_signed = found == Match::Verified && checks.sender.is_wanted();
@@ -140,15 +143,15 @@ pub(super) fn contents(
     if !policy.is_wanted() || reader.quality.contains(Quality::UNVERIFIED) {
         return Ok(());
     }
-    let withdrawals = encode::withdrawals(item, reader.limits());
     // On rollups, whose blocks have deposits, the root is of another thing (OP Stack, Isthmus).
     let txs = contents.txs.as_ref();
     let is_first_layer = txs.is_some_and(|txs| txs.is_known() && !txs.has_type(TX_TYPE_DEPOSIT));
+    let withdrawals = contents.withdrawals.as_ref();
     let withdrawals = withdrawals.filter(|list| !list.is_empty() || is_first_layer);
     let lists = [
-        (Key::TransactionsRoot, &contents.txs, "other transactions than the header's"),
-        (Key::WithdrawalsRoot, &withdrawals, "other withdrawals than the header's"),
-        (Key::ReceiptsRoot, &contents.receipts, "other receipts than the header's"),
+        (Key::TransactionsRoot, txs, "other transactions than the header's"),
+        (Key::WithdrawalsRoot, withdrawals, "other withdrawals than the header's"),
+        (Key::ReceiptsRoot, contents.receipts.as_ref(), "other receipts than the header's"),
     ];
     let mut is_whole = true;
     for (key, list, what) in lists {
