@@ -109,20 +109,9 @@ pub(super) fn read(
     let mut withdrawn = None;
     if let Some(withdrawals) = items.next().map_err(bad)? {
         inclusion.index = None;
-        let list = withdrawn.insert(Committed::default());
-        let mut withdrawals = withdrawals.list().map_err(bad)?;
-        let mut n = 0;
-        while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
-            check_items(events.len(), reader)?;
-            list.push(Some(raw.to_vec()));
-            let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
-            reader.alone(("withdrawals", n), events, |_, events| {
-                let transfer = transfer.map_err(bad)?;
-                events.push(event(quality, Body::Transfer(Box::new(transfer))));
-                Ok(())
-            });
-            n += 1;
-        }
+        let list = withdrawals.list().map_err(bad)?;
+        let event = |body| event(quality, body);
+        withdrawn = Some(read_withdrawals(list, inclusion, &event, reader, events)?);
     }
     // A fork may put more lists behind: what is in them is not known, but the rest is.
     if items.count().map_err(bad)? > LISTS_MORE_MAX {
@@ -142,6 +131,29 @@ pub(super) fn read(
     reader.judge(is_right, Quality::CONTENT_VERIFIED, policy, what)?;
     note_contents(reader.quality, &mut events[n_before..]);
     Ok(())
+}
+
+/// Reads withdrawals, each refused alone; returns the list that the block commits to.
+fn read_withdrawals(
+    mut items: Items<'_>,
+    inclusion: Inclusion,
+    event: &impl Fn(Body) -> Event,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<Committed, Refusal> {
+    let mut list = Committed::default();
+    let mut n = 0;
+    while let Some((item, raw)) = items.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        list.push(Some(raw.to_vec()));
+        let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
+        reader.alone(("withdrawals", n), events, |_, events| {
+            events.push(event(Body::Transfer(Box::new(transfer.map_err(bad)?))));
+            Ok(())
+        });
+        n += 1;
+    }
+    Ok(list)
 }
 
 /// Reads a header; behind its nonce only where the chain is known to have there what Ethereum has.

@@ -44,10 +44,52 @@ pub(super) fn read(
     let n_before = events.len();
     let found = reader.quality;
     events.push(event(found, Body::Block(Box::new(step))));
+    reader.quality = quality;
+    let (mut shown, txs) = transactions(item, inclusion, &event, reader, events)?;
+    let withdrawals = item.at(Key::Withdrawals);
+    let n_before_withdrawals = events.len();
+    let is_whole = withdrawal::each(withdrawals, inclusion, reader, events, |transfer, quality| {
+        event(quality, Body::Transfer(Box::new(transfer)))
+    });
+    // Of a list with a refused element the root cannot be told.
+    let withdrawals = match is_whole {
+        true => encode::withdrawals(item, reader.limits()),
+        false => Some(Committed::of(1)),
+    };
+    shown.is_list = item.has(Key::Transactions);
+    // Facts of the receipts are as old as the block that they came with.
+    let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
+    let n_before_receipts = events.len();
+    let receipts = join(receipts, around, &shown, reader, events)?;
+    let txs = Some(txs).filter(|_| shown.is_list);
+    let contents = check::Contents { txs, receipts, withdrawals };
+    reader.quality = quality | found & Quality::UNVERIFIED;
+    let refuted = check::contents(item, &contents, inclusion.height, reader)?;
+    if refuted.receipts {
+        events.truncate(n_before_receipts);
+        events[n_before..].iter_mut().for_each(forget_outcome);
+    }
+    if refuted.withdrawals {
+        events.drain(n_before_withdrawals..n_before_receipts);
+    }
+    note_contents(reader.quality, &mut events[n_before..]);
+    Ok(())
+}
+
+/// Reads what a block shows of its transactions; returns which those are, and the list that it
+/// commits to.
+fn transactions(
+    item: &Item<'_>,
+    inclusion: Inclusion,
+    event: &impl Fn(Quality, Body) -> Event,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(Shown, Committed), Refusal> {
+    let quality = reader.quality;
     let mut shown = Shown::default();
     let mut txs = Committed::default();
-    reader.quality = quality;
     each(item, Key::Transactions, reader, |tx, n, reader| {
+        reader.quality = quality;
         // A block may list ids only: they are counted in its step.
         let tx = match tx {
             Ok(tx) => tx,
@@ -74,25 +116,7 @@ pub(super) fn read(
         txs.push(read.flatten());
         Ok(())
     })?;
-    let withdrawals = item.at(Key::Withdrawals);
-    let is_whole = withdrawal::each(withdrawals, inclusion, reader, events, |transfer, quality| {
-        event(quality, Body::Transfer(Box::new(transfer)))
-    });
-    // Of a list with a refused element the root cannot be told.
-    let withdrawals = match is_whole {
-        true => encode::withdrawals(item, reader.limits()),
-        false => Some(Committed::of(1)),
-    };
-    shown.is_list = item.has(Key::Transactions);
-    // Facts of the receipts are as old as the block that they came with.
-    let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
-    let receipts = join(receipts, around, &shown, reader, events)?;
-    let txs = Some(txs).filter(|_| shown.is_list);
-    let contents = check::Contents { txs, receipts, withdrawals };
-    reader.quality = quality | found & Quality::UNVERIFIED;
-    check::contents(item, &contents, inclusion.height, reader)?;
-    note_contents(reader.quality, &mut events[n_before..]);
-    Ok(())
+    Ok((shown, txs))
 }
 
 /// Returns whether this is a block that is still to be: without a hash or a height, or with a hash
@@ -310,6 +334,13 @@ fn join_one(
     }
     reader.quality = quality;
     receipt::read_logs(found, around, reader, events)
+}
+
+/// Takes back what a receipt has said of a transaction.
+fn forget_outcome(event: &mut Event) {
+    if let Body::Tx(tx) = &mut event.body {
+        tx.outcome = None;
+    }
 }
 
 /// Returns the type of a transaction; of one that says none, but is what its id says, the oldest.
