@@ -187,7 +187,7 @@ impl<'a> Item<'a> {
         Ok((!matches!(value, Value::Null)).then_some(Field { value, ..result }))
     }
 
-    /// Returns whether a node says by this, in a message, a notification or without, that it failed.
+    /// Returns whether a node says by this, in a message, a push or without, that it failed.
     pub fn is_failed(&self, limits: &Limits) -> Result<bool, Refusal> {
         let is_pushed = || Ok(self.params(limits)?.is_some_and(|params| params.has(1)));
         if self.is_message() && !self.has(Key::Result) {
