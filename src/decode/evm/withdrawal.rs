@@ -16,8 +16,8 @@ use ruint::aliases::U256;
 
 static FIELDS: Keys<3> = Keys::new(["index", "address", "amount"]);
 
-/// Reads an array of withdrawals as native transfers, each refused alone; `event` makes the event of
-/// one.
+/// Reads an array of withdrawals as native transfers, each refused alone; `event` makes the event
+/// of one.
 pub(in crate::decode) fn each(
     field: Field<'_>,
     inclusion: Inclusion,

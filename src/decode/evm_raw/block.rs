@@ -65,7 +65,7 @@ pub(super) fn read(
     let header = header.list().and_then(|items| read_header(items, chain)).map_err(bad)?;
     let seconds = Field { name: "timestamp", value: Value::Whole(header.seconds) };
     let (time, clock) = time::block_time(seconds, Some(header.height), reader)?;
-    let mut txs = items.need().and_then(Item::list).map_err(bad)?;
+    let txs = items.need().and_then(Item::list).map_err(bad)?;
     let n_transactions = txs.count().map_err(bad)?;
     reader.quality |= Quality::ID_COMPUTED;
     let event = |quality, body| Event { time, clock, quality, body };
@@ -82,43 +82,14 @@ pub(super) fn read(
     let quality = reader.quality;
     let n_before = events.len();
     events.push(event(quality, Body::Block(Box::new(step))));
-    let mut inclusion = Inclusion { height: header.height, block: Some(hash), index: Some(0) };
-    let mut list = Committed::default();
-    while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
-        check_items(events.len(), reader)?;
-        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
-        list.push(Some(raw.to_vec()));
-        let place = transaction::Place { inclusion, base_fee: header.base_fee };
-        reader.quality = quality;
-        let n = inclusion.index.unwrap_or_default();
-        reader.alone(("transactions", n as usize), events, |reader, events| {
-            let body = match transaction::read(raw, Some(&place), reader) {
-                // Of another chain, or of the future.
-                Err(_) if is_foreign(raw) => {
-                    return Err(Refusal::Skip(SkipReason::UnsupportedType));
-                }
-                body => body?,
-            };
-            events.push(event(reader.quality, body));
-            Ok(())
-        });
-        inclusion.index = Some(n + 1);
-    }
+    let inclusion = Inclusion { height: header.height, block: Some(hash), index: None };
+    let place = transaction::Place { inclusion, base_fee: header.base_fee };
+    let list = read_transactions(txs, place, reader, events, event)?;
     let (uncles, raw_uncles) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no uncles"))?;
     uncles.list().map_err(bad)?;
-    let mut withdrawn = None;
-    if let Some(withdrawals) = items.next().map_err(bad)? {
-        inclusion.index = None;
-        let list = withdrawn.insert(Committed::default());
-        let mut withdrawals = withdrawals.list().map_err(bad)?;
-        while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
-            check_items(events.len(), reader)?;
-            list.push(Some(raw.to_vec()));
-            let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
-            let transfer = transfer.map_err(bad)?;
-            events.push(event(quality, Body::Transfer(Box::new(transfer))));
-        }
-    }
+    let withdrawals = items.next().map_err(bad)?;
+    let read = |list: Item<'_>| read_withdrawals(list, inclusion, reader, events, event, quality);
+    let withdrawn = withdrawals.map(read).transpose()?;
     // A fork may put more lists behind: what is in them is not known, but the rest is.
     if items.count().map_err(bad)? > LISTS_MORE_MAX {
         return Err(bad("a block of too many lists"));
@@ -137,6 +108,58 @@ pub(super) fn read(
     reader.judge(is_right, Quality::CONTENT_VERIFIED, policy, what)?;
     note_contents(reader.quality, &mut events[n_before..]);
     Ok(())
+}
+
+/// Reads the transactions of a block, each refused alone; returns what the header commits to.
+fn read_transactions(
+    mut txs: Items<'_>,
+    mut place: transaction::Place,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+    event: impl Fn(Quality, Body) -> Event,
+) -> Result<Committed, Refusal> {
+    let mut list = Committed::default();
+    let mut n = 0;
+    while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        list.push(Some(raw.to_vec()));
+        place.inclusion.index = u32::try_from(n).ok();
+        reader.alone(("transactions", n), events, |reader, events| {
+            let body = match transaction::read(raw, Some(&place), reader) {
+                // Of another chain, or of the future.
+                Err(_) if is_foreign(raw) => {
+                    return Err(Refusal::Skip(SkipReason::UnsupportedType));
+                }
+                body => body?,
+            };
+            events.push(event(reader.quality, body));
+            Ok(())
+        });
+        n += 1;
+    }
+    Ok(list)
+}
+
+/// Reads the withdrawals of a block; returns what the header commits to.
+fn read_withdrawals(
+    list: Item<'_>,
+    inclusion: Inclusion,
+    reader: &Reader<'_>,
+    events: &mut Vec<Event>,
+    event: impl Fn(Quality, Body) -> Event,
+    quality: Quality,
+) -> Result<Committed, Refusal> {
+    let mut committed = Committed::default();
+    let mut withdrawals = list.list().map_err(bad)?;
+    while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        committed.push(Some(raw.to_vec()));
+        let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
+        let transfer = transfer.map_err(bad)?;
+        events.push(event(quality, Body::Transfer(Box::new(transfer))));
+    }
+    Ok(committed)
 }
 
 /// Reads a header; behind its nonce only where the chain is known to have there what Ethereum has.
