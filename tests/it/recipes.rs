@@ -455,7 +455,7 @@ fn a_raw_block_of_a_fork_to_come_is_read() {
             })
             .collect();
         fields.extend(std::iter::repeat_n(rlp_item(&bytes(NO_UNCLES)), n_fields));
-        let mut parts = vec![list(&fields), list(&[foreign.clone()]), nothing.clone()];
+        let mut parts = vec![list(&fields), list(std::slice::from_ref(&foreign)), nothing.clone()];
         parts.extend(std::iter::repeat_n(nothing.clone(), n_lists));
         let mut bench = Bench::new("eip155:1337", Format::EvmRaw, Checks::default());
         let raw = list(&parts);
