@@ -27,7 +27,7 @@ pub struct Params {
     /// Least value that recipients of the original lose, in base units. D: 0, every attempt.
     pub value_at_risk_min: u64,
     /// Value at risk below which a replacement that the original allowed is of low severity, in US
-    /// dollars; without a price it is not. D: 1,000, the deposits that DETECTIONS A2 looks at.
+    /// dollars; without a price it is not. D: 1,000, as a deposit worth waiting for.
     pub allowed_usd_min: f64,
     /// Value at risk below which nothing is more than low unless an account is watched, in US
     /// dollars. D: 1.

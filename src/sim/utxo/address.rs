@@ -56,7 +56,7 @@ impl Script {
             Kind::P2sh => "scripthash",
             Kind::P2wpkh => "witness_v0_keyhash",
             Kind::P2tr => "witness_v1_taproot",
-            // The exporter gives a data carrier this type and a made-up address (FORMATS §8).
+            // The exporter gives a data carrier this type and a made-up address.
             Kind::OpReturn => "nonstandard",
         }
     }
