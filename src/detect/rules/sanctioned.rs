@@ -200,7 +200,10 @@ impl Sanctioned {
             .reference
             .labels_of(listed, scene.event.time)
             .find(|label| label.kind == LabelKind::Sanctioned);
-        let list = label.map_or_else(String::new, |l| format!(" ({}, {})", l.name, l.source));
+        let list = label.map_or_else(String::new, |l| match &*l.name {
+            "" => format!(" ({})", l.source),
+            name => format!(" ({name}, {})", l.source),
+        });
         let who = counterparty.map_or("an unknown party".to_owned(), ToString::to_string);
         let tail = match ground {
             Ground::Payment => "",
