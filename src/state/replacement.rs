@@ -54,7 +54,9 @@ impl Bid {
         // A payment to oneself is no payment, but for one that carries value: an account's code
         // (EIP-7702) may do anything with it. Wallets put a wei into a cancellation.
         let is_little = evm.value.is_zero() || evm.value.units(decimals) <= CANCEL_UNITS_MAX;
-        let is_change = evm.to.as_ref() == Some(&evm.from) && is_little;
+        // Others send nothing to the null address, or to anybody.
+        let is_nothing = evm.to.is_some() && evm.value.is_zero() && evm.input.n_bytes == 0;
+        let is_change = evm.to.as_ref() == Some(&evm.from) && is_little || is_nothing;
         let script = evm.to.as_ref().map_or(0, |to| hasher.key(to).0);
         Self {
             to: evm.to.clone(),
