@@ -136,6 +136,7 @@ impl DoubleSpendAttempt {
         let is_allowed = self.is_allowed(scene, conflict);
         let usd = money::native_usd(scene, conflict.value_at_risk);
         let is_below = |limit: f64| usd.is_some_and(|usd| usd < limit);
+        let lost = money::native_units(scene.chain, conflict.value_at_risk);
         if conflict.value_at_risk.is_zero() {
             // Everybody is paid as before: only fees or change differ.
             return if is_allowed { Severity::Info } else { Severity::Low };
@@ -143,7 +144,7 @@ impl DoubleSpendAttempt {
         match (is_watched, conflict.is_original_confirmed) {
             (true, true) => Severity::Critical,
             (true, false) => Severity::High,
-            _ if is_below(self.params.usd_min) => Severity::Low,
+            _ if money::is_little(scene, lost, self.params.usd_min) => Severity::Low,
             (false, true) => Severity::High,
             (false, false) if !is_allowed => Severity::High,
             (false, false) if is_below(self.params.allowed_usd_min) => Severity::Low,
