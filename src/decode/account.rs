@@ -4,15 +4,13 @@
 //! CashAddr with its prefix on Bitcoin Cash, the newer form of Litecoin's two, base58 on TRON, the
 //! classic form on the XRP Ledger, 20 bytes on EVM chains.
 
-pub(super) mod base58;
-mod bech32;
+mod base58;
 mod cash;
 mod entry;
 mod payee;
-pub(super) mod ripemd;
 
 use crate::model::{Address, Chain, Coin};
-use base58::{BITCOIN, RIPPLE};
+use base58::Alphabet;
 pub use entry::{Misfit, parse};
 pub(super) use payee::Payee;
 
@@ -95,7 +93,7 @@ pub fn canonical(text: &str, chain: &Chain) -> Address {
 
 /// Returns the account of a TRON address without its first byte.
 fn tron_address(hash: [u8; 20]) -> Address {
-    Address::Text(base58::check_encode(BITCOIN, &[TRON], &hash).into())
+    Address::Text(base58::check_encode(Alphabet::BITCOIN, &[TRON], &hash).into())
 }
 
 /// Returns the account of twenty bytes that a mapping calls a TRON or an EVM address.
@@ -131,7 +129,7 @@ pub(super) fn tron(text: &str) -> Option<[u8; 20]> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let bytes = match super::hex::array::<21>(digits.as_bytes()) {
         Some(bytes) => bytes,
-        None => base58::check_decode(BITCOIN, text)?.try_into().ok()?,
+        None => base58::check_decode(Alphabet::BITCOIN, text)?.try_into().ok()?,
     };
     let [TRON, hash @ ..] = bytes else { return None };
     Some(hash)
@@ -139,7 +137,7 @@ pub(super) fn tron(text: &str) -> Option<[u8; 20]> {
 
 /// Reads an account of the XRP Ledger; the tag of an X-address is not part of it.
 fn xrpl(text: &str) -> Option<Address> {
-    let payload = base58::check_decode(RIPPLE, text)?;
+    let payload = base58::check_decode(Alphabet::RIPPLE, text)?;
     if let [0, hash @ ..] = payload.as_slice()
         && hash.len() == 20
     {
@@ -148,12 +146,12 @@ fn xrpl(text: &str) -> Option<Address> {
     let (prefix, rest) = payload.split_first_chunk::<2>()?;
     let (hash, tag) = rest.split_first_chunk::<20>()?;
     (X_ADDRESS.contains(prefix) && tag.len() == X_TAG_BYTES)
-        .then(|| Address::Text(base58::check_encode(RIPPLE, &[0], hash).into()))
+        .then(|| Address::Text(base58::check_encode(Alphabet::RIPPLE, &[0], hash).into()))
 }
 
 /// Checks that a text is a public key.
 fn solana(text: &str) -> Option<()> {
-    (base58::decode(BITCOIN, text)?.len() == SOLANA_BYTES).then_some(())
+    (base58::decode(text)?.len() == SOLANA_BYTES).then_some(())
 }
 
 /// Writes an account of a venue: addresses of any chain in the form in which they are compared.
@@ -169,9 +167,7 @@ fn venue(text: &str) -> Address {
     {
         return Address::Text(text.into());
     }
-    if let Some(decoded) = bech32::decode(text)
-        && decoded.witness().is_some()
-    {
+    if bech32::segwit::decode(text).is_ok() {
         return Address::Text(text.to_ascii_lowercase().into());
     }
     Address::Text(lower_if_caseless(text).into())

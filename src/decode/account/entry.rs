@@ -2,8 +2,8 @@
 
 use super::{
     Naming,
-    base58::{self, BITCOIN, RIPPLE},
-    bech32, evm,
+    base58::{self, Alphabet},
+    evm,
     payee::Payee,
     solana, tron, xrpl,
 };
@@ -74,7 +74,8 @@ pub fn parse(text: &str, chain: &Chain) -> Result<Address, Misfit> {
         return Ok(address);
     }
     if let Naming::Coin(coin) = naming
-        && bech32::decode(bare).is_some_and(|decoded| coin.hidden.contains(&&*decoded.prefix))
+        && bech32::decode(bare)
+            .is_ok_and(|(prefix, _)| coin.hidden.contains(&&*prefix.to_lowercase()))
     {
         return Err(Misfit::Hidden);
     }
@@ -149,16 +150,17 @@ fn foreign(text: &str) -> Option<&'static str> {
     }
     // A version of one or two bytes and a hash; Sprout's two keys.
     let is_version = |payload: Vec<u8>| matches!(payload.len(), 21 | 22 | 66);
-    if [BITCOIN, RIPPLE].iter().any(|a| base58::check_decode(a, text).is_some_and(is_version)) {
+    let alphabets = [Alphabet::BITCOIN, Alphabet::RIPPLE];
+    if alphabets.iter().any(|a| base58::check_decode(a, text).is_some_and(is_version)) {
         return Some("another UTXO chain");
     }
-    if bech32::decode(text).is_some() {
+    if bech32::decode(text).is_ok() {
         return Some("another chain (bech32)");
     }
     if solana(text).is_some() {
         return Some("Solana");
     }
-    let is_base58 = || text.bytes().all(|byte| BITCOIN.contains(&byte));
+    let is_base58 = || base58::decode(text).is_some();
     (MONERO_DIGITS.contains(&text.len()) && text.starts_with(['4', '8']) && is_base58())
         .then_some("Monero")
 }
