@@ -4,15 +4,16 @@ use super::{
     base58::{self, Alphabet},
     cash,
 };
-use crate::model::{Address, Coin};
+use crate::{
+    decode::hex,
+    model::{Address, COINS, Coin},
+};
 use bech32::{Fe32, Hrp, segwit};
 use ripemd::Ripemd160;
 use sha2::{Digest, Sha256};
 
 /// Prefix of Zcash addresses that accept transparent money only (ZIP 320).
 const TRANSPARENT_ONLY: &str = "tex";
-/// Bitcoin Cash's prefix: its accounts are those of Bitcoin, whose genesis it shares.
-const CASH: &str = "bitcoincash";
 
 /// What a script pays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,9 +33,13 @@ impl Payee {
 
     /// Reads an address in any of the network's forms.
     pub fn read(text: &str, coin: &Coin) -> Option<Self> {
-        if let Some(prefix) = coin.cash.or_else(|| (coin.key_hash == [0]).then_some(CASH))
-            && let Some(decoded) = cash::decode(prefix, text)
-        {
+        if let Some(key) = public_key(text) {
+            return Some(Self::of_key(&key));
+        }
+        // One key has one account on all chains that share Bitcoin's genesis.
+        let mut prefixes =
+            COINS.iter().filter(|other| other.key_hash == coin.key_hash).filter_map(|c| c.cash);
+        if let Some(decoded) = prefixes.find_map(|prefix| cash::decode(prefix, text)) {
             let hash = decoded.hash.as_slice();
             return match (decoded.is_script, hash.len()) {
                 (false, 20) => hash.try_into().ok().map(Self::KeyHash),
@@ -76,6 +81,18 @@ impl Payee {
             }
         };
         Some(Address::Text(text.into()))
+    }
+}
+
+/// Reads a public key as old exporters write who is paid by it: compressed or whole.
+fn public_key(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let short = || hex::array::<33>(digits).filter(|key| matches!(key[0], 2 | 3));
+    let long = || hex::array::<65>(digits).filter(|key| key[0] == 4);
+    match digits.len() {
+        66 => short().map(|key| key.to_vec()),
+        130 => long().map(|key| key.to_vec()),
+        _ => None,
     }
 }
 
