@@ -9,7 +9,7 @@ use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
         Address, Amount, Band, Body, Family, Finding, LabelKind, Severity, Subject, TokenAmount,
-        Transfer, UtxoTx,
+        Transfer, TxOut, UtxoTx,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -178,11 +178,16 @@ impl Sanctioned {
     /// first party on the other side is its counterparty.
     fn of_utxo<'a>(&self, scene: &Scene<'_>, utxo: &'a UtxoTx) -> Option<Contact<'a>> {
         let inputs = || utxo.inputs.iter().filter_map(|i| Some((i.address.as_ref()?, i.value)));
-        let outputs = || utxo.outputs.iter().filter_map(|o| Some((o.address.as_ref()?, o.value)));
-        let text = |sats| money::native_text(scene.chain, Amount::from_u64(sats));
+        let shown = |o: &TxOut| (!o.is_hidden()).then_some(o.value);
+        let outputs = || utxo.outputs.iter().filter_map(|o| Some((o.address.as_ref()?, shown(o))));
+        let text = |value: Option<u64>| {
+            value.map_or("an unknown amount".to_owned(), |sats| {
+                money::native_text(scene.chain, Amount::from_u64(sats))
+            })
+        };
         if let Some((listed, value)) = inputs().find(|(a, _)| self.is_listed(scene, a)) {
             let counterparty = outputs().map(|(a, _)| a).find(|a| *a != listed);
-            let amount = value.map_or("an unknown amount".to_owned(), text);
+            let amount = text(value);
             let direction = RECEIVED;
             let ground = Ground::Payment;
             return Some(Contact { listed, counterparty, direction, amount, ground });
@@ -200,7 +205,10 @@ impl Sanctioned {
             .reference
             .labels_of(listed, scene.event.time)
             .find(|label| label.kind == LabelKind::Sanctioned);
-        let list = label.map_or_else(String::new, |l| format!(" ({}, {})", l.name, l.source));
+        let list = label.map_or_else(String::new, |l| match &*l.name {
+            "" => format!(" ({})", l.source),
+            name => format!(" ({name}, {})", l.source),
+        });
         let who = counterparty.map_or("an unknown party".to_owned(), ToString::to_string);
         let tail = match ground {
             Ground::Payment => "",
