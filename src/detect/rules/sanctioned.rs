@@ -9,7 +9,7 @@ use crate::{
     detect::{Need, Rule, RuleMeta, Scene},
     model::{
         Address, Amount, Band, Body, Family, Finding, LabelKind, Severity, Subject, TokenAmount,
-        Transfer, UtxoTx, stablecoin,
+        Transfer, TxOut, UtxoTx, stablecoin,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -213,14 +213,17 @@ impl Sanctioned {
     /// first party on the other side is its counterparty.
     fn of_utxo<'a>(&self, scene: &Scene<'_>, utxo: &'a UtxoTx) -> Option<Contact<'a>> {
         let inputs = || utxo.inputs.iter().filter_map(|i| Some((i.address.as_ref()?, i.value)));
-        let outputs = || utxo.outputs.iter().filter_map(|o| Some((o.address.as_ref()?, o.value)));
-        let sum = |sats| Sum::native(scene, Amount::from_u64(sats));
+        let shown = |o: &TxOut| (!o.is_hidden()).then_some(o.value);
+        let outputs = || utxo.outputs.iter().filter_map(|o| Some((o.address.as_ref()?, shown(o))));
         let unknown = || Sum { text: "An unknown amount".to_owned(), usd: None };
+        let sum = |value: Option<u64>| {
+            value.map_or_else(unknown, |sats| Sum::native(scene, Amount::from_u64(sats)))
+        };
         if let Some((listed, value)) = inputs().find(|(a, _)| self.is_listed(scene, a)) {
             let counterparty = outputs().map(|(a, _)| a).find(|a| *a != listed);
             // What goes back to where it came from is all that there is to tell of.
             let counterparty = counterparty.or(outputs().map(|(a, _)| a).next());
-            let amount = value.map_or_else(unknown, sum);
+            let amount = sum(value);
             let direction = RECEIVED;
             let ground = Ground::Payment;
             return Some(Contact { listed, counterparty, direction, amount, ground });
