@@ -9,6 +9,10 @@ use super::{
 /// What errors are called.
 const ERRORS: [&[u8]; 5] = [b"error", b"Error", b"errors", b"error_code", b"exception"];
 
+/// What servers and gateways number their failures with, and beside it the text that says which.
+const CODES: [&[u8]; 3] = [b"code", b"statusCode", b"errorCode"];
+const TEXT: &[u8] = b"message";
+
 /// What answers are in, where an error may be one step further in.
 const ANSWERS: [&[u8]; 4] = [b"result", b"payload", b"data", b"response"];
 
@@ -21,13 +25,16 @@ pub(super) fn refusal(value: Value<'_>, limits: &Limits, otherwise: Refusal) -> 
 fn is_error(value: Value<'_>, limits: &Limits, is_outermost: bool) -> bool {
     let Value::Object(raw) = value else { return false };
     let (mut keys, mut is_one) = (Vec::new(), false);
+    let (mut has_code, mut has_text) = (false, false);
     let on_member = |_, key: &[u8], value: Value<'_>| {
+        has_code |= CODES.contains(&key) && says_something(value);
+        has_text |= key == TEXT && says_something(value);
         is_one |= (ERRORS.contains(&key) && says_something(value))
             || (is_outermost && ANSWERS.contains(&key) && is_error(value, limits, false));
     };
     // What cannot be read once more says nothing.
     let _ = Scanner::new(raw, limits, &mut keys).object(0, on_member);
-    is_one
+    is_one || has_code && has_text
 }
 
 fn says_something(value: Value<'_>) -> bool {

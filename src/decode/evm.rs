@@ -59,7 +59,7 @@ pub(super) fn tx_type(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Optio
         Value::Text(text) if text.raw.first().is_some_and(u8::is_ascii_alphabetic) => {
             Some(tx_type_named(text.raw))
         }
-        _ => field.count(reader)?,
+        _ => field.or_null().count(reader)?,
     };
     if tx_type.is_some_and(|t| t > TX_TYPE_KNOWN_MAX && t != TX_TYPE_DEPOSIT) {
         reader.quality |= Quality::UNKNOWN_TYPE;

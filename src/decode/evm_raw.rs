@@ -87,18 +87,18 @@ fn is_foreign(raw: &[u8]) -> bool {
     raw.first().is_some_and(|&t| (TX_TYPE_KNOWN_MAX + 1..=0x7f).contains(&t))
 }
 
-/// Reads a list of transactions, each by itself or packed as bytes.
+/// Reads a list of transactions, each by itself or packed as bytes, and each refused alone.
 fn pooled(
     mut items: Items<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
+    let mut n = 0;
     while let Some((item, raw)) = items.next_raw().map_err(bad)? {
         check_items(events.len(), reader)?;
-        match item {
-            Item::Bytes(inner) => one(inner, reader, events)?,
-            Item::List(_) => one(raw, reader, events)?,
-        }
+        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        reader.alone(("transactions", n), events, |reader, events| one(raw, reader, events));
+        n += 1;
     }
     Ok(())
 }

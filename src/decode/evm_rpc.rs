@@ -11,7 +11,7 @@ mod trace;
 mod transaction;
 
 use super::{
-    Reason, Refusal, SkipReason,
+    Reason, Refusal, SkipReason, answer,
     field::{Reader, refuse},
     hex,
     json::{Scanner, Value},
@@ -52,12 +52,7 @@ pub(super) fn read(
     if !item.is_message() {
         return Ok(object(&item, reader, events)?);
     }
-    let Some(result) = item.result(reader.limits())? else {
-        let is_error = item.has(Key::Error);
-        let why = if is_error { SkipReason::NodeError } else { SkipReason::NullResult };
-        return Err(Refusal::Skip(why).into());
-    };
-    Ok(any(result, reader, events)?)
+    Ok(any(result(&item, reader)?, reader, events)?)
 }
 
 /// Reads a bundle: a block with its receipts, and its traces where there are some.
@@ -68,17 +63,49 @@ pub(super) fn read_block(
     events: &mut Vec<Event>,
 ) -> Result<(), Failure> {
     if scanner.peek() != Some(b'{') {
-        scanner.value(depth)?;
-        return Err(Failure::Part(refuse(Reason::BadField, "a bundle is no JSON object")));
+        let is_null = matches!(scanner.value(depth)?, Value::Null);
+        return Err(Failure::Part(match is_null {
+            true => Refusal::Skip(SkipReason::NullResult),
+            false => refuse(Reason::BadField, "a bundle is no JSON object"),
+        }));
     }
     let item = Item::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
-    if item.is_error() {
-        return Err(Refusal::Skip(SkipReason::NodeError).into());
+    if !item.is_message() {
+        return Ok(bundle(&item, reader, events)?);
     }
-    Ok(block::read_bundle(&item, reader, events)?)
+    let result = result(&item, reader)?;
+    match result.value {
+        Value::Object(raw) => Ok(bundle(&Item::of(raw, reader)?, reader, events)?),
+        _ => Err(result.refuse(Reason::BadField, "a bundle is no JSON object").into()),
+    }
+}
+
+fn bundle(
+    item: &Item<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
+    if item.kind().is_none() {
+        return Err(unfit(item, reader, "neither a block nor receipts nor traces"));
+    }
+    block::read_bundle(item, reader, events)
+}
+
+/// Returns what a message carries; what carries nothing is skipped, as the error that it is.
+fn result<'a>(item: &Item<'a>, reader: &Reader<'_>) -> Result<Field<'a>, Refusal> {
+    let is_failed = item.is_failed(reader.limits())?;
+    let why = if is_failed { SkipReason::NodeError } else { SkipReason::NullResult };
+    item.result(reader.limits())?.ok_or(Refusal::Skip(why))
+}
+
+/// Refuses an object that is nothing known, unless it says that something failed.
+#[cold]
+fn unfit(item: &Item<'_>, reader: &Reader<'_>, what: &str) -> Refusal {
+    let refusal = refuse(Reason::MissingField, what);
+    answer::refusal(item.whole(), reader.limits(), refusal)
 }
 
 /// Reads what a node answered: an object, a list of them, or a text.
@@ -136,8 +163,7 @@ fn object(
         }
         Some(Kind::Log) => log::read(item, false, reader)?,
         Some(Kind::Transaction) => transaction::read(item, transaction::Place::Own, reader)?.body,
-        None if item.is_error() => return Err(Refusal::Skip(SkipReason::NodeError)),
-        None => return Err(refuse(Reason::MissingField, "the fields fit no kind of object")),
+        None => return Err(unfit(item, reader, "the fields fit no kind of object")),
     };
     push(item, body, around, reader, events)
 }

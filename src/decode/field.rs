@@ -329,6 +329,30 @@ impl<'a> Field<'a> {
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }
 
+    /// Walks the elements of an array; null and a text of nothing have none.
+    ///
+    /// The scanner has validated the array before.
+    pub fn elements(
+        self,
+        limits: &Limits,
+        mut on_element: impl FnMut(Value<'a>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let raw = match self.or_null().value {
+            Value::Null => return Ok(()),
+            Value::Array(raw) => raw,
+            _ => return Err(self.refuse(Reason::BadField, "no array")),
+        };
+        let mut scratch = Vec::new();
+        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut n = 0;
+        let mut is_more = scanner.open_array(0)?;
+        while is_more {
+            on_element(scanner.value(1)?)?;
+            is_more = scanner.next_element(&mut n)?;
+        }
+        Ok(())
+    }
+
     /// Reads the objects of an array that the scanner kept as `rows`, or else like
     /// [`Self::objects`].
     pub fn rows<const N: usize>(

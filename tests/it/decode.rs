@@ -185,7 +185,7 @@ fn fixtures_end_as_they_state() {
         n_with_shapes += usize::from(shapes.exists());
         check_folder(&Inspector::default(), format, format.as_str(), &files);
     }
-    assert_eq!(n_with_shapes, 3);
+    assert_eq!(n_with_shapes, 4);
 }
 
 fn folder(name: &str) -> PathBuf {

@@ -320,6 +320,15 @@ fn a_refuted_transaction_does_not_refute_its_block() {
             continue;
         };
         second["value"] = json!("0x123456789");
+        // What is let pass leaves the roots uncheckable all the same.
+        for policy in [Policy::Flag, Policy::Ignore] {
+            let mut bench = ethereum();
+            bench.kafka_ms = None;
+            bench.settings.limits.checks.hash = policy;
+            bench.feed(&block);
+            let n_scored = bench.driver.engine().stats().n_transactions;
+            assert_eq!((n_scored, bench.refused.len()), (n, 0), "{:?}", bench.refused);
+        }
         let mut bench = ethereum();
         bench.kafka_ms = None;
         bench.feed(&block);

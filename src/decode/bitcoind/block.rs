@@ -3,11 +3,11 @@
 use super::{Item, KEYS, Key, transaction};
 use crate::{
     decode::{
-        Limits, Reason, Refusal,
+        Reason, Refusal,
         bitcoin_etl::version,
         field::Reader,
         hex,
-        json::{Scanner, Value},
+        json::Value,
         keys::Field,
         time,
         utxo::{block::check_merkle, wire::display_hash},
@@ -70,7 +70,7 @@ pub(super) fn read(
 /// Counts the elements of `tx`.
 fn count(field: Field<'_>, reader: &Reader<'_>) -> Result<Option<u32>, Refusal> {
     let mut n = 0;
-    elements(field, reader.limits(), |_| {
+    field.elements(reader.limits(), |_| {
         n += 1;
         Ok(())
     })?;
@@ -88,7 +88,7 @@ fn transactions(
     let mut ids = Some(Vec::new());
     let limits = reader.limits();
     let mut n = 0;
-    elements(field, limits, |value| {
+    field.elements(limits, |value| {
         let element = Field { name: "tx", value };
         let index = u32::try_from(n).ok();
         let id = reader.alone(("tx", n), events, |reader, events| {
@@ -106,28 +106,6 @@ fn transactions(
         Ok(())
     })?;
     Ok(ids)
-}
-
-/// Walks an array; null is an empty one. The scanner has validated it before.
-fn elements<'a>(
-    field: Field<'a>,
-    limits: &Limits,
-    mut on_element: impl FnMut(Value<'a>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    let raw = match field.value {
-        Value::Null => return Ok(()),
-        Value::Array(raw) => raw,
-        _ => return Err(field.refuse(Reason::BadField, "no array")),
-    };
-    let mut scratch = Vec::new();
-    let mut scanner = Scanner::new(raw, limits, &mut scratch);
-    let mut n = 0;
-    let mut is_more = scanner.open_array(0)?;
-    while is_more {
-        on_element(scanner.value(1)?)?;
-        is_more = scanner.next_element(&mut n)?;
-    }
-    Ok(())
 }
 
 /// Puts the header together and checks that it hashes to the block's id; false when a field is

@@ -32,5 +32,6 @@ pub(super) fn read(
     let inclusion = Inclusion { height, block: Some(hash), index: None };
     withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, events, |transfer, quality| {
         event(quality, Body::Transfer(Box::new(transfer)))
-    })
+    });
+    Ok(())
 }

@@ -16,25 +16,30 @@ use ruint::aliases::U256;
 
 static FIELDS: Keys<3> = Keys::new(["index", "address", "amount"]);
 
-/// Reads an array of withdrawals as native transfers, each refused alone; `event` makes the event
-/// of one.
+/// Reads an array of withdrawals as native transfers, each refused alone, as is what is no array;
+/// `event` makes the event of one. Returns whether none was refused.
 pub(in crate::decode) fn each(
     field: Field<'_>,
     inclusion: Inclusion,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
     event: impl Fn(Transfer, Quality) -> Event,
-) -> Result<(), Refusal> {
+) -> bool {
+    let (limits, n_refused) = (reader.limits(), reader.refused.len());
     let mut n = 0;
-    field.objects(reader.limits(), &FIELDS, |fields| {
+    let walked = field.elements(limits, |value| {
         reader.alone((field.name, n), events, |reader, events| {
+            let entry = Field { name: "entry", value };
+            let fields = entry.need(entry.object(limits, &FIELDS)?)?;
             let transfer = Transfer { inclusion: Some(inclusion), ..transfer(&fields, reader)? };
             events.push(event(transfer, reader.quality));
             Ok(())
         });
         n += 1;
         Ok(())
-    })
+    });
+    reader.refused.extend(walked.err());
+    reader.refused.len() == n_refused
 }
 
 /// Makes the transfer of one withdrawal, paid by nobody: ether comes from the consensus layer.

@@ -88,8 +88,12 @@ pub(super) fn read(
     let (uncles, raw_uncles) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no uncles"))?;
     uncles.list().map_err(bad)?;
     let withdrawals = items.next().map_err(bad)?;
-    let read = |list: Item<'_>| read_withdrawals(list, inclusion, reader, events, event, quality);
-    let withdrawn = withdrawals.map(read).transpose()?;
+    let mut withdrawn = None;
+    if let Some(withdrawals) = withdrawals {
+        let list = withdrawals.list().map_err(bad)?;
+        let event = |body| event(quality, body);
+        withdrawn = Some(read_withdrawals(list, inclusion, &event, reader, events)?);
+    }
     // A fork may put more lists behind: what is in them is not known, but the rest is.
     if items.count().map_err(bad)? > LISTS_MORE_MAX {
         return Err(bad("a block of too many lists"));
@@ -141,25 +145,27 @@ fn read_transactions(
     Ok(list)
 }
 
-/// Reads the withdrawals of a block; returns what the header commits to.
+/// Reads withdrawals, each refused alone; returns the list that the block commits to.
 fn read_withdrawals(
-    list: Item<'_>,
+    mut items: Items<'_>,
     inclusion: Inclusion,
-    reader: &Reader<'_>,
+    event: &impl Fn(Body) -> Event,
+    reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-    event: impl Fn(Quality, Body) -> Event,
-    quality: Quality,
 ) -> Result<Committed, Refusal> {
-    let mut committed = Committed::default();
-    let mut withdrawals = list.list().map_err(bad)?;
-    while let Some((item, raw)) = withdrawals.next_raw().map_err(bad)? {
+    let mut list = Committed::default();
+    let mut n = 0;
+    while let Some((item, raw)) = items.next_raw().map_err(bad)? {
         check_items(events.len(), reader)?;
-        committed.push(Some(raw.to_vec()));
+        list.push(Some(raw.to_vec()));
         let transfer = item.list().and_then(|fields| read_withdrawal(fields, inclusion));
-        let transfer = transfer.map_err(bad)?;
-        events.push(event(quality, Body::Transfer(Box::new(transfer))));
+        reader.alone(("withdrawals", n), events, |_, events| {
+            events.push(event(Body::Transfer(Box::new(transfer.map_err(bad)?))));
+            Ok(())
+        });
+        n += 1;
     }
-    Ok(committed)
+    Ok(list)
 }
 
 /// Reads a header; behind its nonce only where the chain is known to have there what Ethereum has.

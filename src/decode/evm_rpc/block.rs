@@ -1,7 +1,7 @@
 //! Blocks with bodies, ids or neither (a new head), and bundles of a block with its receipts.
 
 use super::{
-    Around, check,
+    Around, check, encode,
     item::{Item, Key, Kind},
     receipt, trace, transaction,
 };
@@ -44,16 +44,59 @@ pub(super) fn read(
     let n_before = events.len();
     let found = reader.quality;
     events.push(event(found, Body::Block(Box::new(step))));
+    reader.quality = quality;
+    let (mut shown, txs) = transactions(item, inclusion, &event, reader, events)?;
+    let withdrawals = item.at(Key::Withdrawals);
+    let n_before_withdrawals = events.len();
+    let is_whole = withdrawal::each(withdrawals, inclusion, reader, events, |transfer, quality| {
+        event(quality, Body::Transfer(Box::new(transfer)))
+    });
+    // Of a list with a refused element the root cannot be told.
+    let withdrawals = match is_whole {
+        true => encode::withdrawals(item, reader.limits()),
+        false => Some(Committed::of(1)),
+    };
+    shown.is_list = item.has(Key::Transactions);
+    // Facts of the receipts are as old as the block that they came with.
+    let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
+    let n_before_receipts = events.len();
+    let receipts = join(receipts, around, &shown, reader, events)?;
+    let txs = Some(txs).filter(|_| shown.is_list);
+    let contents = check::Contents { txs, receipts, withdrawals };
+    reader.quality = quality | found & Quality::UNVERIFIED;
+    let refuted = check::contents(item, &contents, inclusion.height, reader)?;
+    if refuted.receipts {
+        events.truncate(n_before_receipts);
+        events[n_before..].iter_mut().for_each(forget_outcome);
+    }
+    if refuted.withdrawals {
+        events.drain(n_before_withdrawals..n_before_receipts);
+    }
+    note_contents(reader.quality, &mut events[n_before..]);
+    Ok(())
+}
+
+/// Reads what a block shows of its transactions; returns which those are, and the list that it
+/// commits to.
+fn transactions(
+    item: &Item<'_>,
+    inclusion: Inclusion,
+    event: &impl Fn(Quality, Body) -> Event,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(Shown, Committed), Refusal> {
+    let quality = reader.quality;
     let mut shown = Shown::default();
     let mut txs = Committed::default();
-    reader.quality = quality;
     each(item, Key::Transactions, reader, |tx, n, reader| {
+        reader.quality = quality;
         // A block may list ids only: they are counted in its step.
         let tx = match tx {
             Ok(tx) => tx,
             Err(id) => {
+                let id = Field { name: "id", value: id };
+                let id = reader.alone(("transactions", n), events, |_, _| id.need(id.hash()?));
                 txs.push(None);
-                let id = Field { name: "transactions", value: id }.hash().ok().flatten();
                 shown.note(id, n, None);
                 return Ok(());
             }
@@ -73,26 +116,14 @@ pub(super) fn read(
         txs.push(read.flatten());
         Ok(())
     })?;
-    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, events, |transfer, quality| {
-        event(quality, Body::Transfer(Box::new(transfer)))
-    })?;
-    shown.is_list = item.has(Key::Transactions);
-    // Facts of the receipts are as old as the block that they came with.
-    let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
-    let receipts = join(receipts, around, &shown, reader, events)?;
-    let txs = Some(txs).filter(|_| shown.is_list);
-    let contents = check::Contents { txs, receipts };
-    reader.quality = quality | found & Quality::UNVERIFIED;
-    check::contents(item, &contents, inclusion.height, reader)?;
-    note_contents(reader.quality, &mut events[n_before..]);
-    Ok(())
+    Ok((shown, txs))
 }
 
 /// Returns whether this is a block that is still to be: without a hash or a height, or with a hash
 /// of zeros.
 fn is_pending(item: &Item<'_>) -> Result<bool, Refusal> {
-    let is_named = item.has(Key::Number) && item.has(Key::Hash);
-    Ok(!is_named || item.at(Key::Hash).hash()? == Some(Hash32::default()))
+    let is_nameless = [Key::Number, Key::Hash].iter().any(|&key| item.at(key).is_nothing());
+    Ok(is_nameless || item.at(Key::Hash).hash()? == Some(Hash32::default()))
 }
 
 /// Reads what a node would put into its next block: transactions, or their ids, that are pending,
@@ -109,7 +140,7 @@ fn read_pending(
             let body = match tx {
                 Ok(tx) => transaction::read(&tx, transaction::Place::Pending, reader)?.body,
                 Err(value) => {
-                    let id = Field { name: "transactions", value };
+                    let id = Field { name: "id", value };
                     let id = id.need(id.hash()?)?;
                     Body::Observation(Box::new(Observation::of(id, Phase::Announced)))
                 }
@@ -138,7 +169,8 @@ fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> 
         parent: reader.or_partial(parent),
         n_transactions: match item.at(Key::Transactions).value {
             Value::Null => None,
-            _ => Some(item.at(Key::Transactions).n_items(reader.limits())?),
+            Value::Array(_) => Some(item.at(Key::Transactions).n_items(reader.limits())?),
+            _ => return Err(item.refuse(Key::Transactions, "no array")),
         },
         base_fee_per_gas: item.at(Key::BaseFee).amount(reader)?,
         gas_used: item.at(Key::GasUsed).count(reader)?,
@@ -155,13 +187,9 @@ pub(super) fn read_bundle(
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let n_before = events.len();
-    let array = |key: Key| match item.at(key).value {
-        Value::Null => Ok(&[][..]),
-        Value::Array(raw) => Ok(raw),
-        _ => Err(item.refuse(key, "no array")),
-    };
-    let (receipts, traces) = (array(Key::Receipts)?, array(Key::Traces)?);
-    match item.at(Key::Block).value {
+    let receipts = list(item, Key::Receipts, reader);
+    let traces = list(item, Key::Traces, reader);
+    match answer(item, Key::Block, reader)?.value {
         Value::Object(raw) => read(&Item::of(raw, reader)?, receipts, reader, events)?,
         Value::Null if item.kind_of_whole() == Some(Kind::Block) => {
             read(item, receipts, reader, events)?;
@@ -194,6 +222,33 @@ pub(super) fn read_bundle(
         return Err(refuse(Reason::MissingField, "neither a block nor receipts nor traces"));
     }
     Ok(())
+}
+
+/// Returns a part of a bundle, without the message that a node has sent it in.
+fn answer<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> Result<Field<'a>, Refusal> {
+    let field = item.at(key);
+    let Value::Object(raw) = field.value else { return Ok(field) };
+    let inner = Item::of(raw, reader)?;
+    if inner.is_failed(reader.limits())? {
+        return Err(Refusal::Skip(SkipReason::NodeError));
+    }
+    match inner.is_message() {
+        true => Ok(inner.result(reader.limits())?.unwrap_or(Field { value: Value::Null, ..field })),
+        false => Ok(field),
+    }
+}
+
+/// Returns the elements of a bundle's list; none, and the list is refused alone, where it is none.
+fn list<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> &'a [u8] {
+    let raw = answer(item, key, reader).and_then(|field| match field.value {
+        Value::Null => Ok(&[][..]),
+        Value::Array(raw) => Ok(raw),
+        _ => Err(item.refuse(key, "no array")),
+    });
+    raw.unwrap_or_else(|refusal| {
+        reader.refused.push(refusal);
+        &[]
+    })
 }
 
 /// The transactions that a block shows, by id.
@@ -231,7 +286,7 @@ fn join(
         return Ok(None);
     }
     let mut list = Committed::of(shown.n);
-    let quality = reader.quality;
+    let (quality, n_refused) = (reader.quality, reader.refused.len());
     let mut n_receipts = 0;
     Item::each(receipts, reader, |found, reader| {
         reader.quality = quality;
@@ -244,6 +299,10 @@ fn join(
         });
         Ok(())
     })?;
+    // A log that was refused is part of what its receipt hashes to.
+    if reader.refused.len() > n_refused {
+        list = Committed::of(shown.n.max(1));
+    }
     Ok(Some(list).filter(|_| shown.is_list && n_receipts > 0))
 }
 
@@ -275,6 +334,13 @@ fn join_one(
     }
     reader.quality = quality;
     receipt::read_logs(found, around, reader, events)
+}
+
+/// Takes back what a receipt has said of a transaction.
+fn forget_outcome(event: &mut Event) {
+    if let Body::Tx(tx) = &mut event.body {
+        tx.outcome = None;
+    }
 }
 
 /// Returns the type of a transaction; of one that says none, but is what its id says, the oldest.

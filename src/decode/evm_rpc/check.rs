@@ -33,10 +33,11 @@ const STATUS_MIN: [(&str, u64); 2] = [(Chain::ETHEREUM, 4_370_000), ("eip155:61"
 pub(super) struct Contents {
     pub txs: Option<Committed>,
     pub receipts: Option<Committed>,
+    pub withdrawals: Option<Committed>,
 }
 
 /// Checks a transaction's id and sender as far as the policies want it; returns the transaction as
-/// it stands in a block, where that can be told.
+/// it stands in a block, where that can be told: what has another id does not.
 pub(super) fn transaction(
     item: &Item<'_>,
     id: &Hash32,
@@ -48,21 +49,23 @@ pub(super) fn transaction(
     if ![checks.hash, checks.sender, checks.merkle].iter().any(|policy| policy.is_wanted()) {
         return Ok(None);
     }
-    let tx_type = body.tx_type.unwrap_or(0);
+    let tx_type = body.tx_type.unwrap_or_else(|| encode::type_shown(item));
     let recipe = recipe::at(&reader.settings.chain, height);
     if tx_type == TX_TYPE_DEPOSIT {
         let Some(encoded) = encode::deposit(item, limits) else { return Ok(None) };
         let is_known = recipe == Some(Recipe::OpStack);
         let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
         reader.judge_hash(found, checks.hash, "not its hash")?;
-        return Ok((found != Match::Unknown).then_some(encoded));
+        return Ok((found == Match::Verified).then_some(encoded));
     }
     let Some((fields, signature)) = encode::transaction(item, tx_type, limits) else {
         return Ok(None);
     };
     let signed = Signed { tx_type, fields: &fields, signature };
     let encoded = signed.encoding();
-    let found = Match::of(keccak(&[&encoded]) == id.0, recipe.is_some());
+    // Of what does not say its type the type is guessed, and a wrong guess refutes nothing.
+    let is_known = recipe.is_some() && (body.tx_type.is_some() || tx_type == 0);
+    let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
     reader.judge_hash(found, checks.hash, "not its hash")?;
     // Of other bytes than those that were signed, nobody is the sender.
     let is_signed = found == Match::Verified && checks.sender.is_wanted();
@@ -70,7 +73,7 @@ pub(super) fn transaction(
         let is_right = signed.sender().map(Address::Evm).as_ref() == Some(&body.from);
         reader.judge(is_right, Quality::SENDER_VERIFIED, checks.sender, "not its signer")?;
     }
-    Ok((found != Match::Unknown).then_some(encoded))
+    Ok((found == Match::Verified).then_some(encoded))
 }
 
 /// Checks a block's hash against its header, if the policy wants it; `reader` carries `UNVERIFIED`
@@ -126,29 +129,39 @@ pub(super) fn receipt(
     is_wanted.then(|| encode::receipt(item, tx_type, reader.limits())).flatten()
 }
 
+/// The lists of a block that its header refutes, where the policy refuses them.
+#[derive(Default)]
+pub(super) struct Refuted {
+    pub receipts: bool,
+    pub withdrawals: bool,
+}
+
 /// Checks that a block holds what its header commits to, list by list; `reader` carries
 /// `CONTENT_VERIFIED` when that is so of all that it shows, its transactions among them.
+///
+/// Other transactions refute the block. Other receipts or withdrawals are refused by themselves.
 pub(super) fn contents(
     item: &Item<'_>,
     contents: &Contents,
     height: u64,
     reader: &mut Reader<'_>,
-) -> Result<(), Refusal> {
+) -> Result<Refuted, Refusal> {
     let policy = reader.limits().checks.merkle;
+    let mut refuted = Refuted::default();
     // What a header of unknown recipe commits to, it may commit to in other ways as well.
     let is_known = recipe::at(&reader.settings.chain, Some(height)).is_some();
     if !policy.is_wanted() || reader.quality.contains(Quality::UNVERIFIED) {
-        return Ok(());
+        return Ok(refuted);
     }
-    let withdrawals = encode::withdrawals(item, reader.limits());
     // On rollups, whose blocks have deposits, the root is of another thing (OP Stack, Isthmus).
     let txs = contents.txs.as_ref();
     let is_first_layer = txs.is_some_and(|txs| txs.is_known() && !txs.has_type(TX_TYPE_DEPOSIT));
+    let withdrawals = contents.withdrawals.as_ref();
     let withdrawals = withdrawals.filter(|list| !list.is_empty() || is_first_layer);
     let lists = [
-        (Key::TransactionsRoot, &contents.txs, "other transactions than the header's"),
-        (Key::WithdrawalsRoot, &withdrawals, "other withdrawals than the header's"),
-        (Key::ReceiptsRoot, &contents.receipts, "other receipts than the header's"),
+        (Key::TransactionsRoot, txs, "other transactions than the header's"),
+        (Key::WithdrawalsRoot, withdrawals, "other withdrawals than the header's"),
+        (Key::ReceiptsRoot, contents.receipts.as_ref(), "other receipts than the header's"),
     ];
     let mut is_whole = true;
     for (key, list, what) in lists {
@@ -162,8 +175,16 @@ pub(super) fn contents(
         match root.zip(list.root()) {
             Some((root, computed)) if is_known || computed == root.0 => {
                 let is_right = computed == root.0;
-                reader.judge(is_right, Quality::empty(), policy, what)?;
                 is_whole &= is_right;
+                match (reader.judge(is_right, Quality::empty(), policy, what), key) {
+                    (Ok(()), _) => continue,
+                    (Err(refusal), Key::ReceiptsRoot | Key::WithdrawalsRoot) => {
+                        reader.refused.push(refusal);
+                    }
+                    (refused, _) => refused?,
+                }
+                refuted.receipts |= matches!(key, Key::ReceiptsRoot);
+                refuted.withdrawals |= matches!(key, Key::WithdrawalsRoot);
             }
             Some(_) | None => is_whole = false,
         }
@@ -171,5 +192,5 @@ pub(super) fn contents(
     if is_whole {
         reader.quality |= Quality::CONTENT_VERIFIED;
     }
-    Ok(())
+    Ok(refuted)
 }

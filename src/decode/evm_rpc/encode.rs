@@ -44,6 +44,21 @@ pub(super) fn transaction(
     Some((encoder.writer.out, signature))
 }
 
+/// Returns the type that the fields of a transaction show which does not say its own: the oldest
+/// that has them.
+pub(super) fn type_shown(item: &Item<'_>) -> u8 {
+    let has = |key: Key| !item.at(key).is_nothing();
+    if has(Key::Authorizations) {
+        4
+    } else if has(Key::BlobHashes) || has(Key::MaxBlobFee) {
+        3
+    } else if has(Key::MaxFee) || has(Key::MaxPriorityFee) {
+        2
+    } else {
+        u8::from(has(Key::AccessList))
+    }
+}
+
 /// Returns a deposit, which nobody signs, as it stands in a block.
 pub(super) fn deposit(item: &Item<'_>, limits: &Limits) -> Option<Vec<u8>> {
     let mut encoder = Encoder { item, limits, writer: Writer::default() };
@@ -321,7 +336,11 @@ impl<'a> Encoder<'_, 'a> {
             0 => number(Key::V)?,
             _ => number(Key::YParity).or_else(|| number(Key::V))?,
         };
-        let v = u64::try_from(v).ok()?;
+        let mut v = u64::try_from(v).ok()?;
+        // Libraries (ethers) count a parity from 27 on, as before EIP-155.
+        if tx_type != 0 && (v == 27 || v == 28) {
+            v -= 27;
+        }
         let (r, s) = (number(Key::R)?, number(Key::S)?);
         // What a chain adds by itself (Polygon's state syncs) is signed by nobody, and in no root.
         let is_signed = !r.is_zero() || !s.is_zero();

@@ -8,7 +8,7 @@ use crate::{
         json::{Flaw, Scanner, Value},
         keys::{Field, Fields, Keys},
     },
-    model::Inclusion,
+    model::{Hash32, Inclusion},
 };
 
 /// Declares the fields and their names.
@@ -70,7 +70,7 @@ const SNAKE: [(Key, Key); 9] = [
     (Key::EffectivePrice, Key::SnakeEffectivePrice),
 ];
 
-static PARAMS: Keys<1> = Keys::new(["result"]);
+static PARAMS: Keys<2> = Keys::new(["result", "error"]);
 
 /// The kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +162,11 @@ impl<'a> Item<'a> {
         is_found && scanned.is_ok()
     }
 
+    /// Returns the object itself.
+    pub fn whole(&self) -> Value<'a> {
+        Value::Object(self.raw)
+    }
+
     /// Returns whether this is a JSON-RPC message and not the object in it.
     pub fn is_message(&self) -> bool {
         self.has(Key::JsonRpc) || self.has(Key::Params)
@@ -175,17 +180,27 @@ impl<'a> Item<'a> {
     /// Returns what a message carries: `result` or `params.result`; `None` for errors and nulls.
     pub fn result(&self, limits: &Limits) -> Result<Option<Field<'a>>, Refusal> {
         let result = self.at(Key::Result);
-        let value = match (result.value, self.at(Key::Params).value) {
-            (Value::Null, Value::Object(raw)) => {
-                let mut keys = Vec::new();
-                let mut params = Fields::new(&PARAMS);
-                let mut scanner = Scanner::new(raw, limits, &mut keys);
-                scanner.object(0, |hash, key, value| params.put(hash, key, value))?;
-                params.at(0).value
-            }
-            (value, _) => value,
+        let value = match result.value {
+            Value::Null => self.params(limits)?.map_or(Value::Null, |params| params.at(0).value),
+            value => value,
         };
         Ok((!matches!(value, Value::Null)).then_some(Field { value, ..result }))
+    }
+
+    /// Returns whether a node says by this, in a message, a notification or without, that it failed.
+    pub fn is_failed(&self, limits: &Limits) -> Result<bool, Refusal> {
+        let is_pushed = || Ok(self.params(limits)?.is_some_and(|params| params.has(1)));
+        if self.is_message() && !self.has(Key::Result) {
+            return if self.has(Key::Error) { Ok(true) } else { is_pushed() };
+        }
+        Ok(self.is_error())
+    }
+
+    fn params(&self, limits: &Limits) -> Result<Option<Fields<'a, 2>>, Refusal> {
+        match self.at(Key::Params).value {
+            Value::Object(_) => self.at(Key::Params).object(limits, &PARAMS),
+            _ => Ok(None),
+        }
     }
 
     /// Returns what the object is, by the fields that only one kind has.
@@ -217,10 +232,14 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Reads where the object was included; `None` while it is pending.
+    /// Reads where the object was included; `None` while it is pending, as is what names a block of
+    /// zeros.
     pub fn inclusion(&self, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
         let Some(height) = self.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
         let block = self.at(Key::BlockHash).hash()?;
+        if block == Some(Hash32::default()) {
+            return Ok(None);
+        }
         let index = self.at(Key::TransactionIndex).or_null().count(reader)?;
         Ok(Some(Inclusion { height, block, index }))
     }
