@@ -3,6 +3,7 @@
 use super::{CliError, output};
 use crate::{
     config::Config,
+    decode::{self, Format},
     engine::Engine,
     model::{Chain, Reference},
 };
@@ -34,6 +35,13 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     for chain in chains(&config) {
         let setup = config.engine_setup(&chain);
         let _ = writeln!(text, "{chain}: {}", reference_counts(&setup.reference));
+        if shows_hashes(&config, &chain) && !decode::is_recipe_known(&chain) {
+            let _ = writeln!(
+                text,
+                "{chain}: blocks whose hash is made otherwise than Ethereum's are read, but not \
+                 verified (src/manual/chains.md)"
+            );
+        }
         warnings.extend(config.notes(&chain).iter().map(|note| format!("{chain}: {note}")));
         let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -84,6 +92,14 @@ pub(super) fn chains(config: &Config) -> Vec<Chain> {
         }
     }
     chains
+}
+
+/// Returns whether an input of an EVM chain shows what its ids are hashes of.
+fn shows_hashes(config: &Config, chain: &Chain) -> bool {
+    let is_shown =
+        |format: Format| matches!(format, Format::EvmRpc | Format::EvmBlock | Format::EvmRaw);
+    let mut inputs = config.run.inputs.iter();
+    inputs.any(|input| *input.chain == *chain.id && is_shown(input.format))
 }
 
 /// Counts things in English.

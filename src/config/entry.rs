@@ -4,10 +4,17 @@ use crate::{
     decode::account::{self, Misfit},
     model::{Address, Chain, Coin},
 };
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// Mistakes of one list that are told one by one.
 const MISTAKES_MAX: usize = 20;
+/// Ends of names that stand for accounts: ENS and its kind.
+const NAME_ENDS: [&str; 4] = [".eth", ".sol", ".crypto", ".bnb"];
+/// Lines that a note names.
+const LINES_MAX: usize = 5;
 
 /// One entry, and where it stands.
 pub(super) struct Entry<'a> {
@@ -21,19 +28,25 @@ pub(super) struct Entry<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     file: String,
+    hint: &'static str,
     n: usize,
     /// Entries of other chains, by whose they are.
     foreign: BTreeMap<String, usize>,
     n_hidden: usize,
     n_without: usize,
+    /// Where the case of an address's letters is not that of its digits.
+    doubtful: Vec<usize>,
+    /// Where an account stands again.
+    repeated: Vec<usize>,
+    seen: BTreeSet<Address>,
     mistakes: Vec<String>,
     n_mistakes: usize,
 }
 
 impl Tally {
-    /// Starts a list.
-    pub(super) fn new(path: &Path) -> Self {
-        Self { file: path.display().to_string(), ..Self::default() }
+    /// Starts a list; `hint` is the advice about entries that are no accounts.
+    pub(super) fn new(path: &Path, hint: &'static str) -> Self {
+        Self { file: path.display().to_string(), hint, ..Self::default() }
     }
 
     /// Reads an entry; `None` when it is no account of this chain, which is counted.
@@ -41,7 +54,15 @@ impl Tally {
         self.n += 1;
         let text = entry.address.trim();
         match account::parse(text, chain) {
-            Ok(address) => return Some(address),
+            Ok(address) => {
+                if account::contradicts_its_case(text, chain) {
+                    self.doubtful.push((entry.line)());
+                }
+                if !self.seen.insert(address.clone()) {
+                    self.repeated.push((entry.line)());
+                }
+                return Some(address);
+            }
             Err(Misfit::Foreign(whose)) => *self.foreign.entry(whose).or_default() += 1,
             Err(Misfit::Hidden) => self.n_hidden += 1,
             Err(Misfit::Unreadable) => match entry.asset.map(str::trim) {
@@ -60,10 +81,13 @@ impl Tally {
         self.n_mistakes += 1;
         if self.n_mistakes <= MISTAKES_MAX {
             let (file, line) = (&self.file, (entry.line)());
+            let text = entry.address;
+            let is_name = NAME_ENDS.iter().any(|end| text.trim().ends_with(end));
+            let hint =
+                if is_name { "names are not resolved: write the address" } else { self.hint };
             self.mistakes.push(format!(
-                "{file}:{line}: {:?} is no account of {chain}, and of no other chain that is known \
-                 (a list or column of another asset is named with asset: or asset_column:)",
-                entry.address
+                "{file}:{line}: {text:?} is no account of {chain}, and of no other chain that is \
+                 known ({hint})"
             ));
         }
     }
@@ -73,6 +97,9 @@ impl Tally {
     /// # Errors
     /// The entries that are no accounts at all.
     pub(super) fn end(mut self) -> Result<Self, Vec<String>> {
+        if self.n > 0 && self.n_without == self.n {
+            return Err(vec![format!("{}: none of {} entries has an address", self.file, self.n)]);
+        }
         if self.mistakes.is_empty() {
             return Ok(self);
         }
@@ -82,8 +109,26 @@ impl Tally {
         Err(self.mistakes)
     }
 
-    /// Says what was left out, if anything was.
-    pub(super) fn note(&self) -> Option<String> {
+    /// Says what an operator would not guess: what was left out, and what may be a mistake.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let file = &self.file;
+        let mut notes = Vec::from_iter(self.left_out());
+        if self.n == 0 {
+            notes.push(format!("{file}: holds no entries"));
+        }
+        if let Some(lines) = lines(&self.doubtful) {
+            notes.push(format!(
+                "{file}: {lines}: upper and lower case are not those of the digits (EIP-55): read, \
+                 but one may be a typing mistake"
+            ));
+        }
+        if let Some(lines) = lines(&self.repeated) {
+            notes.push(format!("{file}: {lines}: the account stands in the list before"));
+        }
+        notes
+    }
+
+    fn left_out(&self) -> Option<String> {
         let mut parts = Vec::new();
         let n_foreign: usize = self.foreign.values().sum();
         if n_foreign > 0 {
@@ -101,6 +146,15 @@ impl Tally {
         (!parts.is_empty())
             .then(|| format!("{file}: of {n} entries {}: left out", parts.join(", ")))
     }
+}
+
+/// Names some lines, and how many more there are.
+fn lines(all: &[usize]) -> Option<String> {
+    let (shown, more) = all.split_at(all.len().min(LINES_MAX));
+    let shown: Vec<String> = shown.iter().map(usize::to_string).collect();
+    let word = if all.len() == 1 { "line" } else { "lines" };
+    let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+    (!all.is_empty()).then(|| format!("{word} {}{more}", shown.join(", ")))
 }
 
 /// Returns whether a list's word for an asset or a chain means this one.

@@ -4,7 +4,10 @@ use super::{
     entry::{Entry, Tally},
     reference::{parse_date, read_file},
 };
-use crate::model::{Chain, EventTime, Label, LabelKind, Reference};
+use crate::{
+    decode::account,
+    model::{Chain, EventTime, Label, LabelKind, Reference},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -64,6 +67,9 @@ const NAME_BYTES_MAX: usize = 128;
 /// What names the asset or chain of an entry.
 const ASSET_NAMES: [&str; 5] = ["asset", "currency", "chain", "network", "blockchain"];
 
+/// What an operator can do about an entry that is none.
+const HINT: &str = "a list or column of another asset is named with asset: or asset_column:";
+
 /// One entry of a list.
 #[derive(Debug, Default)]
 struct Row {
@@ -88,7 +94,7 @@ pub(super) fn load(
     let path = dir.join(&list.file);
     let (text, rows, expires) = read(list, &path).map_err(|error| vec![error])?;
     let source = list.source.clone().unwrap_or_else(|| list.file.display().to_string());
-    let mut tally = Tally::new(&path);
+    let mut tally = Tally::new(&path, HINT);
     for row in rows {
         let asset = if row.asset.is_empty() { list.asset.as_deref() } else { Some(&*row.asset) };
         let line = || row.line.unwrap_or_else(|| line_in_json(&text, &row.address));
@@ -98,13 +104,17 @@ pub(super) fn load(
         if name.len() > NAME_BYTES_MAX {
             name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
         }
-        reference.labels.entry(address).or_default().push(Label {
+        let label = Label {
             kind: list.kind,
             name,
             source: source.clone(),
             confidence: list.confidence,
             expires,
-        });
+        };
+        let labels = reference.labels.entry(address).or_default();
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
     }
     tally.end()
 }
@@ -128,10 +138,11 @@ fn read(list: &LabelFile, path: &Path) -> Result<(String, Vec<Row>, Option<Event
     if !(0.0..=1.0).contains(&list.confidence) {
         return Err(format!("confidence: {} is not between 0 and 1", list.confidence));
     }
+    let in_file = |error| format!("{}: {error}", path.display());
     let rows = match format {
         ListFormat::Text => from_text(&text),
-        ListFormat::Csv => from_csv(&text, list)?,
-        ListFormat::Json => from_json(&text)?,
+        ListFormat::Csv => from_csv(&text, list).map_err(in_file)?,
+        ListFormat::Json => from_json(&text).map_err(in_file)?,
     };
     Ok((text, rows, expires))
 }
@@ -144,8 +155,11 @@ fn from_text(text: &str) -> Vec<Row> {
 }
 
 fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<Row>, String> {
-    let mut rows = csv_rows(text).into_iter();
-    let (_, header) = rows.next().ok_or("the file is empty")?;
+    let mut rows = csv_rows(text)?.into_iter();
+    let Some((line, header)) = rows.next() else { return Ok(Vec::new()) };
+    if header.iter().any(|cell| account::is_evident(cell)) {
+        return Err(format!("line {line} is an account and no header (address,name)"));
+    }
     let column = |wanted: &Option<String>, is: &dyn Fn(&str) -> bool| match wanted {
         Some(name) => match header.iter().position(|h| h == name) {
             Some(at) => Ok(Some(at)),
@@ -176,7 +190,7 @@ fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<Row>, String> {
 ///
 /// # Source
 /// RFC 4180: cells in quotes may hold commas, line ends and doubled quotes.
-fn csv_rows(text: &str) -> Vec<(usize, Vec<String>)> {
+fn csv_rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
     let (mut rows, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let mut is_quoted = false;
     let (mut line, mut start) = (1, 1);
@@ -188,7 +202,12 @@ fn csv_rows(text: &str) -> Vec<(usize, Vec<String>)> {
                 chars.next();
                 cell.push('"');
             }
-            '"' => is_quoted = !is_quoted,
+            '"' if is_quoted => is_quoted = false,
+            // Within a cell that does not begin with one it is a sign like others.
+            '"' if cell.trim().is_empty() => {
+                cell.clear();
+                is_quoted = true;
+            }
             ',' if !is_quoted => row.push(std::mem::take(&mut cell)),
             '\n' if !is_quoted => {
                 row.push(std::mem::take(&mut cell));
@@ -199,12 +218,20 @@ fn csv_rows(text: &str) -> Vec<(usize, Vec<String>)> {
             other => cell.push(other),
         }
     }
+    if is_quoted {
+        return Err(format!("line {start}: a quote is never closed"));
+    }
     if !cell.is_empty() || !row.is_empty() {
         row.push(cell);
         rows.push((start, row));
     }
-    rows.retain(|(_, row)| row.iter().any(|cell| !cell.is_empty()));
-    rows
+    rows.iter_mut().flat_map(|(_, row)| row).for_each(|cell| *cell = cell.trim().to_owned());
+    let is_comment = |row: &[String]| {
+        row.first()
+            .is_some_and(|cell| cell.starts_with("# ") || cell.starts_with('#') && row.len() == 1)
+    };
+    rows.retain(|(_, row)| row.iter().any(|cell| !cell.is_empty()) && !is_comment(row));
+    Ok(rows)
 }
 
 fn from_json(text: &str) -> Result<Vec<Row>, String> {

@@ -67,13 +67,13 @@ pub(super) fn load(
     }
     if let Some(file) = &params.watch {
         match watch(&dir.join(file), chain, &mut reference) {
-            Ok(tally) => notes.extend(tally.note()),
+            Ok(tally) => notes.extend(tally.notes()),
             Err(texts) => complain("watch", texts),
         }
     }
     for (i, list) in params.labels.iter().enumerate() {
         match labels::load(list, chain, dir, &mut reference) {
-            Ok(tally) => notes.extend(tally.note()),
+            Ok(tally) => notes.extend(tally.notes()),
             Err(texts) => complain(&format!("labels.{i}"), texts),
         }
     }
@@ -138,7 +138,7 @@ fn watch(path: &Path, chain: &Chain, reference: &mut Reference) -> Result<Tally,
         let error = super::ConfigError::new(&path.display().to_string(), mistakes);
         return Err(vec![error.to_string()]);
     };
-    let mut tally = Tally::new(path);
+    let mut tally = Tally::new(path, "watch lists hold accounts of their chains");
     for (i, row) in rows.into_iter().enumerate() {
         let line = || usize::try_from(node.locate(&format!("{i}.address")).line).unwrap_or(0);
         let entry = Entry { address: &row.address, asset: None, line: &line };

@@ -4,29 +4,35 @@
 //! CashAddr with its prefix on Bitcoin Cash, the newer form of Litecoin's two, base58 on TRON, the
 //! classic form on the XRP Ledger, 20 bytes on EVM chains.
 
-pub(super) mod base58;
-mod bech32;
+mod base58;
 mod cash;
 mod entry;
+mod mixed;
 mod payee;
-pub(super) mod ripemd;
 
 use crate::model::{Address, Chain, Coin};
-use base58::{BITCOIN, RIPPLE};
-pub use entry::{Misfit, parse};
+use base58::Alphabet;
+pub use entry::{Misfit, is_evident, parse};
+pub use mixed::contradicts_its_case;
 pub(super) use payee::Payee;
 
 /// The first byte of every TRON address.
 const TRON: u8 = 0x41;
-/// TRON's networks through its `eth_` answers: main, Shasta, Nile.
-const TRON_EVM: [&str; 3] = ["eip155:728126428", "eip155:2494104990", "eip155:3448148188"];
-/// What X-addresses of the XRP Ledger begin with: main and test network.
-const X_ADDRESS: [[u8; 2]; 2] = [[0x05, 0x44], [0x04, 0x93]];
+/// TRON's networks and their names where they answer as EVM chains: main, Shasta, Nile.
+const TRON_EVM: [[&str; 2]; 3] = [
+    ["tron:0x2b6653dc", "eip155:728126428"],
+    ["tron:0x94a9059e", "eip155:2494104990"],
+    ["tron:0xcd8690dc", "eip155:3448148188"],
+];
+/// What X-addresses of the XRP Ledger begin with: on the main network, and on the others.
+const X_ADDRESS: [u8; 2] = [0x05, 0x44];
+const X_ADDRESS_TEST: [u8; 2] = [0x04, 0x93];
+const XRPL_MAIN: &str = "xrpl:0";
 /// Behind those and the account: a flag and a destination tag.
 const X_TAG_BYTES: usize = 9;
 /// Bytes of a Solana address: a public key.
 const SOLANA_BYTES: usize = 32;
-/// Accounts that stand for a script without an address.
+/// Accounts that stand for a script without an address: this, and sixteen digits.
 const SCRIPT_PREFIX: &str = "script:";
 
 /// How the accounts of a chain are written.
@@ -36,7 +42,8 @@ enum Naming {
     /// TRON through `eth_` answers: 20 bytes, and lists write base58.
     TronEvm,
     Tron,
-    Xrpl,
+    /// With what its X-addresses begin.
+    Xrpl([u8; 2]),
     Solana,
     /// Whatever a house calls its accounts, and addresses of all chains.
     Venue,
@@ -47,13 +54,14 @@ enum Naming {
 
 impl Naming {
     fn of(chain: &Chain) -> Self {
-        if TRON_EVM.contains(&&*chain.id) {
+        if TRON_EVM.iter().any(|[_, evm]| *evm == &*chain.id) {
             return Self::TronEvm;
         }
         match chain.id.split_once(':').map(|(namespace, _)| namespace) {
             Some("eip155") => Self::Evm,
             Some("tron") => Self::Tron,
-            Some("xrpl") => Self::Xrpl,
+            Some("xrpl") if &*chain.id == XRPL_MAIN => Self::Xrpl(X_ADDRESS),
+            Some("xrpl") => Self::Xrpl(X_ADDRESS_TEST),
             Some("solana") => Self::Solana,
             Some("bip122") => Coin::of(chain).map_or(Self::UnknownCoin, Self::Coin),
             _ => Self::Venue,
@@ -66,11 +74,16 @@ impl Naming {
             Self::Evm => evm(text).map(Address::Evm),
             Self::TronEvm => evm(text).or_else(|| tron(text)).map(Address::Evm),
             Self::Tron => tron(text).or_else(|| evm(text)).map(tron_address),
-            Self::Xrpl => xrpl(text),
+            Self::Xrpl(prefix) => xrpl(text, prefix),
             Self::Solana => solana(text).map(|()| Address::Text(text.into())),
             Self::Venue => Some(venue(text)),
-            Self::Coin(_) if text.starts_with(SCRIPT_PREFIX) => Some(Address::Text(text.into())),
-            Self::Coin(coin) => Payee::read(text, coin)?.address(coin),
+            Self::Coin(coin) => match text.strip_prefix(SCRIPT_PREFIX) {
+                Some(digest) => {
+                    super::hex::array::<8>(digest.as_bytes())?;
+                    Some(Address::Text(text.to_ascii_lowercase().into()))
+                }
+                None => Payee::read(text, coin)?.address(coin),
+            },
             Self::UnknownCoin => {
                 let is_address = text.len() >= 14
                     && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':')
@@ -95,7 +108,7 @@ pub fn canonical(text: &str, chain: &Chain) -> Address {
 
 /// Returns the account of a TRON address without its first byte.
 fn tron_address(hash: [u8; 20]) -> Address {
-    Address::Text(base58::check_encode(BITCOIN, &[TRON], &hash).into())
+    Address::Text(base58::check_encode(Alphabet::BITCOIN, &[TRON], &hash).into())
 }
 
 /// Returns the account of twenty bytes that a mapping calls a TRON or an EVM address.
@@ -121,9 +134,12 @@ fn lower_if_caseless(text: &str) -> String {
 
 /// Reads 20 bytes as 40 digits in either case, with `0x`, XinFin's `xdc` or nothing before them.
 pub(super) fn evm(text: &str) -> Option<[u8; 20]> {
-    let prefixes = ["0x", "0X", "xdc"];
-    let digits = prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text);
-    super::hex::array(digits.as_bytes())
+    super::hex::array(evm_digits(text).as_bytes())
+}
+
+fn evm_digits(text: &str) -> &str {
+    let prefixes = ["0x", "0X", "xdc", "XDC"];
+    prefixes.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(text)
 }
 
 /// Reads a TRON address: base58, or hex that begins with 41.
@@ -131,15 +147,16 @@ pub(super) fn tron(text: &str) -> Option<[u8; 20]> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
     let bytes = match super::hex::array::<21>(digits.as_bytes()) {
         Some(bytes) => bytes,
-        None => base58::check_decode(BITCOIN, text)?.try_into().ok()?,
+        None => base58::check_decode(Alphabet::BITCOIN, text)?.try_into().ok()?,
     };
     let [TRON, hash @ ..] = bytes else { return None };
     Some(hash)
 }
 
-/// Reads an account of the XRP Ledger; the tag of an X-address is not part of it.
-fn xrpl(text: &str) -> Option<Address> {
-    let payload = base58::check_decode(RIPPLE, text)?;
+/// Reads an account of the XRP Ledger; a tag in or behind it (`?dt=1`, `:1`) is not part of it.
+fn xrpl(text: &str, x_address: [u8; 2]) -> Option<Address> {
+    let text = text.split(['?', ':']).next()?;
+    let payload = base58::check_decode(Alphabet::RIPPLE, text)?;
     if let [0, hash @ ..] = payload.as_slice()
         && hash.len() == 20
     {
@@ -147,13 +164,13 @@ fn xrpl(text: &str) -> Option<Address> {
     }
     let (prefix, rest) = payload.split_first_chunk::<2>()?;
     let (hash, tag) = rest.split_first_chunk::<20>()?;
-    (X_ADDRESS.contains(prefix) && tag.len() == X_TAG_BYTES)
-        .then(|| Address::Text(base58::check_encode(RIPPLE, &[0], hash).into()))
+    (*prefix == x_address && tag.len() == X_TAG_BYTES)
+        .then(|| Address::Text(base58::check_encode(Alphabet::RIPPLE, &[0], hash).into()))
 }
 
 /// Checks that a text is a public key.
 fn solana(text: &str) -> Option<()> {
-    (base58::decode(BITCOIN, text)?.len() == SOLANA_BYTES).then_some(())
+    (base58::decode(text)?.len() == SOLANA_BYTES).then_some(())
 }
 
 /// Writes an account of a venue: addresses of any chain in the form in which they are compared.
@@ -169,9 +186,7 @@ fn venue(text: &str) -> Address {
     {
         return Address::Text(text.into());
     }
-    if let Some(decoded) = bech32::decode(text)
-        && decoded.witness().is_some()
-    {
+    if bech32::segwit::decode(text).is_ok() {
         return Address::Text(text.to_ascii_lowercase().into());
     }
     Address::Text(lower_if_caseless(text).into())

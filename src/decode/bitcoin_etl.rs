@@ -1,4 +1,4 @@
-//! bitcoin-etl JSON (FORMATS §2.2; BTC, BCH, LTC, DOGE, ZEC): transactions and blocks.
+//! bitcoin-etl JSON (BTC, BCH, LTC, DOGE, ZEC): transactions and blocks.
 
 mod transaction;
 

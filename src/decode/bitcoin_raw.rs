@@ -1,4 +1,4 @@
-//! Raw Bitcoin transactions, blocks and headers (FORMATS §2.4), as bytes or as hex text.
+//! Raw Bitcoin transactions, blocks and headers, as bytes or as hex text.
 //!
 //! # Source
 //! Bitcoin Core's serialization; BIP 34 (heights), BIP 141 and 144 (witnesses).

@@ -1,4 +1,4 @@
-//! Bitcoin Core's ZMQ topic `sequence` (FORMATS §2.4): mempool additions and removals, block steps.
+//! Bitcoin Core's ZMQ topic `sequence`: mempool additions and removals, block steps.
 //!
 //! # Source
 //! doc/zmq.md of Bitcoin Core: 32 bytes of hash, a label, for `A` and `R` the mempool sequence as

@@ -1,4 +1,4 @@
-//! Verbose JSON of Bitcoin Core and its relatives (FORMATS §2.3): `getblock` 1, 2 and 3,
+//! Verbose JSON of Bitcoin Core and its relatives: `getblock` 1, 2 and 3,
 //! `getrawtransaction`.
 
 mod block;

@@ -1,4 +1,4 @@
-//! What becomes of a record that contradicts itself, or what is known (FORMATS §4).
+//! What becomes of a record that contradicts itself, or what is known.
 
 use super::{
     Reason, Refusal,

@@ -1,4 +1,4 @@
-//! What records are wrapped in (FORMATS §3): layers peeled outside in, as the topic's settings say.
+//! What records are wrapped in: layers peeled outside in, as the topic's settings say.
 
 mod auto;
 mod avro;

@@ -1,4 +1,4 @@
-//! ethereum-etl JSON (FORMATS §2.1): which kind of item a part is, and what its fields are called.
+//! ethereum-etl JSON: which kind of item a part is, and what its fields are called.
 
 mod asset;
 mod block;

@@ -1,4 +1,4 @@
-//! Raw EVM payloads (FORMATS §2.6), as bytes or hex: transactions, blocks and network messages.
+//! Raw EVM payloads, as bytes or hex: transactions, blocks and network messages.
 
 mod block;
 mod transaction;

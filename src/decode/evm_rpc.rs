@@ -1,4 +1,4 @@
-//! EVM JSON-RPC (FORMATS §2.5): answers, subscriptions, blocks with bodies, and bundles of a block
+//! EVM JSON-RPC: answers, subscriptions, blocks with bodies, and bundles of a block
 //! with its receipts.
 
 mod block;

@@ -1,7 +1,7 @@
 //! A strict single-pass JSON scanner (RFC 8259): it validates every byte and copies none.
 //!
-//! It accepts what `serde_json` accepts, less what FORMATS §4 refuses: lone surrogates, a key twice
-//! in one object, and whatever is deeper, longer or wider than [`Limits`].
+//! It accepts what `serde_json` accepts, less what can be read two ways (lone surrogates, a key
+//! twice in one object), and whatever is deeper, longer or wider than [`Limits`].
 
 use super::{
     Limits, Reason,

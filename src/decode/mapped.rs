@@ -1,4 +1,4 @@
-//! Records of any JSON or CSV (FORMATS §2.7), read as a mapping from the configuration says.
+//! Records of any JSON or CSV, read as a mapping from the configuration says.
 
 mod account;
 mod amount;

@@ -59,7 +59,7 @@ pub struct Settings {
     pub envelope: Envelope,
 }
 
-/// Bounds on hostile input, checked before anything is parsed (FORMATS §4).
+/// Bounds on hostile input, checked before anything is parsed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {

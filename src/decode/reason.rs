@@ -1,4 +1,4 @@
-//! The closed lists of why a part is dead-lettered or skipped (FORMATS §4).
+//! The closed lists of why a part is dead-lettered or skipped.
 
 use serde::{Deserialize, Serialize};
 

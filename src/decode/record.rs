@@ -1,4 +1,4 @@
-//! One record from front to back, in FORMATS §4's order: size, UTF-8, structure, each part.
+//! One record from front to back, in this order: size, UTF-8, structure, each part.
 
 use super::{
     Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,

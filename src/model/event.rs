@@ -282,7 +282,7 @@ impl Event {
         }
     }
 
-    /// Returns the identity of the event's main fact on `chain` (FORMATS: natural keys).
+    /// Returns the identity of the event's main fact on `chain`, of its natural key.
     ///
     /// A transaction's is its body: the same for a pending and a confirmed sighting. Coinbase
     /// bodies add the block, because two of them share an id (BIP 30).

@@ -1,4 +1,4 @@
-//! Tells a stray bad record from a topic that is not what its settings say (FORMATS §4).
+//! Tells a stray bad record from a topic that is not what its settings say.
 
 #[cfg(feature = "kafka")]
 use crate::decode::Reason;

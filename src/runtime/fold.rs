@@ -132,12 +132,7 @@ impl<'a> Fold<'a> {
                 Action::Fit(_) | Action::Finding(_) | Action::Scored(_) => {}
             }
         }
-        // A record of which something came has the format, whatever is wrong inside of it.
-        let is_decoded = partition.fruitless.count(partition.driver.engine().stats());
-        if partition.flood.count(is_bad && !is_decoded)
-            && partition.is_live
-            && self.on_flood == OnFlood::Pause
-        {
+        if partition.is_flooded_by(is_bad) && self.on_flood == OnFlood::Pause {
             partition.is_paused = true;
             self.is_flooded = true;
         }

@@ -83,6 +83,14 @@ impl Partition {
         }
     }
 
+    /// Counts the record that was folded, of which a part may not have the format; returns whether
+    /// such records have become too many. One of which something came has the format, whatever is
+    /// wrong inside of it.
+    pub fn is_flooded_by(&mut self, is_bad: bool) -> bool {
+        let is_decoded = self.fruitless.count(self.driver.engine().stats());
+        self.flood.count(is_bad && !is_decoded) && self.is_live
+    }
+
     /// Returns what is wrong with its records, by kind.
     pub fn troubles(&self) -> impl Iterator<Item = (Kind, Option<Trouble>)> + '_ {
         let trouble = |kind| match kind {

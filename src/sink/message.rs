@@ -1,4 +1,4 @@
-//! Alerts and dead letters as Kafka messages: key, JSON body and headers (FORMATS §4, §6).
+//! Alerts and dead letters as Kafka messages: key, JSON body and headers.
 
 use crate::{
     audit::Checkpoint,

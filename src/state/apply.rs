@@ -161,7 +161,7 @@ impl State {
     fn apply_approval(&mut self, event: &Event, approval: &Approval) {
         let Approval { tx, token, owner, spender, .. } = approval;
         let is_zero = approval.amount.is_some_and(Amount::is_zero);
-        if is_zero && !self.is_forgeable(tx, token, owner, spender) {
+        if is_zero && !self.is_approval_forgeable(tx, token, owner, spender) {
             return;
         }
         let token = self.key(token);

@@ -12,7 +12,7 @@ use crate::model::{
 };
 use serde::{Deserialize, Serialize};
 
-/// How long a claim is remembered. DETECTIONS A1: mempools drop a transaction after 72 h at most.
+/// How long a claim is remembered. Mempools drop a transaction after 72 h at most.
 const CLAIM_AGE_MAX: i64 = 72 * EventTime::HOUR;
 /// Conflicts told of one transaction.
 const CONFLICTS_PER_TX_MAX: usize = 16;

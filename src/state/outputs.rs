@@ -8,7 +8,7 @@ use super::{
 use crate::model::{AccountHasher, AccountKey, EventTime, OutPoint};
 
 /// Share of the input that the larger of two outputs must keep to be the change of a peel.
-const PEEL_SHARE: f64 = 0.8; // DETECTIONS A7.
+const PEEL_SHARE: f64 = 0.8; // Our default; the shape is BlockSci's.
 
 /// What is remembered of an unspent output.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,7 +96,7 @@ impl Peel {
     /// Recognises a hop: one input, two outputs, the larger at least four fifths of the input.
     ///
     /// # Source
-    /// DETECTIONS A7 (the shape is that of BlockSci's `isPeelingChain`).
+    /// The shape is that of BlockSci's `isPeelingChain`.
     pub fn of(spent: &[StoredOutput], n_inputs: usize, values: &[u64], now: u32) -> Option<Self> {
         let ([spent], 1, [a, b]) = (spent, n_inputs, values) else { return None };
         let change = usize::from(b > a);

@@ -11,7 +11,7 @@ use crate::model::EventTime;
 
 /// Half-lives of the decayed counts in seconds: 1 h, 24 h, 7 d.
 const HALF_LIVES: [f64; 3] = [3_600.0, 86_400.0, 604_800.0];
-/// Added before the logarithm of a value, so that zero has one (SCORING: log10(v + 1e-6)).
+/// Added before the logarithm of a value, so that zero has one (log10(v + 1e-6)).
 const LOG_OFFSET: f64 = 1e-6;
 /// A zero value is -6; no native asset has 10^13 units.
 const LOG_VALUE: Scale = Scale { low: -6.5, high: 13.0, n_bits: 16 };

@@ -11,6 +11,8 @@ use crate::{
 
 /// Change of an output's value up to which a replacement is a fee bump (forkmonitor).
 const FEE_BUMP_MAX: u64 = 10_000;
+/// One part in so many of one output may go into a higher fee, beyond that.
+const FEE_SHARE: u64 = 10;
 /// Whole units that a sender may pay itself in a cancellation: a millionth is a fraction of a cent
 /// of every asset, and nothing that an account's code could make away with.
 const CANCEL_UNITS_MAX: f64 = 1e-6;
@@ -54,7 +56,9 @@ impl Bid {
         // A payment to oneself is no payment, but for one that carries value: an account's code
         // (EIP-7702) may do anything with it. Wallets put a wei into a cancellation.
         let is_little = evm.value.is_zero() || evm.value.units(decimals) <= CANCEL_UNITS_MAX;
-        let is_change = evm.to.as_ref() == Some(&evm.from) && is_little;
+        // Others send nothing to the null address, or to anybody.
+        let is_nothing = evm.to.is_some() && evm.value.is_zero() && evm.input.n_bytes == 0;
+        let is_change = evm.to.as_ref() == Some(&evm.from) && is_little || is_nothing;
         let script = evm.to.as_ref().map_or(0, |to| hasher.key(to).0);
         Self {
             to: evm.to.clone(),
@@ -112,7 +116,7 @@ impl Bid {
     /// Classifies this transaction as the rival of an earlier one, and says what that one's
     /// recipients lose: see [`ConflictKind`].
     pub fn against(&self, original: &SeenTx, hasher: &AccountHasher) -> (ConflictKind, Amount) {
-        if self.keeps(original) {
+        if self.keeps(original) || self.raises_fee(original) {
             return (ConflictKind::SpeedUp, Amount::ZERO);
         }
         let lost = match &*original.outputs {
@@ -145,6 +149,27 @@ impl Bid {
     fn lost(&self, script: u64, before: Amount) -> Amount {
         let still = self.payments.iter().filter(|payment| payment.script == script);
         before.saturating_sub(still.map(|p| p.value).fold(Amount::ZERO, Amount::saturating_add))
+    }
+
+    /// Returns whether a pending transaction's fee is raised out of one output, which is the change
+    /// of most wallets though its address is new: the same scripts, nobody is paid more, and that
+    /// one keeps nearly all.
+    fn raises_fee(&self, original: &SeenTx) -> bool {
+        if original.is_confirmed
+            || self.payload != original.payload
+            || self.payments.len() != original.outputs.len()
+            || original.n_outputs as usize != original.outputs.len()
+        {
+            return false;
+        }
+        let mut n_less = 0;
+        let mut pairs = original.outputs.iter().zip(&self.payments);
+        let is_kept = pairs.all(|(old, new)| {
+            let before = Amount::from_u64(old.value);
+            n_less += usize::from(new.value < before && !old.is_change);
+            new.value <= before && new.value >= Amount::from_u64(old.value - old.value / FEE_SHARE)
+        });
+        is_kept && n_less == 1
     }
 
     /// Returns whether everybody is paid as before, but for the least of changes.

@@ -1,7 +1,7 @@
 //! What an account has to do with the transaction that a log speaks of it in.
 
 use super::{DEGREE_MAX, State, apply::tx_prefix};
-use crate::model::{AccountHasher, AccountKey, Address, TxId};
+use crate::model::{AccountHasher, AccountKey, Address, TxId, is_listed_token};
 
 /// What part an account has in a transaction, as far as the stream tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,8 @@ impl State {
         }
     }
 
-    /// Returns whether a transfer or approval of nothing may be forged: anybody can have a token
-    /// say one in the name of others. Not where an account is emptied of nothing by its own
+    /// Returns whether a transfer of nothing may be forged: anybody can have a token say one in the
+    /// name of others. Not where an account is emptied of nothing by its own
     /// transaction or code, nor where the null address (a mint, a burn) or the token has a part.
     pub fn is_forgeable(&self, tx: &TxId, token: &Address, from: &Address, to: &Address) -> bool {
         if from == to || from == token || from.is_nobody() || to.is_nobody() {
@@ -59,6 +59,18 @@ impl State {
             }
             Role::Unknown => true,
         }
+    }
+
+    /// The same of an approval. A token that everybody knows takes one from its owner alone, by a
+    /// call or a signature: accounts whose bundler or relayer signs take theirs back that way.
+    pub fn is_approval_forgeable(
+        &self,
+        tx: &TxId,
+        token: &Address,
+        owner: &Address,
+        spender: &Address,
+    ) -> bool {
+        !is_listed_token(token) && self.is_forgeable(tx, token, owner, spender)
     }
 
     fn has_transaction(&self, tx: &TxId) -> bool {

@@ -90,6 +90,43 @@ fn an_entry_that_is_no_account_is_named_with_its_line() {
             "[\n  \"1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH\",\n  {\"address\": \"1BgG\"}\n]".to_owned(),
             "x.json:3: \"1BgG\"",
         ),
+        // The first line of CSV names the columns: an account there would go unread.
+        (
+            Chain::ETHEREUM,
+            list("x.csv"),
+            "x.csv",
+            format!("{good},a\n{good},b\n"),
+            "x.csv: line 1 is",
+        ),
+        (
+            Chain::ETHEREUM,
+            list("x.csv"),
+            "x.csv",
+            format!("address,name\n{good},\"open\n{good},b\n"),
+            "x.csv: line 2: a quote is never closed",
+        ),
+        // A quote within a cell is a sign like others: the row behind it is read.
+        (
+            Chain::ETHEREUM,
+            list("x.csv"),
+            "x.csv",
+            format!("# exported\naddress, name\n{good},12\" discs\n0xdead,b\n"),
+            "x.csv:4: \"0xdead\"",
+        ),
+        (
+            Chain::ETHEREUM,
+            list("x.json"),
+            "x.json",
+            "[{\"wallet\": \"0x1\"}]".to_owned(),
+            "x.json: none of 1 entries has an address",
+        ),
+        (
+            Chain::ETHEREUM,
+            watch.to_owned(),
+            "watch.yaml",
+            "- address: vitalik.eth\n".to_owned(),
+            "known (names are not resolved",
+        ),
     ] {
         let folder = Folder::new(chain, &reference, &[(file, &text)]);
         let (code, said) = folder.check();
@@ -158,6 +195,41 @@ const OFAC: [(&str, &[&str]); 17] = [
     ("XVG", &[XVG]),
     ("ZEC", &[ZEC]),
 ];
+
+/// What is read and may still be a mistake is told with its line.
+#[test]
+fn a_doubtful_entry_is_read_and_told() {
+    let good = "0x751e76e8199196d454941c45d1b3a323f1433bd6";
+    let list = |file: &str| format!("  labels:\n    - {{ file: {file}, kind: sanctioned }}\n");
+    for (file, text, n, note) in [
+        (
+            "x.txt",
+            "# mixed\n0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD\n".to_owned(),
+            1,
+            "line 2: upper",
+        ),
+        (
+            "x.txt",
+            format!("{good}\r\n{}\r\n", good.to_uppercase()),
+            1,
+            "line 2: the account stands",
+        ),
+        ("x.txt", "\u{feff}# nobody\n".to_owned(), 0, "x.txt: holds no entries"),
+        ("x.csv", "address,name\n".to_owned(), 0, "x.csv: holds no entries"),
+        ("x.json", "[]".to_owned(), 0, "x.json: holds no entries"),
+    ] {
+        let (code, said) = Folder::new(Chain::ETHEREUM, &list(file), &[(file, &text)]).check();
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains(&format!("{n} labelled accounts")), "{said}");
+        assert!(said.contains("warning: ") && said.contains(note), "{note}: {said}");
+    }
+    // A plain list is no reason for words.
+    let text =
+        "\u{feff}\"address\" , \"name\"\r\n \"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\" ,a\r\n";
+    let (code, said) = Folder::new(Chain::ETHEREUM, &list("x.csv"), &[("x.csv", text)]).check();
+    assert!(code == Some(0) && said.contains("1 labelled accounts"), "{said}");
+    assert!(!said.contains("x.csv"), "{said}");
+}
 
 /// A record that pays an account of a list, as exporters of the chain write it.
 fn payment(id: &str, to: &str, n: usize) -> (Format, Value) {

@@ -221,15 +221,22 @@ fn flaw(text: &str) -> Option<String> {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         word.chars().filter(|c| *c != ',').collect()
     };
+    // A gap may be nothing, but not the time within which something happens.
+    if let Some(bad) = ["within 0 s", " 0 s before"].iter().find(|bad| text.contains(*bad)) {
+        return Some((*bad).to_owned());
+    }
     let words: Vec<String> = text.split_whitespace().map(trim).collect();
     let bad = words.windows(2).find(|pair| {
         let Ok(n) = pair[0].parse::<f64>() else { return false };
         let is_thing = THINGS.contains(&&*pair[1]);
         let is_asset = ASSETS.contains(&&*pair[1]);
+        // A share that people would write as a multiple.
+        let is_odd = n >= 10_000.0 && pair[1].is_empty();
         // Of times there may be a part, but one is once.
         let is_once = n == 1.0 && pair[1] == "times";
         n == 0.0 && is_asset
             || is_once
+            || is_odd
             || is_thing && (n.fract() != 0.0 || n == 1.0 && pair[1] != "new")
     })?;
     Some(bad.join(" "))
@@ -245,6 +252,8 @@ fn bad_sentences_are_told_from_good_ones() {
         "(0 BTC) are spent",
         "Repeated 1 times",
         "1 coins worth 3 BTC",
+        "paid out 0 s before",
+        "is 19999900.0 % of the 0.00001 BTC",
     ] {
         assert!(flaw(bad).is_some(), "{bad}");
     }

@@ -1,5 +1,5 @@
-//! Blocks whose id is a hash of unknown recipe, on any chain or on the day of a fork: read, flagged,
-//! and no match for what is verified. And one bad element, which does not sink its block.
+//! Blocks whose id is a hash of unknown recipe, on any chain or on the day of a fork: read and
+//! flagged, and no match for what is verified. And one bad element, which does not sink its block.
 
 use crate::{checks::Bench, data};
 use serde_json::{Value, json};
@@ -263,7 +263,8 @@ fn one_bad_element_is_refused_alone() {
 fn a_bad_receipt_log_withdrawal_or_trace_leaves_the_rest() {
     let receipt = |n: u64, logs: Value| {
         json!({"transactionHash": format!("0x{:064x}", 7_000 + n), "status": "0x1",
-            "blockNumber": "0x64", "gasUsed": "0x5208", "cumulativeGasUsed": "0x5208", "logs": logs})
+            "blockNumber": "0x64", "gasUsed": "0x5208", "cumulativeGasUsed": "0x5208",
+            "logs": logs})
     };
     let log = |address: &str| {
         json!({"address": address, "topics": [NO_UNCLES], "data": "0x", "logIndex": "0x0",
@@ -463,7 +464,7 @@ fn a_raw_block_of_a_fork_to_come_is_read() {
             })
             .collect();
         fields.extend(std::iter::repeat_n(rlp_item(&bytes(NO_UNCLES)), n_fields));
-        let mut parts = vec![list(&fields), list(&[foreign.clone()]), nothing.clone()];
+        let mut parts = vec![list(&fields), list(std::slice::from_ref(&foreign)), nothing.clone()];
         parts.extend(std::iter::repeat_n(nothing.clone(), n_lists));
         let mut bench = Bench::new("eip155:1337", Format::EvmRaw, Checks::default());
         let raw = list(&parts);

@@ -1,4 +1,4 @@
-//! The house rules as functions from sources to complaints (STYLE ▲, DESIGN §2).
+//! The house rules as functions from sources to complaints.
 
 use crate::source::{Source, block_end};
 
@@ -101,6 +101,7 @@ const IMPURE: &[&str] = &[
 pub fn check(source: &Source) -> Vec<String> {
     let mut out = Vec::new();
     machine_paths(source, &mut out);
+    foreign_documents(source, &mut out);
     if source.is_rust() {
         header(source, &mut out);
         sizes(source, &mut out);
@@ -232,6 +233,19 @@ fn has_word(line: &str, token: &str) -> bool {
         };
         is_open(before, token.chars().next()) && is_open(after, token.chars().next_back())
     })
+}
+
+/// Documents that the project was planned by and does not contain: who reads a comment cannot look
+/// them up.
+fn foreign_documents(source: &Source, out: &mut Vec<String>) {
+    let names =
+        [["FORM", "ATS"], ["DETEC", "TIONS"], ["SCOR", "ING"], ["DES", "IGN"], ["HO", "USE"]]
+            .map(|[a, b]| format!("{a}{b}"));
+    for (i, line) in source.text.lines().enumerate() {
+        for name in names.iter().filter(|name| has_word(line, name)) {
+            out.push(format!("{}:{}: cites {name}, which is not in the tree", source.path, i + 1));
+        }
+    }
 }
 
 fn machine_paths(source: &Source, out: &mut Vec<String>) {

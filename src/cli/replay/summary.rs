@@ -56,7 +56,7 @@ impl Summary {
     pub(super) fn for_people(&self) -> String {
         let mut text = format!(
             "{} records in {:.2} s ({:.0}/s): {} decoded, {} transactions, {} skipped, {} dead \
-             letters\n{} alerts, {} revisions",
+             letters\n{} {}, {} {}",
             self.records,
             self.seconds,
             self.records as f64 / self.seconds.max(1e-9),
@@ -65,7 +65,9 @@ impl Summary {
             self.skipped.values().sum::<u64>(),
             self.dead_letters.values().sum::<u64>(),
             self.alerts,
+            if self.alerts == 1 { "alert" } else { "alerts" },
             self.revisions,
+            if self.revisions == 1 { "revision" } else { "revisions" },
         );
         for (title, counts) in [
             ("skipped", &self.skipped),

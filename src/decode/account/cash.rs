@@ -4,7 +4,7 @@
 //! The CashAddr specification of Bitcoin Cash; its token-aware types are those of CHIP-2022-02
 //! (CashTokens). The digits are those of Bech32, the checksum has forty bits.
 
-use super::bech32::{ALPHABET, bytes, digits, values};
+use bech32::{ByteIterExt, Fe32, Fe32IterExt};
 
 const GENERATOR: [u64; 5] =
     [0x98_f2bc_8e61, 0x79_b76d_99e2, 0xf3_3e5f_b3c4, 0xae_2eab_e2a8, 0x1e_4f43_e470];
@@ -34,16 +34,18 @@ pub fn decode(prefix: &str, text: &str) -> Option<Decoded> {
         Some(_) => return None,
         None => &text,
     };
-    let mut all = values(bare)?;
+    let mut all: Vec<Fe32> = bare.chars().map(Fe32::from_char).collect::<Result<_, _>>().ok()?;
     let at = all.len().checked_sub(CHECKSUM)?;
     if is_mixed || checksum(prefix, &all) != 0 {
         return None;
     }
     all.truncate(at);
-    let payload = bytes(&all)?;
+    let payload: Vec<u8> = all.iter().copied().fes_to_bytes().collect();
+    // What is left over at the end is less than a byte, and zeros.
+    let is_whole = payload.iter().copied().bytes_to_fes().eq(all.iter().copied());
     let (&version, hash) = payload.split_first()?;
     let is_known = version & !(SCRIPT | TOKEN_AWARE | 7) == 0;
-    (is_known && hash.len() == LENGTHS[usize::from(version & 7)])
+    (is_whole && is_known && hash.len() == LENGTHS[usize::from(version & 7)])
         .then(|| Decoded { is_script: version & SCRIPT != 0, hash: hash.to_vec() })
 }
 
@@ -51,21 +53,21 @@ pub fn decode(prefix: &str, text: &str) -> Option<Decoded> {
 pub fn encode(prefix: &str, is_script: bool, hash: &[u8]) -> Option<String> {
     let length = LENGTHS.iter().position(|length| *length == hash.len())?;
     let version = length as u8 | if is_script { SCRIPT } else { 0 };
-    let mut all = digits(&[&[version], hash].concat());
+    let mut all: Vec<Fe32> = [version].iter().chain(hash).copied().bytes_to_fes().collect();
     let n_digits = all.len();
-    all.extend([0; CHECKSUM]);
+    all.extend([Fe32::Q; CHECKSUM]);
     let check = checksum(prefix, &all);
     for (i, digit) in all[n_digits..].iter_mut().enumerate() {
-        *digit = (check >> (5 * (CHECKSUM - 1 - i)) & 31) as u8;
+        *digit = Fe32::try_from((check >> (5 * (CHECKSUM - 1 - i)) & 31) as u8).ok()?;
     }
-    let text = all.iter().map(|&digit| char::from(ALPHABET[usize::from(digit)]));
+    let text = all.iter().map(|digit| digit.to_char());
     Some(prefix.chars().chain([':']).chain(text).collect())
 }
 
 /// Returns 0 when the last eight digits are the checksum of prefix and digits.
-fn checksum(prefix: &str, digits: &[u8]) -> u64 {
+fn checksum(prefix: &str, digits: &[Fe32]) -> u64 {
     let prefix = prefix.bytes().map(|b| b & 31);
-    let all = prefix.chain([0]).chain(digits.iter().copied());
+    let all = prefix.chain([0]).chain(digits.iter().map(|digit| digit.to_u8()));
     let check = all.fold(1u64, |check, digit| {
         let top = check >> 35;
         let next = (check & 0x07_ffff_ffff) << 5 ^ u64::from(digit);

@@ -1,15 +1,19 @@
 //! What an output of a UTXO chain pays, and how the networks write it.
 
 use super::{
-    base58::{self, BITCOIN},
-    bech32, cash,
+    base58::{self, Alphabet},
+    cash,
 };
-use crate::model::{Address, Coin};
+use crate::{
+    decode::hex,
+    model::{Address, COINS, Coin},
+};
+use bech32::{Fe32, Hrp, segwit};
+use ripemd::Ripemd160;
+use sha2::{Digest, Sha256};
 
 /// Prefix of Zcash addresses that accept transparent money only (ZIP 320).
 const TRANSPARENT_ONLY: &str = "tex";
-/// Bitcoin Cash's prefix: its accounts are those of Bitcoin, whose genesis it shares.
-const CASH: &str = "bitcoincash";
 
 /// What a script pays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +26,20 @@ pub enum Payee {
 }
 
 impl Payee {
+    /// Who pays a public key pays its hash.
+    pub fn of_key(key: &[u8]) -> Self {
+        Self::KeyHash(Ripemd160::digest(Sha256::digest(key)).into())
+    }
+
     /// Reads an address in any of the network's forms.
     pub fn read(text: &str, coin: &Coin) -> Option<Self> {
-        if let Some(prefix) = coin.cash.or_else(|| (coin.key_hash == [0]).then_some(CASH))
-            && let Some(decoded) = cash::decode(prefix, text)
-        {
+        if let Some(key) = public_key(text) {
+            return Some(Self::of_key(&key));
+        }
+        // One key has one account on all chains that share Bitcoin's genesis.
+        let mut prefixes =
+            COINS.iter().filter(|other| other.key_hash == coin.key_hash).filter_map(|c| c.cash);
+        if let Some(decoded) = prefixes.find_map(|prefix| cash::decode(prefix, text)) {
             let hash = decoded.hash.as_slice();
             return match (decoded.is_script, hash.len()) {
                 (false, 20) => hash.try_into().ok().map(Self::KeyHash),
@@ -35,18 +48,19 @@ impl Payee {
                 _ => None,
             };
         }
-        if let Some(payload) = base58::check_decode(BITCOIN, text) {
+        if let Some(payload) = base58::check_decode(Alphabet::BITCOIN, text) {
             let hash = |version: &[u8]| payload.strip_prefix(version)?.try_into().ok();
             return hash(coin.key_hash).map(Self::KeyHash).or_else(|| {
                 coin.script_hash.iter().find_map(|version| hash(version)).map(Self::ScriptHash)
             });
         }
-        let decoded = bech32::decode(text)?;
-        if decoded.prefix == TRANSPARENT_ONLY && coin.symbol == "ZEC" {
-            return bech32::bytes(&decoded.digits)?.try_into().ok().map(Self::KeyHash);
+        if coin.symbol == "ZEC" {
+            let (prefix, hash) = bech32::decode(text).ok()?;
+            let hash = hash.try_into().ok().map(Self::KeyHash);
+            return hash.filter(|_| prefix.to_lowercase() == TRANSPARENT_ONLY);
         }
-        let (version, program) = decoded.witness()?;
-        (coin.segwit == Some(&*decoded.prefix)).then_some(Self::Witness(version, program))
+        let (prefix, version, program) = segwit::decode(text).ok()?;
+        (coin.segwit? == prefix.to_lowercase()).then(|| Self::Witness(version.to_u8(), program))
     }
 
     /// Returns the account in the network's one form; `None` where it has none for it.
@@ -55,13 +69,30 @@ impl Payee {
             (Self::KeyHash(hash), Some(prefix)) => cash::encode(prefix, false, hash)?,
             (Self::ScriptHash(hash), Some(prefix)) => cash::encode(prefix, true, hash)?,
             (Self::ScriptHash32(hash), prefix) => cash::encode(prefix?, true, hash)?,
-            (Self::KeyHash(hash), None) => base58::check_encode(BITCOIN, coin.key_hash, hash),
-            (Self::ScriptHash(hash), None) => {
-                base58::check_encode(BITCOIN, coin.script_hash.first()?, hash)
+            (Self::KeyHash(hash), None) => {
+                base58::check_encode(Alphabet::BITCOIN, coin.key_hash, hash)
             }
-            (Self::Witness(version, program), _) => bech32::encode(coin.segwit?, *version, program),
+            (Self::ScriptHash(hash), None) => {
+                base58::check_encode(Alphabet::BITCOIN, coin.script_hash.first()?, hash)
+            }
+            (Self::Witness(version, program), _) => {
+                let prefix = Hrp::parse(coin.segwit?).ok()?;
+                segwit::encode(prefix, Fe32::try_from(*version).ok()?, program).ok()?
+            }
         };
         Some(Address::Text(text.into()))
+    }
+}
+
+/// Reads a public key as old exporters write who is paid by it: compressed or whole.
+fn public_key(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let short = || hex::array::<33>(digits).filter(|key| matches!(key[0], 2 | 3));
+    let long = || hex::array::<65>(digits).filter(|key| key[0] == 4);
+    match digits.len() {
+        66 => short().map(|key| key.to_vec()),
+        130 => long().map(|key| key.to_vec()),
+        _ => None,
     }
 }
 

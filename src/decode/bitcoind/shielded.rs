@@ -8,9 +8,12 @@ use crate::{
         keys::{Field, Fields, Keys},
         utxo::money::{coins, satoshi, signed_coins, signed_satoshi},
     },
-    model::{ScriptType, TxIn, TxOut, UtxoTx},
+    model::{Coin, Hiding, ScriptType, TxIn, TxOut, UtxoTx},
 };
 
+/// Versions of transactions that brought a pool (ZIP 243, ZIP 225).
+const SAPLING_VERSION: i32 = 4;
+const ORCHARD_VERSION: i32 = 5;
 /// The Orchard pool's part of a transaction.
 static ORCHARD: Keys<3> = Keys::new(["actions", "valueBalance", "valueBalanceZat"]);
 /// `vpub_old` enters the pool, `vpub_new` leaves it.
@@ -22,6 +25,7 @@ pub(super) fn append(
     reader: &mut Reader<'_>,
     utxo: &mut UtxoTx,
 ) -> Result<(), Refusal> {
+    utxo.has_hidden_value |= has_untold_pools(item, utxo, reader);
     let limits = reader.limits();
     item.at(Key::JoinSplits).objects(limits, &JOIN_SPLIT, |fields| {
         let (entering, leaving) = (sum(&fields, 0, reader)?, sum(&fields, 1, reader)?);
@@ -50,6 +54,22 @@ pub(super) fn append(
         Ok(())
     })?;
     balance([orchard.at(2), orchard.at(1)], has_actions, reader, utxo)
+}
+
+/// Returns whether the transaction's version has a pool of which the answer says nothing, as that
+/// of an old client, of a shortened record, or of a version to come. A coinbase pays no fee.
+fn has_untold_pools(item: &Item<'_>, utxo: &UtxoTx, reader: &Reader<'_>) -> bool {
+    let hides = Coin::of(&reader.settings.chain).map(|coin| coin.hides);
+    let sapling =
+        [Key::ValueBalance, Key::ValueBalanceZat, Key::ShieldedSpends, Key::ShieldedOutputs];
+    hides == Some(Hiding::Pools)
+        && !utxo.is_coinbase
+        && match utxo.version.map_or(0, |version| version & i32::MAX) {
+            ..SAPLING_VERSION => false,
+            SAPLING_VERSION => !sapling.into_iter().any(|key| item.has(key)),
+            ORCHARD_VERSION => !item.has(Key::Orchard),
+            _ => true,
+        }
 }
 
 /// Reads a pool's balance seen from the transaction: positive leaves the pool. Without one, what

@@ -193,9 +193,7 @@ fn output(
     };
     let index = index.count(reader)?.unwrap_or(position);
     let is_marked = is_hidden(fields) || fields.has(7);
-    let Some(satoshi) = value_or_hidden(value, satoshi, is_marked, reader)? else {
-        return Ok(hidden_output(index));
-    };
+    let satoshi = value_or_hidden(value, satoshi, is_marked, reader)?;
     let limits = reader.limits();
     let script = script.object(limits, &SCRIPT)?.unwrap_or(Fields::new(&SCRIPT));
     let [bytes, kind, address, addresses] = [0, 1, 2, 3].map(|i| script.at(i));
@@ -204,10 +202,15 @@ fn output(
         .ok_or_else(|| bytes.refuse(Reason::BadField, "no hex bytes"))?;
     let script_type = script_type(kind, digits)?;
     let named = if script.has(2) { address } else { addresses };
+    let address = account(named, script_type, digits.unwrap_or_default(), reader)?;
+    let Some(satoshi) = satoshi else {
+        // Elements hides how much, not who.
+        return Ok(TxOut { address, ..hidden_output(index) });
+    };
     Ok(TxOut {
         index,
         value: satoshi,
-        address: account(named, script_type, digits.unwrap_or_default(), reader)?,
+        address,
         script_type,
         script_digest: digest.digest,
         script_len: digest.n_bytes,

@@ -1,4 +1,4 @@
-//! `auto`: the layers that one record shows by signs that nothing else can have (FORMATS §3).
+//! `auto`: the layers that one record shows by signs that nothing else can have.
 
 use super::{
     Layer, Wrapping, cloudevents, compression,

@@ -1,4 +1,4 @@
-//! Compressed payloads, unpacked no further than the limits allow (FORMATS §4).
+//! Compressed payloads, unpacked no further than the limits allow.
 
 use crate::decode::{Limits, Reason, Refusal, field::refuse};
 use std::io::Read;

@@ -65,7 +65,7 @@ pub(super) fn read(
     let header = header.list().and_then(|items| read_header(items, chain)).map_err(bad)?;
     let seconds = Field { name: "timestamp", value: Value::Whole(header.seconds) };
     let (time, clock) = time::block_time(seconds, Some(header.height), reader)?;
-    let mut txs = items.need().and_then(Item::list).map_err(bad)?;
+    let txs = items.need().and_then(Item::list).map_err(bad)?;
     let n_transactions = txs.count().map_err(bad)?;
     reader.quality |= Quality::ID_COMPUTED;
     let event = |quality, body| Event { time, clock, quality, body };
@@ -82,33 +82,14 @@ pub(super) fn read(
     let quality = reader.quality;
     let n_before = events.len();
     events.push(event(quality, Body::Block(Box::new(step))));
-    let mut inclusion = Inclusion { height: header.height, block: Some(hash), index: Some(0) };
-    let mut list = Committed::default();
-    while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
-        check_items(events.len(), reader)?;
-        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
-        list.push(Some(raw.to_vec()));
-        let place = transaction::Place { inclusion, base_fee: header.base_fee };
-        reader.quality = quality;
-        let n = inclusion.index.unwrap_or_default();
-        reader.alone(("transactions", n as usize), events, |reader, events| {
-            let body = match transaction::read(raw, Some(&place), reader) {
-                // Of another chain, or of the future.
-                Err(_) if is_foreign(raw) => {
-                    return Err(Refusal::Skip(SkipReason::UnsupportedType));
-                }
-                body => body?,
-            };
-            events.push(event(reader.quality, body));
-            Ok(())
-        });
-        inclusion.index = Some(n + 1);
-    }
+    let inclusion = Inclusion { height: header.height, block: Some(hash), index: None };
+    let place = transaction::Place { inclusion, base_fee: header.base_fee };
+    let list = read_transactions(txs, place, reader, events, event)?;
     let (uncles, raw_uncles) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no uncles"))?;
     uncles.list().map_err(bad)?;
+    let withdrawals = items.next().map_err(bad)?;
     let mut withdrawn = None;
-    if let Some(withdrawals) = items.next().map_err(bad)? {
-        inclusion.index = None;
+    if let Some(withdrawals) = withdrawals {
         let list = withdrawals.list().map_err(bad)?;
         let event = |body| event(quality, body);
         withdrawn = Some(read_withdrawals(list, inclusion, &event, reader, events)?);
@@ -131,6 +112,37 @@ pub(super) fn read(
     reader.judge(is_right, Quality::CONTENT_VERIFIED, policy, what)?;
     note_contents(reader.quality, &mut events[n_before..]);
     Ok(())
+}
+
+/// Reads the transactions of a block, each refused alone; returns what the header commits to.
+fn read_transactions(
+    mut txs: Items<'_>,
+    mut place: transaction::Place,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+    event: impl Fn(Quality, Body) -> Event,
+) -> Result<Committed, Refusal> {
+    let mut list = Committed::default();
+    let mut n = 0;
+    while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
+        check_items(events.len(), reader)?;
+        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        list.push(Some(raw.to_vec()));
+        place.inclusion.index = u32::try_from(n).ok();
+        reader.alone(("transactions", n), events, |reader, events| {
+            let body = match transaction::read(raw, Some(&place), reader) {
+                // Of another chain, or of the future.
+                Err(_) if is_foreign(raw) => {
+                    return Err(Refusal::Skip(SkipReason::UnsupportedType));
+                }
+                body => body?,
+            };
+            events.push(event(reader.quality, body));
+            Ok(())
+        });
+        n += 1;
+    }
+    Ok(list)
 }
 
 /// Reads withdrawals, each refused alone; returns the list that the block commits to.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Rules of one mapping: each record is held against all of them.
 const RULES_MAX: usize = 64;
-/// Scale that an amount can have (FORMATS §1).
+/// Scale that an amount can have.
 pub(super) const SCALE_MAX: u8 = 30;
 
 /// How the records of one topic are read.

@@ -9,7 +9,7 @@ use crate::{
         json::{Scanner, Value},
         keys::Field,
     },
-    model::{Address, Chain, ScriptType},
+    model::{Address, Chain, Coin, Hiding, ScriptType},
 };
 
 /// bitcoin-etl makes up an address of this form for scripts that have none.
@@ -47,6 +47,9 @@ pub fn account(
     reader: &Reader<'_>,
 ) -> Result<Option<Address>, Refusal> {
     let chain = &reader.settings.chain;
+    if has_extension(digits, chain) {
+        return Ok(None);
+    }
     if let Some(text) = first_address(field, reader)?
         && script_type != ScriptType::NullData
         && !text.starts_with(FABRICATED_PREFIX)
@@ -60,6 +63,15 @@ pub fn account(
         (_, Some(address)) => address,
         (_, None) => of_digest(hex::digest_bytes(&script).digest),
     }))
+}
+
+/// Returns whether a script enters Litecoin's extension block or stands for all in it: nodes write
+/// addresses for both, and both are nobody's.
+fn has_extension(digits: &[u8], chain: &Chain) -> bool {
+    const WITNESSES: [&[u8]; 2] = [b"5820", b"5920"];
+    WITNESSES.iter().any(|start| digits.starts_with(start))
+        && digits.len() == 68
+        && Coin::of(chain).is_some_and(|coin| coin.hides == Hiding::Extension)
 }
 
 /// Reads the first text of an array, or a single text.

@@ -1,10 +1,7 @@
 //! What an output script pays: its type, and the account in the network's own spelling.
 
 use crate::{
-    decode::{
-        account::{Payee, ripemd::hash160},
-        hex::digest_bytes,
-    },
+    decode::{account::Payee, hex::digest_bytes},
     model::{Address, Chain, Coin, ScriptType, TxRecipe},
 };
 
@@ -66,7 +63,7 @@ pub fn classify(script: &[u8], chain: &Chain) -> (ScriptType, Option<Address>) {
         Template::ScriptHash(hash) => Some(Payee::ScriptHash(*hash)),
         Template::ScriptHash32(hash) => Some(Payee::ScriptHash32(*hash)),
         Template::Witness(version, program) => Some(Payee::Witness(version, program.to_vec())),
-        Template::Pubkey(key) => Some(Payee::KeyHash(hash160(key))),
+        Template::Pubkey(key) => Some(Payee::of_key(key)),
         Template::Multisig | Template::NullData | Template::Other => None,
     };
     let address = match (coin.and_then(|coin| payee?.address(coin)), template) {

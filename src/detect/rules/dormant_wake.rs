@@ -118,7 +118,7 @@ impl DormantWake {
             return None;
         }
         let of_balance = if share > 0.0 {
-            format!(", {:.0} % of the balance seen", share * 100.0)
+            format!(", {} the balance seen", money::share_text(share))
         } else {
             String::new()
         };

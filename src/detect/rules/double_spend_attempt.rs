@@ -27,7 +27,7 @@ pub struct Params {
     /// Least value that recipients of the original lose, in base units. D: 0, every attempt.
     pub value_at_risk_min: u64,
     /// Value at risk below which a replacement that the original allowed is of low severity, in US
-    /// dollars; without a price it is not. D: 1,000, the deposits that DETECTIONS A2 looks at.
+    /// dollars; without a price it is not. D: 1,000, as a deposit worth waiting for.
     pub allowed_usd_min: f64,
     /// Value at risk below which nothing is more than low unless an account is watched, in US
     /// dollars. D: 1.
@@ -136,6 +136,7 @@ impl DoubleSpendAttempt {
         let is_allowed = self.is_allowed(scene, conflict);
         let usd = money::native_usd(scene, conflict.value_at_risk);
         let is_below = |limit: f64| usd.is_some_and(|usd| usd < limit);
+        let lost = money::native_units(scene.chain, conflict.value_at_risk);
         if conflict.value_at_risk.is_zero() {
             // Everybody is paid as before: only fees or change differ.
             return if is_allowed { Severity::Info } else { Severity::Low };
@@ -143,7 +144,7 @@ impl DoubleSpendAttempt {
         match (is_watched, conflict.is_original_confirmed) {
             (true, true) => Severity::Critical,
             (true, false) => Severity::High,
-            _ if is_below(self.params.usd_min) => Severity::Low,
+            _ if money::is_little(scene, lost, self.params.usd_min) => Severity::Low,
             (false, true) => Severity::High,
             (false, false) if !is_allowed => Severity::High,
             (false, false) if is_below(self.params.allowed_usd_min) => Severity::Low,

@@ -22,6 +22,9 @@ pub struct Params {
     /// Least sum as a share of all that the sender is known to have got or paid, where none is;
     /// less is info. D: 0.01.
     pub share_min: f64,
+    /// With as many recipients before, a sender is a service that pays new accounts all day: low.
+    /// D: 100, five times the group.
+    pub n_service_recipients: u32,
     /// Quiet when the sender carries one of these labels. D: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
@@ -33,6 +36,7 @@ impl Default for Params {
             variation_max: 0.1,
             usd_min: 1_000.0,
             share_min: 0.01,
+            n_service_recipients: 100,
             ignore_labels: vec![
                 LabelKind::Exchange,
                 LabelKind::Bridge,
@@ -57,7 +61,8 @@ impl Definition for FanOut {
         description: "Within an hour an account pays at least 20 accounts that were never seen \
                       before, all nearly the same amount (coefficient of variation at most 0.1): \
                       how stolen funds are split before they are laundered. Only info below \
-                      $1,000 in all (without a price: 1 % of what the sender ever got). Fires at \
+                      $1,000 in all (without a price: 1 % of what the sender ever got), and low \
+                      where the sender has paid a hundred others before. Fires at \
                       the crossing. Not for UTXO chains, where each payout goes to a new address and \
                       mixes pay equal amounts on purpose.",
         severity: Severity::High,
@@ -126,9 +131,15 @@ impl Rule for FanOut {
                 sum >= self.params.share_min * known && !money::is_little(scene, sum, 0.0)
             }
         };
+        let n_before = profile.n_recipients().saturating_sub(fresh.len() as u32);
+        let severity = match is_much {
+            true if n_before >= self.params.n_service_recipients => Severity::Low,
+            true => Self::META.severity,
+            false => Severity::Info,
+        };
         let span = fresh.iter().map(|m| now.since(m.time)).max().unwrap_or(0);
         out.push(Finding {
-            severity: if is_much { Self::META.severity } else { Severity::Info },
+            severity,
             value: values.len() as f64,
             expected: Band::below(f64::from(self.params.n_min)),
             unit: "new recipients in an hour".into(),

@@ -101,17 +101,20 @@ impl FeeFatFinger {
         if !is_much || share < self.params.output_share_min {
             return None;
         }
+        let fee = money::native_text(scene.chain, amount);
         let worth = usd.map(|usd| format!(" ({})", money::usd_text(usd))).unwrap_or_default();
         Some(Finding {
             value: share,
             expected: Band::below(self.params.output_share_min),
             unit: Cow::Borrowed("of outputs"),
-            explanation: format!(
-                "The fee of {}{worth} is {:.1} % of the {} that the outputs hold.",
-                money::native_text(scene.chain, amount),
-                share * 100.0,
-                money::native_text(scene.chain, Amount::from_u64(sum))
-            ),
+            explanation: match sum {
+                0 => format!("The fee of {fee}{worth} is all: the outputs hold nothing."),
+                _ => format!(
+                    "The fee of {fee}{worth} is {} the {} that the outputs hold.",
+                    money::share_text(share),
+                    money::native_text(scene.chain, Amount::from_u64(sum))
+                ),
+            },
             quiet_if: format!(
                 "the fee were below {:.0} % of the outputs",
                 self.params.output_share_min * 100.0
@@ -139,11 +142,11 @@ impl FeeFatFinger {
             expected: Band::below(limit),
             unit: Cow::Borrowed("sat/vB"),
             explanation: format!(
-                "The fee rate of {} sat/vB (fee {}) is {:.0} times the 95th percentile of recent \
+                "The fee rate of {} sat/vB (fee {}) is {} times the 95th percentile of recent \
                  transactions, {} sat/vB.",
                 money::number_text(rate),
                 money::native_text(scene.chain, Amount::from_u64(fee)),
-                rate / p95,
+                money::number_text(libm::round(rate / p95)),
                 money::number_text(p95)
             ),
             quiet_if: format!("the fee rate were below {} sat/vB", money::number_text(limit)),

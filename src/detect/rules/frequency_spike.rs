@@ -19,6 +19,13 @@ const DEVIATIONS_MIN: f64 = 4.0;
 /// The greatest count looked for when saying from where on it would have fired.
 const COUNT_MAX: u32 = 100_000;
 
+/// Share of a burst's recipients that were paid before it, from which on it is a round that comes
+/// again: some join between two of them.
+const KNOWN_SHARE_MIN: f64 = 0.8;
+/// Share of different recipients in such a round. One contract that is called over and over is
+/// what the rule is for.
+const DIFFERENT_SHARE_MIN: f64 = 0.8;
+
 /// Parameters of [`FrequencySpike`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -66,7 +73,9 @@ impl Definition for FrequencySpike {
         title: "Sudden burst of transactions",
         description: "An account sends at least 20 transactions in 10 minutes, a count that its own \
                       rate of the last day and week makes less likely than one in a million \
-                      (negative-binomial tail). Fires at the crossing, not on each further one.",
+                      (negative-binomial tail). Fires at the crossing, not on each further one; only \
+                      info where the burst pays many accounts that were all paid before, as a \
+                      payroll does.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
@@ -125,12 +134,34 @@ impl Rule for FrequencySpike {
         // of one keeps the crossing from falling between them.
         let threshold = law.count_at(self.params.surprise_min, COUNT_MAX).max(self.params.n_min);
         if n < f64::from(threshold) + 2.0 {
-            out.push(describe(&body.from, n, law, threshold));
+            let found = describe(&body.from, n, law, threshold);
+            let is_round = self.is_round(scene, account);
+            let severity = if is_round { Severity::Info } else { found.severity };
+            out.push(Finding { severity, ..found });
         }
     }
 }
 
 impl FrequencySpike {
+    /// Returns whether the burst pays many different accounts, nearly all of which were paid before
+    /// it: a payroll, or the payouts of a pool, whose month is longer than what rates remember.
+    fn is_round(&self, scene: &Scene<'_>, account: AccountKey) -> bool {
+        let since = scene.event.time.plus(-WINDOW_US);
+        let sent = moves::recent(scene.state.sent(account), None, since);
+        let mut paid: Vec<AccountKey> = sent.map(|m| m.other).collect();
+        let n = paid.len();
+        paid.sort_unstable();
+        let mut n_paid = 0;
+        let mut n_known = 0;
+        for payments in paid.chunk_by(|a, b| a == b) {
+            let n_before = scene.state.n_payments(account, payments[0]) as usize;
+            n_paid += 1;
+            n_known += usize::from(n_before > payments.len());
+        }
+        let shares = [(n_known, n_paid, KNOWN_SHARE_MIN), (n_paid, n, DIFFERENT_SHARE_MIN)];
+        n > 0 && shares.iter().all(|(part, all, min)| *part as f64 >= min * *all as f64)
+    }
+
     /// Returns the law of the count in the window, by the faster of the last day and week.
     fn expectation(
         &self,

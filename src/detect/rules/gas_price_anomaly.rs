@@ -135,12 +135,12 @@ impl GasPriceAnomaly {
             expected: Band::below(self.params.value_share_min),
             unit: Cow::Borrowed("of value"),
             explanation: format!(
-                "{} pays a fee of {} to move {} ({}): {:.0} % of the value.",
+                "{} pays a fee of {} to move {} ({}): {} the value.",
                 body.from,
                 money::native_units_text(scene.chain, units),
                 money::native_text(scene.chain, body.value),
                 money::usd_text(usd),
-                share * 100.0
+                money::share_text(share)
             ),
             quiet_if: format!(
                 "the fee were below {:.0} % of the value",

@@ -22,8 +22,14 @@ pub struct Params {
     pub residual_max: f64,
     /// Least native units that count as a balance. D: 0.02, twice the residual.
     pub value_min: f64,
+    /// Least worth of what is taken in all, in US dollars where a price is known; less is info.
+    /// D: 100.
+    pub usd_min: f64,
     /// Receivers with as many transactions are services. S: 500.
     pub n_receiver_max: u32,
+    /// Receivers that have paid as many accounts are services too, whose deposits these are: only
+    /// info. D: 50, as for `pass_through`.
+    pub n_service_recipients: u32,
     /// Quiet when the receiver carries one of these labels. D: exchange, bridge, defi, mixer.
     pub ignore_labels: Vec<LabelKind>,
 }
@@ -36,7 +42,9 @@ impl Default for Params {
             hours: 6,
             residual_max: 0.01,
             value_min: 0.02,
+            usd_min: 100.0,
             n_receiver_max: 500,
+            n_service_recipients: 50,
             ignore_labels: vec![
                 LabelKind::Exchange,
                 LabelKind::Bridge,
@@ -61,14 +69,15 @@ impl Definition for KeySweep {
         description: "Within 6 hours an account with fewer than 500 transactions receives all that \
                       more than two senders have (less than 0.01 of the native asset stays \
                       behind): the mark of stolen keys. Low from 3 emptied senders, high from 10; \
-                      fires as the third and the tenth is emptied. Balances are what the stream \
+                      fires as the third and the tenth is emptied. Only info below $100 in all, \
+                      and where the receiver pays as many others as a service. Balances are what the stream \
                       showed coming in and going out.",
         severity: Severity::Low,
         families: &[Family::Evm],
         subject: "receiver",
         needs: &[],
         false_positives: &[
-            "an unlabelled exchange that collects from its deposit addresses",
+            "an unlabelled exchange that collects into a wallet that pays nobody",
             "one owner who moves to a new wallet",
         ],
         references: &["https://github.com/NethermindEth/Forta-Agents"],
@@ -105,7 +114,7 @@ impl Rule for KeySweep {
         if profile.n_senders() + 1 < self.params.n_low || n_before >= self.params.n_receiver_max {
             return;
         }
-        let Some(n) = self.n_emptied(scene, sweeper, victim) else { return };
+        let Some((n, earlier)) = self.emptied(scene, sweeper, victim) else { return };
         // Only as the third and the tenth is emptied: the ones between add nothing to do.
         let severity = match n {
             _ if n == self.params.n_high => Severity::High,
@@ -115,6 +124,10 @@ impl Rule for KeySweep {
         if parties::is_labelled(scene, to, &self.params.ignore_labels) {
             return;
         }
+        let sum = earlier + money::native_units(scene.chain, body.value);
+        let is_little = scene.usd_of_native(sum).is_some_and(|usd| usd < self.params.usd_min);
+        let is_service = profile.n_recipients() >= self.params.n_service_recipients;
+        let severity = if is_little || is_service { Severity::Info } else { severity };
         let symbol = &scene.chain.native.symbol;
         out.push(Finding {
             severity,
@@ -156,10 +169,17 @@ impl KeySweep {
         residual < self.params.residual_max && residual > -self.params.residual_max - fee
     }
 
-    /// Counts the senders emptied into `sweeper`, with `victim`; `None` when it is not a new one.
-    fn n_emptied(&self, scene: &Scene<'_>, sweeper: AccountKey, victim: AccountKey) -> Option<u32> {
+    /// Counts the senders emptied into `sweeper`, with `victim`, and sums what the others had;
+    /// `None` when it is not a new one.
+    fn emptied(
+        &self,
+        scene: &Scene<'_>,
+        sweeper: AccountKey,
+        victim: AccountKey,
+    ) -> Option<(u32, f64)> {
         let since = scene.event.time.plus(-i64::from(self.params.hours) * EventTime::HOUR);
         let mut others: Vec<AccountKey> = Vec::new();
+        let mut sum = 0.0;
         for m in moves::recent(scene.state.received(sweeper), None, since) {
             if m.other == victim {
                 return None;
@@ -171,9 +191,10 @@ impl KeySweep {
                     .is_some_and(|profile| known_balance(profile).abs() < self.params.residual_max);
             if is_emptied && !others.contains(&m.other) {
                 others.push(m.other);
+                sum += f64::from(m.value);
             }
         }
-        u32::try_from(others.len() + 1).ok()
+        Some((u32::try_from(others.len() + 1).ok()?, sum))
     }
 }
 

@@ -62,7 +62,19 @@ pub fn token_text(token: &Address, amount: Amount) -> String {
     match stablecoin(token) {
         Some(coin) => format!("{} (token {token})", units_text(coin.usd(amount), coin.symbol)),
         None if amount == Amount::from_u64(1) => format!("1 base unit of token {token}"),
-        None => format!("{amount} base units of token {token}"),
+        None => format!("{} base units of token {token}", grouped(&amount.to_string())),
+    }
+}
+
+/// Writes a share as part of a sentence, e.g. `12.5 % of`, `less than 0.1 % of`, and what is more
+/// than tenfold as `25 times`.
+pub fn share_text(share: f64) -> String {
+    let tenths = libm::round(share * 1e3) / 10.0;
+    match share {
+        s if s > 10.0 => format!("{} times", number_text(libm::round(s))),
+        s if s > 0.0 && tenths == 0.0 => "less than 0.1 % of".to_owned(),
+        s if s < 1.0 && tenths >= 100.0 => "more than 99.9 % of".to_owned(),
+        _ => format!("{} % of", number_text(tenths)),
     }
 }
 
@@ -105,15 +117,22 @@ pub fn number_text(v: f64) -> String {
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let fraction = fraction.trim_end_matches('0');
     let mut out = String::from(if v < 0.0 { "-" } else { "" });
-    for (i, digit) in whole.chars().enumerate() {
-        if i > 0 && (whole.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
+    out.push_str(&grouped(whole));
     if !fraction.is_empty() {
         out.push('.');
         out.push_str(fraction);
+    }
+    out
+}
+
+/// Writes the digits of a whole number with its thousands separated.
+fn grouped(digits: &str) -> String {
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
     }
     out
 }
@@ -164,5 +183,23 @@ mod tests {
         let other = Address::Text("TNobody".into());
         assert_eq!(token_text(&other, Amount::from_u64(1)), "1 base unit of token TNobody");
         assert_eq!(token_text(&other, Amount::from_u64(2)), "2 base units of token TNobody");
+        let text = token_text(&other, Amount::from_u64(10_u64.pow(18)));
+        assert_eq!(text, "1,000,000,000,000,000,000 base units of token TNobody");
+    }
+
+    #[test]
+    fn shares_read_well() {
+        for (share, text) in [
+            (0.125, "12.5 % of"),
+            (0.0006, "0.1 % of"),
+            (0.0004, "less than 0.1 % of"),
+            (0.0, "0 % of"),
+            (0.9996, "more than 99.9 % of"),
+            (1.0, "100 % of"),
+            (1.01, "101 % of"),
+            (199_999.0, "199,999 times"),
+        ] {
+            assert_eq!(share_text(share), text, "{share}");
+        }
     }
 }

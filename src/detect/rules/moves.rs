@@ -43,10 +43,11 @@ pub fn tx_refs(moves: &[Move]) -> Vec<String> {
     moves.iter().take(REFS_MAX).map(|m| format!("tx:0x{:016x}…", m.tx_prefix)).collect()
 }
 
-/// Writes a span of time, e.g. `45 s`, `12 min`, `3.5 h`, `12 days`.
+/// Writes a span of time, e.g. `a second` (also for what one block holds), `45 s`, `12 min`, `3.5 h`, `12 days`.
 pub fn span_text(us: i64) -> String {
     let us = us.max(0);
     match us {
+        _ if us < 2 * EventTime::SECOND => "a second".to_owned(),
         _ if us < 2 * EventTime::MINUTE => format!("{} s", us / EventTime::SECOND),
         _ if us < 2 * EventTime::HOUR => format!("{} min", us / EventTime::MINUTE),
         _ if us < 3 * EventTime::DAY => {
@@ -72,6 +73,8 @@ mod tests {
         assert_eq!(text(2 * 3_600), "2 h");
         assert_eq!(text(12_600), "3.5 h");
         assert_eq!(text(86_400 * 30), "30 days");
-        assert_eq!(text(-5), "0 s");
+        assert_eq!(text(1), "a second");
+        assert_eq!(text(0), "a second");
+        assert_eq!(text(-5), "a second");
     }
 }

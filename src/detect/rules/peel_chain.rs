@@ -3,7 +3,7 @@
 use super::{Definition, bounded, finding, money, moves, parties};
 use crate::{
     detect::{Rule, RuleMeta, Scene},
-    model::{Amount, Band, EventTime, Family, Finding, Severity, Subject, TxOut},
+    model::{Amount, Band, EventTime, Family, Finding, LabelKind, Severity, Subject, TxOut},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -21,8 +21,11 @@ pub struct Params {
     pub change_share_min: f64,
     /// Most time between two hops, in seconds. D: 86,400 (24 h).
     pub hop_gap_seconds_max: i64,
-    /// Least value of the change in US dollars, where a price is known; less is info. D: 100.
+    /// Least value of the change in US dollars (without a price: a thousandth of a coin); less is
+    /// info. D: 100.
     pub usd_min: f64,
+    /// Quiet when the account that is peeled carries one of these labels. D: exchange, miner.
+    pub ignore_labels: Vec<LabelKind>,
 }
 
 impl Default for Params {
@@ -33,6 +36,7 @@ impl Default for Params {
             change_share_min: 0.8,
             hop_gap_seconds_max: 86_400,
             usd_min: 100.0,
+            ignore_labels: vec![LabelKind::Exchange, LabelKind::Miner],
         }
     }
 }
@@ -56,7 +60,9 @@ impl Definition for PeelChain {
         families: &[Family::Utxo],
         subject: "transaction",
         needs: &[],
-        false_positives: &["exchange hot wallets that pay withdrawals one by one from one coin"],
+        false_positives: &[
+            "unlabelled exchange wallets that pay withdrawals one by one from one coin",
+        ],
         references: &["https://github.com/citp/BlockSci", "https://arxiv.org/abs/1709.02489"],
     };
 
@@ -91,7 +97,8 @@ impl Rule for PeelChain {
         // A data carrier is no payment, and money that stays with its owner is not peeled.
         let owner = input.address.as_ref();
         let is_own = |to: &TxOut| to.address.is_some() && to.address.as_ref() == owner;
-        if peeled.value == 0 || is_own(peeled) {
+        let is_ignored = |a| parties::is_labelled(scene, a, &self.params.ignore_labels);
+        if peeled.value == 0 || is_own(peeled) || owner.is_some_and(is_ignored) {
             return;
         }
         let gap = scene.event.time.since(spent.time);
@@ -121,12 +128,12 @@ impl Rule for PeelChain {
             expected: Band::below(f64::from(self.params.n_hops_min)),
             unit: Cow::Borrowed("hops"),
             explanation: format!(
-                "Hop {n_hops} of a peel chain within {span}: {} of {} peeled off to {}, {:.0} % \
+                "Hop {n_hops} of a peel chain within {span}: {} of {} peeled off to {}; {} it is \
                  kept as change.",
                 text(peeled.value),
                 text(spent.value),
                 peeled.address.as_ref().map_or("a script".to_owned(), ToString::to_string),
-                share * 100.0
+                money::share_text(share)
             ),
             quiet_if: "the input were not the change of the hop before".to_owned(),
             refs: bounded([format!("tx:{}", outpoint.tx)]),
@@ -137,8 +144,8 @@ impl Rule for PeelChain {
 
 impl PeelChain {
     fn is_small(&self, scene: &Scene<'_>, value: u64) -> bool {
-        let usd = money::native_usd(scene, Amount::from_u64(value));
-        usd.is_some_and(|usd| usd < self.params.usd_min)
+        let units = money::native_units(scene.chain, Amount::from_u64(value));
+        money::is_little(scene, units, self.params.usd_min)
     }
 
     /// Returns whether this length is reported: the first one, and each doubling of it, and the

@@ -120,7 +120,15 @@ impl Rule for PoisonLookalike {
             found.or_else(|| self.bait(scene, &payment, plain))
         } else {
             let dust = Contact::received(&payment);
-            self.bait(scene, &payment, dust).or_else(|| self.payment(scene, &payment))
+            let found = self.bait(scene, &payment, dust);
+            // A token of the poisoner's own says anything in the victim's name.
+            let found = match found {
+                None if payment.is_counterfeit(scene) => {
+                    self.bait(scene, &payment, Contact::sent(&payment))
+                }
+                found => found,
+            };
+            found.or_else(|| self.payment(scene, &payment))
         };
         let Some(found) = found else { return };
         let ignored = &self.params.ignore_labels;
@@ -199,6 +207,14 @@ impl Payment<'_> {
             (Some(token), Some(tx)) => scene.state.is_forgeable(&tx, token, self.from, self.to),
             _ => true,
         }
+    }
+
+    /// Returns whether a token that nobody knows says it of a payer who may not know of it.
+    fn is_counterfeit(&self, scene: &Scene<'_>) -> bool {
+        self.token.is_some_and(|token| {
+            let claim = claims::weigh(scene, token, self.from, self.to);
+            matches!(claim, Claim::Forged | Claim::Asked)
+        })
     }
 
     /// Returns whether the payer has paid, and not only a token that nobody knows said so.

@@ -7,7 +7,7 @@ use crate::{
         AccountKey, Address, Approval, Band, Body, Chain, Family, Finding, LabelKind, Reference,
         Severity, Stablecoin, Subject, TokenAmount, Transfer, TxId,
     },
-    state::TxLogs,
+    state::{State, TxLogs},
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,13 +65,16 @@ impl Definition for PoisonZero {
                       amount zero and at least 40 % of them by stablecoins: anyone can forge these \
                       in a victim's history, hoping that the victim copies the wrong address from \
                       it later. What the signer or the called contract moves of its own, mints \
-                      and burns count for nothing. Judged once a transaction, at the third log \
+                      and burns count for nothing, nor do approvals by tokens that everybody \
+                      knows. Judged once a transaction, at the third log \
                       that counts; the subject is the apparent sender in it.",
         severity: Severity::Medium,
         families: &[Family::Evm],
         subject: "sender",
         needs: &[Need::Logs],
-        false_positives: &["a wallet contract that takes back approvals through a relayer"],
+        false_positives: &[
+            "a wallet contract that takes back approvals of little-known tokens through a relayer",
+        ],
         references: &[
             "https://arxiv.org/abs/2501.16681",
             "https://github.com/forta-network/starter-kits/tree/main/address-poisoning-py",
@@ -110,7 +113,11 @@ impl Rule for PoisonZero {
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
         let Some(log) = ZeroLog::of(&scene.event.body) else { return };
-        if !scene.state.is_forgeable(log.tx, log.token, log.victim, log.bait) {
+        let is_forgeable = match &scene.event.body {
+            Body::Approval(_) => State::is_approval_forgeable,
+            _ => State::is_forgeable,
+        };
+        if !is_forgeable(scene.state, log.tx, log.token, log.victim, log.bait) {
             return;
         }
         let logs = scene.state.tx_logs(log.tx).unwrap_or_default();

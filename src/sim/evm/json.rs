@@ -1,4 +1,4 @@
-//! ethereum-etl 2.4 JSON: its key names, its key order, its separators (FORMATS §2.1 and §8).
+//! ethereum-etl 2.4 JSON: its key names, its key order, its separators.
 
 use super::{
     chain::{BLOCK_GAS_LIMIT, Block, Out, Sealed},

@@ -1,7 +1,7 @@
 //! Output scripts and their addresses: base58check, bech32 (BIP 173) and bech32m (BIP 350).
 
 use crate::sim::rng::Rng;
-use sha2::{Digest, Sha256};
+use bech32::{Fe32, hrp, segwit};
 
 /// The kinds of output that the simulator makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Script {
             Kind::P2sh => "scripthash",
             Kind::P2wpkh => "witness_v0_keyhash",
             Kind::P2tr => "witness_v1_taproot",
-            // The exporter gives a data carrier this type and a made-up address (FORMATS §8).
+            // The exporter gives a data carrier this type and a made-up address.
             Kind::OpReturn => "nonstandard",
         }
     }
@@ -66,8 +66,8 @@ impl Script {
         match self.kind {
             Kind::P2pkh => base58check(0x00, &self.program[..20]),
             Kind::P2sh => base58check(0x05, &self.program[..20]),
-            Kind::P2wpkh => segwit(0, &self.program[..20]),
-            Kind::P2tr => segwit(1, &self.program),
+            Kind::P2wpkh => witness(segwit::VERSION_0, &self.program[..20]),
+            Kind::P2tr => witness(segwit::VERSION_1, &self.program),
             Kind::OpReturn => {
                 format!("nonstandard{}", crate::sim::writer::hex(&self.program[..20]))
             }
@@ -75,66 +75,13 @@ impl Script {
     }
 }
 
-fn base58check(version: u8, payload: &[u8]) -> String {
-    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    let mut bytes = vec![version];
-    bytes.extend(payload);
-    let check = Sha256::digest(Sha256::digest(&bytes));
-    bytes.extend(&check[..4]);
-    let mut digits: Vec<u8> = Vec::with_capacity(35); // base 58, least significant first
-    for byte in &bytes {
-        let mut carry = u32::from(*byte);
-        for digit in &mut digits {
-            carry += u32::from(*digit) << 8;
-            *digit = (carry % 58) as u8;
-            carry /= 58;
-        }
-        while carry > 0 {
-            digits.push((carry % 58) as u8);
-            carry /= 58;
-        }
-    }
-    let n_zeros = bytes.iter().take_while(|b| **b == 0).count();
-    let zeros = std::iter::repeat_n('1', n_zeros);
-    zeros.chain(digits.iter().rev().map(|d| char::from(ALPHABET[usize::from(*d)]))).collect()
+fn base58check(version: u8, hash: &[u8]) -> String {
+    bs58::encode(hash).with_check_version(version).into_string()
 }
 
-fn segwit(version: u8, program: &[u8]) -> String {
-    const CHARSET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    const HRP_EXPANDED: [u8; 5] = [3, 3, 0, 2, 3]; // "bc"
-    let mut data = vec![version];
-    let (mut buffer, mut n_bits) = (0u32, 0);
-    for byte in program {
-        buffer = buffer << 8 | u32::from(*byte);
-        n_bits += 8;
-        while n_bits >= 5 {
-            n_bits -= 5;
-            data.push((buffer >> n_bits & 31) as u8);
-        }
-        buffer &= 0xff;
-    }
-    if n_bits > 0 {
-        data.push((buffer << (5 - n_bits) & 31) as u8);
-    }
-    let constant = if version == 0 { 1 } else { 0x2bc8_30a3 };
-    let checked = HRP_EXPANDED.iter().chain(&data).chain(&[0; 6]);
-    let sum = checked.fold(1, |sum, value| polymod_step(sum, *value)) ^ constant;
-    data.extend((0..6).map(|i| (sum >> (5 * (5 - i)) & 31) as u8));
-    let mut text = "bc1".to_owned();
-    text.extend(data.iter().map(|d| char::from(CHARSET[usize::from(*d)])));
-    text
-}
-
-fn polymod_step(sum: u32, value: u8) -> u32 {
-    const GENERATORS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
-    let top = sum >> 25;
-    let mut next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
-    for (i, generator) in GENERATORS.iter().enumerate() {
-        if top >> i & 1 == 1 {
-            next ^= generator;
-        }
-    }
-    next
+/// Writes a program; there are no others than those of valid lengths.
+fn witness(version: Fe32, program: &[u8]) -> String {
+    segwit::encode(hrp::BC, version, program).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -150,12 +97,15 @@ mod tests {
                 .collect()
         };
         let bip173 = unhex("751e76e8199196d454941c45d1b3a323f1433bd6");
-        assert_eq!(segwit(0, &bip173), "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4");
+        assert_eq!(
+            witness(segwit::VERSION_0, &bip173),
+            "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
+        );
         let genesis = unhex("62e907b15cbf27d5425399ebf6f0fb50ebb88f18");
         assert_eq!(base58check(0, &genesis), "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa");
         // BIP 350: the generator's x coordinate as a version 1 program.
         let x = unhex("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
         let taproot = "bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0";
-        assert_eq!(segwit(1, &x), taproot);
+        assert_eq!(witness(segwit::VERSION_1, &x), taproot);
     }
 }

@@ -1,4 +1,4 @@
-//! bitcoin-etl 1.5 JSON, compact as its console lines are (FORMATS §2.2 and §8).
+//! bitcoin-etl 1.5 JSON, compact as its console lines are.
 
 use super::draft::{Draft, vsize};
 use crate::sim::writer::{Writer, hex};

@@ -13,7 +13,7 @@ const NODES_MAX: usize = 10_000;
 const DEPTH_MAX: usize = 64;
 /// Bytes of a fixed: a key or a signature has hundreds.
 const FIXED_BYTES_MAX: u64 = 1 << 20;
-/// Places of a decimal: more than any amount can have (FORMATS §1 stops at 30).
+/// Places of a decimal: more than any amount can have (those stop at 30).
 const SCALE_MAX: u64 = 255;
 
 /// A position in the table.
