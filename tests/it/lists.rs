@@ -48,12 +48,15 @@ impl Folder {
     }
 }
 
-#[test]
-fn an_entry_that_is_no_account_is_named_with_its_line() {
+/// A chain, the reference that names the file, the file, what is in it, and what is said of it.
+type Mistake = (&'static str, String, &'static str, String, &'static str);
+
+/// Entries that are no accounts.
+fn bad_entries() -> Vec<Mistake> {
     let watch = "  watch: watch.yaml\n";
     let list = |file: &str| format!("  labels:\n    - {{ file: {file}, kind: sanctioned }}\n");
     let good = "0x751e76e8199196d454941c45d1b3a323f1433bd6";
-    for (chain, reference, file, text, place) in [
+    vec![
         (
             Chain::ETHEREUM,
             watch.to_owned(),
@@ -90,6 +93,15 @@ fn an_entry_that_is_no_account_is_named_with_its_line() {
             "[\n  \"1BgGZ9tcN4rm9KBzDn7KprQz87SZ26SAMH\",\n  {\"address\": \"1BgG\"}\n]".to_owned(),
             "x.json:3: \"1BgG\"",
         ),
+    ]
+}
+
+/// Files whose form hides entries.
+fn bad_files() -> Vec<Mistake> {
+    let watch = "  watch: watch.yaml\n";
+    let list = |file: &str| format!("  labels:\n    - {{ file: {file}, kind: sanctioned }}\n");
+    let good = "0x751e76e8199196d454941c45d1b3a323f1433bd6";
+    vec![
         // The first line of CSV names the columns: an account there would go unread.
         (
             Chain::ETHEREUM,
@@ -127,7 +139,12 @@ fn an_entry_that_is_no_account_is_named_with_its_line() {
             "- address: vitalik.eth\n".to_owned(),
             "known (names are not resolved",
         ),
-    ] {
+    ]
+}
+
+#[test]
+fn an_entry_that_is_no_account_is_named_with_its_line() {
+    for (chain, reference, file, text, place) in bad_entries().into_iter().chain(bad_files()) {
         let folder = Folder::new(chain, &reference, &[(file, &text)]);
         let (code, said) = folder.check();
         assert_eq!(code, Some(78), "{file}: {said}");

@@ -43,7 +43,8 @@ pub fn tx_refs(moves: &[Move]) -> Vec<String> {
     moves.iter().take(REFS_MAX).map(|m| format!("tx:0x{:016x}…", m.tx_prefix)).collect()
 }
 
-/// Writes a span of time, e.g. `a second` (also for what one block holds), `45 s`, `12 min`, `3.5 h`, `12 days`.
+/// Writes a span of time, e.g. `a second` (also for what one block holds), `45 s`, `12 min`,
+/// `3.5 h`, `12 days`.
 pub fn span_text(us: i64) -> String {
     let us = us.max(0);
     match us {

@@ -158,7 +158,8 @@ impl NonceReplaced {
     }
 
     /// Returns what a replacement may take from the original's recipients. Bundlers, keepers and
-    /// traders replace calls without value all day; a call of a token may have been a payment in it.
+    /// traders replace calls without value all day; a call of a token may have been a payment in
+    /// it.
     fn stake(&self, scene: &Scene<'_>, conflict: &Conflict) -> Stake {
         let Some((_, new)) = parties::evm(scene) else { return Stake::Value };
         let may_pay = |to: &Option<Address>| to.as_ref().is_some_and(|to| is_token(scene, to));
