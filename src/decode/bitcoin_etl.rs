@@ -118,7 +118,7 @@ fn block(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal>
     Ok(BlockStep {
         step: Step::Committed,
         height: Some(height.need(height.height(reader)?)?),
-        hash: hash.need(hash.bare_hash()?)?,
+        hash: hash.need(hash.hash()?)?,
         parent: None,
         n_transactions: item.at(Key::TransactionCount).count(reader)?,
         base_fee_per_gas: None,

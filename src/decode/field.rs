@@ -178,14 +178,9 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// Reads a hash.
+    /// Reads a hash, with `0x` in front or without.
     pub fn hash(self) -> Result<Option<Hash32>, Refusal> {
         Ok(self.bytes()?.map(Hash32))
-    }
-
-    /// Reads a hash that its chain writes without `0x`.
-    pub fn bare_hash(self) -> Result<Option<Hash32>, Refusal> {
-        self.hash()
     }
 
     /// Reads an EVM address.
@@ -310,21 +305,15 @@ impl<'a> Field<'a> {
 
     /// Counts the items of an array, or of text with commas; null and an empty text have none.
     pub fn n_items(self, limits: &Limits) -> Result<u32, Refusal> {
-        let raw = match self.value {
-            Value::Array(raw) => raw,
-            _ => {
-                let text = self.text()?.unwrap_or_default();
-                let n = text.split(|&b| b == b',').filter(|part| !part.is_empty()).count();
-                return Ok(u32::try_from(n).unwrap_or(u32::MAX));
-            }
-        };
-        let mut scratch = Vec::new();
-        let mut scanner = Scanner::new(raw, limits, &mut scratch);
         let mut n = 0;
-        let mut is_more = scanner.open_array(0)?;
-        while is_more {
-            scanner.value(1)?;
-            is_more = scanner.next_element(&mut n)?;
+        if let Value::Array(_) = self.value {
+            self.elements(limits, |_| {
+                n += 1;
+                Ok(())
+            })?;
+        } else {
+            let text = self.text()?.unwrap_or_default();
+            n = text.split(|&b| b == b',').filter(|part| !part.is_empty()).count();
         }
         Ok(u32::try_from(n).unwrap_or(u32::MAX))
     }

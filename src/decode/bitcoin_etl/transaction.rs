@@ -41,7 +41,7 @@ const ORCHARD_HEIGHT: u64 = 1_687_104;
 /// Reads a transaction.
 pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
     let hash = item.at(Key::Hash);
-    let id = hash.need(hash.bare_hash()?)?;
+    let id = hash.need(hash.hash()?)?;
     let inclusion = inclusion(item, reader)?;
     let inputs = inputs(item, reader)?;
     let outputs = outputs(item, reader)?;
@@ -75,7 +75,7 @@ fn has_unseen_pools(height: Option<u64>, version: Option<i32>, reader: &Reader<'
 
 fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
     let Some(height) = item.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
-    let block = item.at(Key::BlockHash).bare_hash()?;
+    let block = item.at(Key::BlockHash).hash()?;
     let index = item.at(Key::Index).count(reader)?;
     Ok(Some(Inclusion { height, block, index }))
 }
@@ -103,7 +103,7 @@ fn inputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxIn>, Refusal
 fn input(fields: &Input<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
     let [tx, index, sequence, kind, addresses, value] = [0, 1, 2, 3, 4, 5].map(|i| fields.at(i));
     let script_type = script_type(kind, None)?;
-    let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
+    let outpoint = match (tx.hash()?, index.count(reader)?) {
         (Some(tx), Some(index)) => Some(OutPoint { tx, index }),
         _ if script_type == ScriptType::Shielded => None,
         _ => {

@@ -23,9 +23,9 @@ pub(super) fn read(
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let hash_field = item.at(Key::Hash);
-    let hash = hash_field.need(hash_field.bare_hash()?)?;
+    let hash = hash_field.need(hash_field.hash()?)?;
     let height = item.at(Key::Height).height(reader)?;
-    let parent = item.at(Key::Previous).bare_hash()?;
+    let parent = item.at(Key::Previous).hash()?;
     let is_active = item
         .at(Key::Confirmations)
         .signed(reader, Reason::BadField)?
@@ -52,7 +52,7 @@ pub(super) fn read(
     let place = transaction::Place { inclusion, time, clock };
     // Of a list with a refused transaction the root cannot be told.
     let ids = transactions(item.at(Key::Txs), &place, reader, events)?.unwrap_or_default();
-    let root = item.at(Key::MerkleRoot).bare_hash()?;
+    let root = item.at(Key::MerkleRoot).hash()?;
     if let Some(root) = root.filter(|_| !ids.is_empty()) {
         let checks = reader.limits().checks;
         let is_right = reader.weigh(check_merkle(ids.into_iter(), &root), checks.merkle)?
@@ -92,7 +92,7 @@ fn transactions(
         let element = Field { name: "tx", value };
         let index = u32::try_from(n).ok();
         let id = reader.alone(("tx", n), events, |reader, events| {
-            let Value::Object(_) = value else { return element.need(element.bare_hash()?) };
+            let Value::Object(_) = value else { return element.need(element.hash()?) };
             let item = Item(element.need(element.object(limits, &KEYS)?)?);
             let inclusion = place.inclusion.map(|i| Inclusion { index, ..i });
             let place = transaction::Place { inclusion, ..*place };
@@ -135,7 +135,7 @@ fn is_header_verified(
         hash.0
     };
     // The first block's parent is all zeros.
-    let parent = reversed(item.at(Key::Previous).bare_hash()?.unwrap_or_default());
+    let parent = reversed(item.at(Key::Previous).hash()?.unwrap_or_default());
     let computed = display_hash(&[
         &version.to_le_bytes(),
         &parent,

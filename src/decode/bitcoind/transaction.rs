@@ -54,7 +54,7 @@ pub(super) fn read(
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let height = item.at(Key::Height).height(reader)?;
-    let block = item.at(Key::BlockHash).bare_hash()?;
+    let block = item.at(Key::BlockHash).hash()?;
     // An answer names the block by its hash only: such a transaction is placed by its block.
     let inclusion = height.map(|height| Inclusion { height, block, index: None });
     if block.is_some() && height.is_none() {
@@ -74,7 +74,7 @@ pub(super) fn read_placed(
 ) -> Result<Hash32, Refusal> {
     let quality = reader.quality;
     let id = item.at(Key::Txid);
-    let id = id.need(id.bare_hash()?)?;
+    let id = id.need(id.hash()?)?;
     let mut utxo = said(item, reader)?;
     if !item.at(Key::Hex).is_nothing() && apply_bytes(item, &id, &mut utxo, reader)? {
         // What the JSON left out does not matter any more.
@@ -93,7 +93,7 @@ pub(super) fn read_placed(
 /// Checks that a transaction in a block names no other one as its own.
 fn check_block(item: &Item<'_>, place: &Place, reader: &mut Reader<'_>) -> Result<(), Refusal> {
     let block = place.inclusion.and_then(|inclusion| inclusion.block);
-    let own = item.at(Key::BlockHash).bare_hash()?;
+    let own = item.at(Key::BlockHash).hash()?;
     let is_other = own.zip(block).is_some_and(|(own, block)| own != block);
     let policy = reader.limits().checks.linkage;
     reader.judge(!is_other, Quality::empty(), policy, "stands in another block than it says")
@@ -153,7 +153,7 @@ fn input(fields: &Fields<'_, 7>, reader: &mut Reader<'_>) -> Result<TxIn, Refusa
             script_type: ScriptType::Shielded,
         });
     }
-    let outpoint = match (tx.bare_hash()?, index.count(reader)?) {
+    let outpoint = match (tx.hash()?, index.count(reader)?) {
         (Some(tx), Some(index)) => Some(OutPoint { tx, index }),
         _ => {
             reader.quality |= Quality::PARTIAL;
@@ -247,7 +247,7 @@ fn apply_bytes(
         _ => Ok(()),
     };
     let witness_id = item.at(Key::Hash);
-    let said = witness_id.bare_hash()?;
+    let said = witness_id.hash()?;
     let checked = check(item.at(Key::Txid), Some(*id), tx.id);
     let checked = checked.and_then(|()| check(witness_id, said, tx.witness_id));
     if !reader.weigh(checked, reader.limits().checks.hash)? {
