@@ -13,8 +13,8 @@ use std::{hint::black_box, io::Write, sync::Arc};
 use txwarden::{
     config::{load_mapping, load_schemas},
     decode::{
-        Batch, Checks, Envelope, Format, Limits, Mapping, Policy, Settings, Wrapping, base64,
-        decode, envelope::Layer,
+        Batch, Checks, Envelope, Format, Limits, Mapping, Policy, Settings, Wrapping, decode,
+        envelope::Layer, value::base64,
     },
     model::{Chain, Record},
 };

@@ -9,7 +9,7 @@ use txwarden::{
     detect::{Member, models},
     engine::{Action, Engine, Params, Setup},
     model::{Chain, Family, Record, Reference},
-    runtime::{Driver, Fits},
+    pipeline::{Driver, Fits},
     sim::{Evm, Line, Scenario, Utxo},
 };
 

@@ -33,15 +33,15 @@ mod bench {
         decode::{Format, Limits, Settings},
         detect::{Member, models},
         engine::{Action, Params as EngineParams, Setup},
+        kafka::{self, ReadObserver, Start},
         model::{Chain, Reference},
-        route::{self, StreamParams},
-        runtime::{
-            Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, run,
-            snapshot,
+        pipeline::{
+            Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, message,
+            route::{self, StreamParams},
+            run,
         },
         sim::{Evm, Scenario},
-        sink::message,
-        source::kafka::{self, ReadObserver, Start},
+        store,
     };
 
     /// Stops the worker once everything was folded and committed, and times what lies between the
@@ -147,7 +147,7 @@ mod bench {
     impl ReadObserver for Merged {}
 
     impl route::Observer for Merged {
-        fn routed(&self, _: &str, counts: route::Counts, n_held: usize) {
+        fn routed(&self, _: &str, counts: txwarden::order::Counts, n_held: usize) {
             let mut n_out = self.n_out.lock().unwrap();
             *n_out += counts.n_released;
             if *n_out >= self.until {
@@ -316,7 +316,7 @@ mod bench {
                 allow_batch: true,
             }],
             outputs: Outputs { alerts, dead_letters, checkpoints, control, create_topics: false },
-            snapshots: snapshot::Params::off(),
+            snapshots: store::Params::off(),
             batch: Batching { records_max: batch, ..Batching::default() },
             ..Params::default()
         };

@@ -18,7 +18,7 @@ use txwarden::{
     decode::{Format, Limits, Settings},
     engine::{Engine, Params, Setup},
     model::{Chain, Record, Reference},
-    runtime::{Driver, Fits},
+    pipeline::{Driver, Fits},
 };
 
 const SEED: u64 = 7;

@@ -3,8 +3,8 @@
 //! The modules below are listed in the order in which they may import each other: each one only
 //! those above it, as the table in `tests/tidy.rs` says exactly.
 
+pub mod ml;
 pub mod model;
-pub mod stat;
 
 pub mod decode;
 pub mod state;
@@ -15,18 +15,21 @@ pub mod detect;
 pub mod triage;
 
 pub mod engine;
+
 pub mod eval;
 pub mod sim;
 
 pub mod audit;
 pub mod ops;
+pub mod order;
 
-pub mod sink;
-pub mod source;
+pub mod files;
+pub mod kafka;
+pub mod store;
 
-pub mod runtime;
+pub mod journal;
 
-pub mod route;
+pub mod pipeline;
 
 pub mod config;
 

@@ -53,7 +53,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             let _ = writeln!(text, "{chain}: {rule} stays quiet: {}", needs.join("; "));
         }
     }
-    match crate::runtime::load_signer(&config.run.audit) {
+    match crate::pipeline::load_signer(&config.run.audit) {
         Ok(Some(signer)) => {
             let _ = writeln!(text, "checkpoints are signed with key {}", signer.key_id());
         }
@@ -119,7 +119,7 @@ fn reference_counts(reference: &Reference) -> String {
 /// Says which codecs of Kafka can be read; a missing one is a mistake of whoever built the program.
 #[cfg(feature = "kafka")]
 fn codecs(config: &Config, text: &mut String) -> Result<(), CliError> {
-    let asked = crate::ops::kafka::Codecs::ask(&config.run.kafka);
+    let asked = crate::kafka::Codecs::ask(&config.run.kafka);
     let codecs = asked.map_err(|e| CliError::Config(super::causes(&e)))?;
     codecs.require_all().map_err(CliError::Config)?;
     let _ = writeln!(text, "kafka codecs built in: {codecs}");
@@ -136,7 +136,7 @@ fn codecs(_config: &Config, _text: &mut String) -> Result<(), CliError> {
 #[cfg(feature = "kafka")]
 fn environment(config: &Config) -> Result<Vec<String>, CliError> {
     let mut warnings = Vec::new();
-    let topics = match super::broker::topics(&config.run.kafka) {
+    let topics = match super::bus::broker::topics(&config.run.kafka) {
         Ok(topics) => topics,
         Err(error) => {
             let brokers = &config.run.kafka.brokers;

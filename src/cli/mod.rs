@@ -1,41 +1,17 @@
 //! Subcommands: one file each, listed here.
 
-#[cfg(feature = "kafka")]
-mod broker;
+mod bus;
 mod check;
-mod coverage;
-mod decode;
-#[cfg(feature = "kafka")]
-mod demo;
-#[cfg(feature = "kafka")]
-mod dlq;
 mod error;
-mod eval;
-mod explain;
-#[cfg(feature = "kafka")]
-mod exporter;
-mod input;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only topics carry alerts"))]
 mod layout;
 mod moment;
+mod offline;
 mod output;
-#[cfg(feature = "kafka")]
-mod reload;
-mod replay;
-#[cfg(feature = "kafka")]
-mod route;
 mod rules;
-#[cfg(feature = "kafka")]
-mod run;
 mod schema;
 #[cfg(feature = "kafka")]
-mod signals;
-mod state;
-#[cfg(feature = "kafka")]
-mod tail;
-mod turns;
-mod verdict;
-mod verify;
+mod serve;
 
 use clap::{CommandFactory, Parser, Subcommand};
 pub use error::CliError;
@@ -53,39 +29,39 @@ struct Cli {
 enum Command {
     /// Watch simulated chains with planted incidents: no broker, no configuration
     #[cfg(feature = "kafka")]
-    Demo(demo::Args),
+    Demo(serve::demo::Args),
     /// Consume, detect and emit until told to stop
     #[cfg(feature = "kafka")]
-    Run(run::RunArgs),
+    Run(serve::run::RunArgs),
     /// Merge topics and partitions of a chain into the one ordered topic that `run` reads
     #[cfg(feature = "kafka")]
-    Route(run::Args),
+    Route(serve::run::Args),
     /// Find mistakes in the configuration and its surroundings
     Check(check::Args),
     /// Feed files through the detector and write the alerts
-    Replay(Box<replay::Args>),
+    Replay(Box<offline::replay::Args>),
     /// Measure how well labelled traffic is ranked, and what alert budgets are worth
-    Eval(Box<eval::Args>),
+    Eval(Box<offline::eval::Args>),
     /// Show what would have kept an alert quiet, each change scored again
-    Explain(explain::Args),
+    Explain(offline::explain::Args),
     /// Show what the decoder makes of each record
-    Decode(decode::Args),
+    Decode(offline::decode::Args),
     /// List, show and replay what could not be read
     #[cfg(feature = "kafka")]
-    Dlq(dlq::Args),
+    Dlq(bus::dlq::Args),
     /// Show alerts as they arrive
     #[cfg(feature = "kafka")]
-    Tail(tail::Args),
+    Tail(bus::tail::Args),
     /// List the rules and models, or explain one
     Rules(rules::Args),
     /// Look into snapshots, and carry them elsewhere
-    State(state::Args),
+    State(bus::state::Args),
     /// Show where every part of every record ended, and what is missing
-    Coverage(coverage::Args),
+    Coverage(offline::coverage::Args),
     /// Write a verdict or an order about an account, for the verdict topic or a file of them
-    Verdict(verdict::Args),
+    Verdict(bus::verdict::Args),
     /// Check that alerts are as they were written
-    Verify(verify::Args),
+    Verify(bus::verify::Args),
     /// Print the JSON Schema of what is written
     Schema(schema::Args),
     /// Print shell completions
@@ -117,25 +93,25 @@ pub fn run_args(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command) -> Result<(), CliError> {
     match command {
         #[cfg(feature = "kafka")]
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => serve::demo::run(&args),
         #[cfg(feature = "kafka")]
-        Command::Run(args) => run::run(&args),
+        Command::Run(args) => serve::run::run(&args),
         #[cfg(feature = "kafka")]
-        Command::Route(args) => route::run(&args),
+        Command::Route(args) => serve::route::run(&args),
         #[cfg(feature = "kafka")]
-        Command::Dlq(args) => dlq::run(&args),
+        Command::Dlq(args) => bus::dlq::run(&args),
         #[cfg(feature = "kafka")]
-        Command::Tail(args) => tail::run(&args),
+        Command::Tail(args) => bus::tail::run(&args),
         Command::Check(args) => check::run(&args),
-        Command::Eval(args) => eval::run(&args),
-        Command::Replay(args) => replay::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Decode(args) => decode::run(&args),
+        Command::Eval(args) => offline::eval::run(&args),
+        Command::Replay(args) => offline::replay::run(&args),
+        Command::Explain(args) => offline::explain::run(&args),
+        Command::Decode(args) => offline::decode::run(&args),
         Command::Rules(args) => rules::run(&args),
-        Command::State(args) => state::run(&args),
-        Command::Coverage(args) => coverage::run(&args),
-        Command::Verdict(args) => verdict::run(&args),
-        Command::Verify(args) => verify::run(&args),
+        Command::State(args) => bus::state::run(&args),
+        Command::Coverage(args) => offline::coverage::run(&args),
+        Command::Verdict(args) => bus::verdict::run(&args),
+        Command::Verify(args) => bus::verify::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

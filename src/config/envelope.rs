@@ -6,7 +6,7 @@ use crate::{
         Envelope, Wrapping,
         envelope::{Layer, SCHEMAS_MAX, SchemaId, SchemaKind, SchemaText, Schemas},
     },
-    runtime::InputParams,
+    pipeline::InputParams,
 };
 use std::{
     collections::BTreeMap,

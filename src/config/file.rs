@@ -14,9 +14,11 @@ use crate::{
     decode::{Limits, Settings},
     detect::Params as DetectParams,
     engine::{Params, Setup},
+    kafka,
     model::{Chain, Reference},
-    ops::{http, kafka, log},
-    route, runtime, state, triage,
+    ops::{http, log},
+    pipeline::{self, route},
+    state, triage,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -28,7 +30,7 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// Inputs, outputs and how to read them.
-    pub run: runtime::Params,
+    pub run: pipeline::Params,
     /// The stage before `run`.
     pub route: route::Params,
     pub http: http::Params,
@@ -79,16 +81,16 @@ const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference
 struct File {
     version: u32,
     kafka: kafka::Params,
-    inputs: Vec<runtime::InputParams>,
+    inputs: Vec<pipeline::InputParams>,
     route: route::Params,
-    outputs: runtime::Outputs,
-    batch: runtime::Batching,
-    snapshots: runtime::snapshot::Params,
+    outputs: pipeline::Outputs,
+    batch: pipeline::Batching,
+    snapshots: crate::store::Params,
     audit: audit::Params,
-    verdicts: runtime::Verdicts,
+    verdicts: pipeline::Verdicts,
     workers: usize,
-    on_flood: runtime::OnFlood,
-    on_lost_history: runtime::OnLostHistory,
+    on_flood: pipeline::OnFlood,
+    on_lost_history: pipeline::OnLostHistory,
     http: http::Params,
     log: log::Params,
     limits: Limits,
@@ -103,7 +105,7 @@ struct File {
 
 impl Default for File {
     fn default() -> Self {
-        let run = runtime::Params::default();
+        let run = pipeline::Params::default();
         let section = Section::default();
         Self {
             version: VERSION,
@@ -164,7 +166,7 @@ impl Config {
             let text = format!("version {} is not known (this is version {VERSION})", file.version);
             mistakes.push(Mistake::new(node.locate("version"), text));
         }
-        let mut run = runtime::Params {
+        let mut run = pipeline::Params {
             kafka: file.kafka,
             inputs: file.inputs,
             outputs: file.outputs,
@@ -260,7 +262,7 @@ impl Config {
     }
 
     /// Returns how the records of an input are decoded; `None` for a chain that cannot be.
-    pub fn settings(&self, input: &runtime::InputParams) -> Option<Settings> {
+    pub fn settings(&self, input: &pipeline::InputParams) -> Option<Settings> {
         Some(Settings {
             format: input.format,
             chain: Chain::parse(&input.chain).ok()?,

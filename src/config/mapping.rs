@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decode::{Format, Mapping},
-    runtime::InputParams,
+    pipeline::InputParams,
 };
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

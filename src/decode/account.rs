@@ -79,7 +79,7 @@ impl Naming {
             Self::Venue => Some(venue(text)),
             Self::Coin(coin) => match text.strip_prefix(SCRIPT_PREFIX) {
                 Some(digest) => {
-                    super::hex::array::<8>(digest.as_bytes())?;
+                    super::value::hex::array::<8>(digest.as_bytes())?;
                     Some(Address::Text(text.to_ascii_lowercase().into()))
                 }
                 None => Payee::read(text, coin)?.address(coin),
@@ -134,7 +134,7 @@ fn lower_if_caseless(text: &str) -> String {
 
 /// Reads 20 bytes as 40 digits in either case, with `0x`, XinFin's `xdc` or nothing before them.
 pub(super) fn evm(text: &str) -> Option<[u8; 20]> {
-    super::hex::array(evm_digits(text).as_bytes())
+    super::value::hex::array(evm_digits(text).as_bytes())
 }
 
 fn evm_digits(text: &str) -> &str {
@@ -145,7 +145,7 @@ fn evm_digits(text: &str) -> &str {
 /// Reads a TRON address: base58, or hex that begins with 41.
 pub(super) fn tron(text: &str) -> Option<[u8; 20]> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
-    let bytes = match super::hex::array::<21>(digits.as_bytes()) {
+    let bytes = match super::value::hex::array::<21>(digits.as_bytes()) {
         Some(bytes) => bytes,
         None => base58::check_decode(Alphabet::BITCOIN, text)?.try_into().ok()?,
     };

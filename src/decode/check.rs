@@ -3,7 +3,7 @@
 use super::{
     Reason, Refusal,
     evm::recipe::Match,
-    field::{Reader, refuse},
+    json::field::{Reader, refuse},
 };
 use crate::model::Quality;
 use serde::{Deserialize, Serialize};

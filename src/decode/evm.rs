@@ -11,9 +11,11 @@ pub(super) mod withdrawal;
 
 use super::{
     Reason, Refusal,
-    field::{Reader, refuse},
-    json::Value,
-    keys::Field,
+    json::{
+        Value,
+        field::{Reader, refuse},
+        keys::Field,
+    },
 };
 use crate::model::{Event, Quality};
 use sha3::{Digest, Keccak256};

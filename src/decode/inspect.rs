@@ -2,9 +2,9 @@
 
 use super::{
     Batch, Disposition, Envelope, Format, Limits, Mapping, Reason, Refusal, Settings, Wrapping,
-    base64,
     envelope::{Layer, Schemas},
     record::decode,
+    value::base64,
 };
 use crate::model::{Chain, ChainError, Event, Quality, Record};
 use serde::{Deserialize, Serialize};

@@ -3,11 +3,9 @@
 //! It accepts what `serde_json` accepts, less what can be read two ways (lone surrogates, a key
 //! twice in one object), and whatever is deeper, longer or wider than [`Limits`].
 
-use super::{
-    Limits, Reason,
-    text::{self, Text},
-};
+use super::{Limits, Reason};
 use std::borrow::Cow;
+use text::Text;
 
 /// Nesting that no setting can exceed: values nest by recursion, and this many frames always fit.
 pub(super) const DEPTH_CAP: usize = 128;
@@ -397,6 +395,12 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 }
 
+pub(super) mod answer;
+pub(super) mod field;
+pub(super) mod guide;
 mod guided;
+pub(super) mod keys;
+pub(super) mod number;
 #[cfg(test)]
 mod tests;
+pub(super) mod text;

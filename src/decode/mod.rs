@@ -1,44 +1,25 @@
 //! Bytes to events: the format table, per-topic settings and the verdict on every part of a record.
 
 pub mod account;
-mod answer;
-pub mod base64;
-mod bitcoin_etl;
-mod bitcoin_raw;
-mod bitcoin_zmq;
-mod bitcoind;
-mod calendar;
 mod check;
-mod csv;
-mod decimal;
 pub mod envelope;
-mod ethereum_etl;
 mod evm;
-mod evm_raw;
-mod evm_rpc;
-mod field;
-mod format;
-mod guide;
-mod hex;
+mod formats;
 pub mod inspect;
 mod json;
-mod keys;
-mod mapped;
 mod node;
-mod number;
 mod reason;
 mod record;
-mod text;
-mod time;
 mod utxo;
+pub mod value;
 
 use crate::model::{Chain, Event};
 pub use check::{Checks, Policy, Refuted};
 pub use envelope::{Envelope, Wrapping};
 pub use evm::recipe::is_known as is_recipe_known;
-pub use field::DETAIL_BYTES_MAX;
-pub use format::Format;
-pub use mapped::Mapping;
+pub use formats::Format;
+pub use formats::mapped::Mapping;
+pub use json::field::DETAIL_BYTES_MAX;
 pub use reason::{Disposition, Reason, Refusal, SkipReason};
 pub use record::decode;
 use serde::{Deserialize, Serialize};
@@ -120,7 +101,7 @@ pub struct Batch {
     /// Scratch of the scanner.
     keys: Vec<json::SeenKey>,
     /// What the scanner expects, from the records before.
-    guides: guide::Guides,
+    guides: json::guide::Guides,
 }
 
 /// One part of a record: the record itself, or one element of a batch array. What is refused inside

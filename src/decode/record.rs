@@ -3,9 +3,11 @@
 use super::{
     Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,
     envelope::{peel, undo},
-    field::{Reader, refuse},
-    guide::Guides,
-    json::{Flaw, Scanner},
+    json::{
+        Flaw, Scanner,
+        field::{Reader, refuse},
+        guide::Guides,
+    },
     node,
 };
 use crate::model::{Event, Record, drop_false_nonces};

@@ -1,11 +1,11 @@
 //! Learning from verdicts off the hot path: a lesson, its fit, and its check on subjects held out.
 
-use super::{
-    FitJob,
-    margin::{Margin, Term},
+use super::FitJob;
+use crate::ml::{
+    logistic::{Margin, Term},
+    splitmix::mix,
     trees::{Growth, Table, Trees},
 };
-use crate::stat::splitmix::mix;
 use serde::{Deserialize, Serialize};
 
 /// Bytes that one number of a job carries: an `f64` holds integers of 48 bits exactly.

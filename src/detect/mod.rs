@@ -1,22 +1,14 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
-pub mod cells;
 pub mod ensemble;
-mod grower;
-pub mod lanes;
-pub mod margin;
+pub mod judged_samples;
 pub mod models;
-pub mod pockets;
 pub mod reputation;
-pub mod reservoir;
 pub mod rules;
 pub mod rulings;
-pub mod scaler;
 mod snapshot;
-pub mod spread;
 pub mod suggest;
 pub mod surprise;
-pub mod trees;
 
 use crate::{
     feature::{Features, Parties},
@@ -26,7 +18,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-pub use crate::stat::SURPRISE_MAX;
+pub use crate::ml::SURPRISE_MAX;
 pub use rulings::Ruling;
 pub use suggest::nearest;
 pub use surprise::FINDING_SURPRISE_MIN;

@@ -1,6 +1,10 @@
 //! What a part is held against before it is folded: the blocks and the transactions that are known.
 
-use super::{Action, Engine, ledger::Fate, report::DeadLetter, stats::count};
+use super::{
+    Action, Engine,
+    ledger::Fate,
+    report::{DeadLetter, stats::count},
+};
 use crate::{
     decode::{self, Format, Policy, Reason, Refuted, Settings},
     model::{Body, Event, Quality, Record},

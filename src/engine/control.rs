@@ -1,6 +1,8 @@
 //! Control entries: what can change an answer beside the log, applied between two records.
 
-use super::{Engine, Setup, stats::count};
+pub(super) mod reconfigure;
+
+use super::{Engine, Setup, report::stats::count};
 use crate::{
     decode::account,
     detect::Ruling,

@@ -7,9 +7,11 @@ use super::{
     fits::Fits,
     ledger::{Fate, Ledger},
     raise::{self, Raiser},
-    score_report,
-    stats::{Stats, count},
-    summary,
+    report::{
+        score_report,
+        stats::{Stats, count},
+        summary,
+    },
 };
 use crate::{
     decode::{self, Refusal, Settings, SkipReason},

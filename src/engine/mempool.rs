@@ -1,6 +1,6 @@
 //! Pending transactions: who has seen them, and what a block or the lack of one does to alerts.
 
-use super::{Engine, stats::count};
+use super::{Engine, report::stats::count};
 use crate::{
     detect::Scene,
     model::{

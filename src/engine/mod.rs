@@ -2,20 +2,16 @@
 
 mod checks;
 mod control;
+mod counterfactual;
 mod detectors;
 mod fits;
 mod fold;
 mod ledger;
 mod mempool;
-mod poison;
+mod quarantine;
 mod raise;
-mod reconfigure;
 mod report;
-mod score_report;
 mod snapshot;
-mod stats;
-mod summary;
-mod trial;
 
 use crate::{
     decode,
@@ -27,15 +23,15 @@ pub use crate::{
     feature::Features,
 };
 pub use control::Control;
+pub use counterfactual::{Change, Examination, Judgement};
 pub use fold::Engine;
 pub use ledger::{Fates, HeightRange, Ledger, PlaceRow};
+pub use report::score_report::{ScoreOutcome, ScoreReport};
+pub use report::stats::Stats;
 pub use report::{DeadLetter, FindingReport};
-pub use score_report::{ScoreOutcome, ScoreReport};
 use serde::{Deserialize, Serialize};
 pub use snapshot::Frozen;
-pub use stats::Stats;
 use std::sync::Arc;
-pub use trial::{Change, Examination, Judgement};
 
 /// Everything that can change an answer, apart from the input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -3,9 +3,11 @@
 use super::{
     detectors::Detectors,
     mempool,
-    score_report::ScoreOutcome,
-    stats::{Stats, count},
-    summary::{self, Focus},
+    report::{
+        score_report::ScoreOutcome,
+        stats::{Stats, count},
+        summary::{self, Focus},
+    },
 };
 use crate::{
     detect::{Opinion, Scene},

@@ -1,5 +1,9 @@
 //! What leaves the engine beside alerts: dead letters, and findings before triage.
 
+pub(super) mod score_report;
+pub(super) mod stats;
+pub(super) mod summary;
+
 use crate::{
     decode::{Disposition, Reason, Settings},
     model::{Finding, Record},

@@ -1,6 +1,8 @@
 //! The whole engine as bytes: restoring them and folding on gives the same answers.
 
-use super::{Engine, EngineError, Setup, fits::Fits, fold::Seen, ledger::Ledger, stats::Stats};
+use super::{
+    Engine, EngineError, Setup, fits::Fits, fold::Seen, ledger::Ledger, report::stats::Stats,
+};
 use crate::{
     detect::FrozenModel,
     state::{FrozenState, State},

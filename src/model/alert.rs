@@ -1,7 +1,7 @@
 //! The alert as it is written to the alert topic, `txwarden.alert/1`.
 
 use super::{
-    amount::Amount,
+    asset::amount::Amount,
     finding::{Band, DetectorKind, Severity},
 };
 use schemars::JsonSchema;

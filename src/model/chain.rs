@@ -1,6 +1,6 @@
 //! Chains by CAIP-2 identifier, with the family (account model) and native asset of each.
 
-use super::{coin::Coin, id::Hash32};
+use super::{asset::coin::Coin, id::Hash32};
 use serde::{Deserialize, Serialize};
 use std::{fmt, sync::Arc};
 

@@ -1,14 +1,21 @@
 //! The canonical model: what a record says happened, whatever format carried it.
 
+pub(super) mod execution;
+pub(super) mod node;
+pub(super) mod nonce;
+pub(super) mod utxo;
+
 use super::{
     account::Address,
-    amount::Amount,
-    execution::{AssetFacts, Trace, TracePath, TxOutcome},
+    asset::{
+        amount::Amount,
+        token::{Approval, Log, Transfer, TransferSource},
+    },
     id::{BlockHash, EventId, Hash32, TxId, to_hex},
-    node::{BlockStep, Notice, Observation, Step},
     time::EventTime,
-    token::{Approval, Log, Transfer, TransferSource},
 };
+use execution::{AssetFacts, Trace, TracePath, TxOutcome};
+use node::{BlockStep, Notice, Observation, Step};
 use serde::{Deserialize, Serialize};
 
 /// One fact (or one transaction with its facts) from the bus.

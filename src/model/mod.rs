@@ -2,22 +2,15 @@
 
 mod account;
 mod alert;
-mod amount;
+mod asset;
 mod chain;
-mod coin;
 mod event;
-mod execution;
 mod finding;
 mod id;
-mod node;
-mod nonce;
 mod record;
 mod reference;
 mod signal;
-mod stablecoin;
 mod time;
-mod token;
-mod utxo;
 mod verdict;
 
 pub use account::{AccountHasher, AccountKey, Address};
@@ -25,22 +18,22 @@ pub use alert::{
     Alert, Corroboration, Evidence, EvidenceFeature, Links, Method, Priority, Provenance, Related,
     Retraction, RetractionReason, Status, TxBlock, TxSummary,
 };
-pub use amount::Amount;
+pub use asset::amount::Amount;
+pub use asset::coin::{COINS, Coin, HeaderRecipe, Hiding, TxRecipe};
+pub use asset::stablecoin::{Stablecoin, is_listed_token, stablecoin};
+pub use asset::token::{Approval, Log, TokenAmount, TokenStandard, Transfer, TransferSource};
 pub use chain::{Asset, Chain, ChainError, Family};
-pub use coin::{COINS, Coin, HeaderRecipe, Hiding, TxRecipe};
+pub use event::execution::{AssetFacts, CallKind, Trace, TracePath, TxOutcome};
+pub use event::node::{BlockStep, Notice, Observation, Phase, Step};
+pub use event::nonce::{drop_false_nonces, has_nonces};
 pub use event::{
     Body, Calldata, Clock, Event, EvmTx, Inclusion, OutPoint, Outcome, OutcomeStatus, Quality,
     ScriptType, Tx, TxBody, TxIn, TxOut, UtxoTx,
 };
-pub use execution::{AssetFacts, CallKind, Trace, TracePath, TxOutcome};
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
-pub use node::{BlockStep, Notice, Observation, Phase, Step};
-pub use nonce::{drop_false_nonces, has_nonces};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Reorg, Signal};
-pub use stablecoin::{Stablecoin, is_listed_token, stablecoin};
 pub use time::EventTime;
-pub use token::{Approval, Log, TokenAmount, TokenStandard, Transfer, TransferSource};
 pub use verdict::{Judgement, VERDICT_BYTES_MAX, Verdict, VerdictError};

@@ -2,7 +2,7 @@
 
 use super::{
     account::Address,
-    amount::Amount,
+    asset::amount::Amount,
     event::{OutPoint, Tx},
     id::{BlockHash, Hash32, TxId},
 };

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,txwarden::runtime=debug`.
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,txwarden::pipeline=debug`.
     /// Default `info`.
     pub level: String,
     /// Default `auto`: JSON unless stderr is a terminal.

@@ -1,8 +1,10 @@
 //! What operators see and set: metrics, logs, the HTTP server, and the connection to Kafka.
 
+pub(crate) mod clock;
 pub mod failpoint;
 pub mod http;
-pub mod kafka;
 pub mod log;
 pub mod metrics;
 pub mod trouble;
+
+pub use clock::now_ms;

@@ -2,11 +2,13 @@
 
 use super::{
     Admission, Disposition, State,
-    blocks::{Flaw, Place},
-    dedup::{Seen, body_key, fact_key},
-    replacement::Bid,
-    roles::Role,
-    seal::Seal,
+    accounts::roles::Role,
+    chain::{
+        blocks::{Flaw, Place},
+        body_digest::Seal,
+        dedup::{Seen, body_key, fact_key},
+        replacement::Bid,
+    },
 };
 use crate::model::{
     AccountKey, Body, CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Event, Quality,

@@ -2,15 +2,21 @@
 
 use super::{
     State,
+    accounts::{
+        payment::{Payment, Receipt},
+        profile::{Profile, seconds},
+        windows::{Window, WindowKind},
+    },
     admit::place,
-    blocks::TRIM_PERIOD,
-    dealings::{Payment, Receipt},
-    dedup::{Seen, body_key, fact_key},
-    edges::Pair,
-    graph::{End, NewTransfer},
-    profile::{Profile, seconds},
-    tx_logs::{TxLogs, tx_key},
-    windows::{Window, WindowKind},
+    chain::{
+        blocks::TRIM_PERIOD,
+        dedup::{Seen, body_key, fact_key},
+        tx_logs::{TxLogs, tx_key},
+    },
+    graph::{
+        edges::Pair,
+        transfers::{End, NewTransfer},
+    },
 };
 use crate::model::{
     AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,

@@ -2,12 +2,16 @@
 
 use super::{
     State,
+    accounts::{
+        payment::{Payment, Receipt},
+        profile::{Profile, seconds},
+    },
     apply::{receipt_of, tx_prefix},
-    dealings::{Payment, Receipt},
-    edges::Pair,
-    graph::{End, NewTransfer},
-    profile::{Profile, seconds},
-    tx_logs::{EVERYBODY, TokenStats, token_key},
+    chain::tx_logs::{EVERYBODY, TokenStats, token_key},
+    graph::{
+        edges::Pair,
+        transfers::{End, NewTransfer},
+    },
 };
 use crate::model::{AccountKey, Amount, Event, TokenAmount, Transfer, TransferSource};
 

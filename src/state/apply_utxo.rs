@@ -2,13 +2,17 @@
 
 use super::{
     State,
+    accounts::{
+        payment::{Payment, Receipt},
+        profile::{Profile, seconds},
+        windows::WindowKind,
+    },
     apply::{end, tx_prefix},
-    dealings::{Payment, Receipt},
-    graph::{End, NewTransfer},
-    outputs::{Peel, StoredOutput, output_key},
-    profile::{Profile, seconds},
-    taint::{Labels, Taint},
-    windows::WindowKind,
+    chain::outputs::{Peel, StoredOutput, output_key},
+    graph::{
+        taint::{Labels, Taint},
+        transfers::{End, NewTransfer},
+    },
 };
 use crate::model::{AccountKey, Amount, Event, OutPoint, Reference, Tx, UtxoTx};
 

@@ -2,17 +2,23 @@
 
 use super::{
     Params,
-    clusters::Clusters,
-    dedup::Seen,
-    edges::{Edges, EdgesMark},
-    fees::{Fees, FeesMark},
-    graph::{GraphMark, RecentTransfers},
-    habits::Habits,
-    outputs::Outputs,
-    profile::Profile,
-    table::{Table, TableMark},
-    tx_logs::{AllTxLogs, TOKEN_ACCOUNTS_MAX, TOKENS_MAX, TX_LOGS_MAX, Tokens},
-    windows::{WINDOWS_MAX, Windows},
+    accounts::{
+        profile::Profile,
+        wallet_fingerprint::Habits,
+        windows::{WINDOWS_MAX, Windows},
+    },
+    chain::{
+        dedup::Seen,
+        fees::{Fees, FeesMark},
+        outputs::Outputs,
+        tx_logs::{AllTxLogs, TOKEN_ACCOUNTS_MAX, TOKENS_MAX, TX_LOGS_MAX, Tokens},
+    },
+    graph::{
+        edges::{Edges, EdgesMark},
+        entities::Clusters,
+        transfers::{GraphMark, RecentTransfers},
+    },
+    tables::table::{Table, TableMark},
 };
 use crate::model::EventTime;
 use serde::{Deserialize, Serialize};

@@ -4,53 +4,31 @@
 //! (see `memory`), so that a reorg takes state back to exactly what it was. What has been witnessed
 //! rather than booked (conflict claims, known bodies) stays.
 
+mod accounts;
 mod admit;
 mod apply;
 mod apply_transfer;
 mod apply_utxo;
-mod blocks;
-mod cells;
-mod clusters;
-mod conflicts;
-mod dealings;
-mod dedup;
-mod edges;
-mod fees;
-mod fixed;
+mod chain;
 mod graph;
-mod habits;
-mod image;
-mod index;
 mod memory;
-mod outputs;
-mod pages;
 mod params;
-mod plain;
-mod planes;
-mod profile;
-mod replacement;
-mod roles;
-mod seal;
-mod seen_txs;
-mod sightings;
-mod table;
-mod taint;
-mod tx_logs;
-mod windows;
+mod tables;
+mod witness;
 
+pub use accounts::profile::Profile;
+pub use accounts::roles::Role;
+pub use accounts::windows::WindowKind;
 pub use admit::Misplacement;
 pub use apply_utxo::ACCOUNTS_PER_SIDE_MAX;
-pub use clusters::Entity;
-pub use fees::ChainStats;
-pub use graph::{DEGREE_MAX, Move};
-pub use outputs::Output;
+pub use chain::fees::ChainStats;
+pub use chain::outputs::Output;
+pub use chain::tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
+pub use graph::entities::Entity;
+pub use graph::taint::{TAINT_HOPS_MAX, Taint};
+pub use graph::transfers::{DEGREE_MAX, Move};
 pub use params::Params;
-pub use profile::Profile;
-pub use roles::Role;
-pub use sightings::{NODES_MAX, Sighting};
-pub use taint::{TAINT_HOPS_MAX, Taint};
-pub use tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
-pub use windows::WindowKind;
+pub use witness::sightings::{NODES_MAX, Sighting};
 
 use crate::model::{
     AccountHasher, AccountKey, Address, Amount, Chain, EventTime, OutPoint, Signal, Tx, TxId, TxIn,
@@ -96,10 +74,10 @@ pub struct State {
     hasher: AccountHasher,
     params: Params,
     memory: memory::Memory,
-    blocks: blocks::Blocks,
-    conflicts: conflicts::Conflicts,
-    bodies: table::Table<dedup::Seen>,
-    sightings: sightings::Sightings,
+    blocks: chain::blocks::Blocks,
+    conflicts: chain::conflicts::Conflicts,
+    bodies: tables::table::Table<chain::dedup::Seen>,
+    sightings: witness::sightings::Sightings,
     n_too_deep: u64,
 }
 
@@ -111,10 +89,10 @@ impl State {
             hasher: AccountHasher::new(seed),
             params: params.clone(),
             memory: memory::Memory::new(params),
-            blocks: blocks::Blocks::new(params.journal_blocks_max, params.journal_bytes_max),
-            conflicts: conflicts::Conflicts::new(params.conflicts_max),
-            bodies: table::Table::new(params.dedup_max),
-            sightings: sightings::Sightings::new(params.sightings_max),
+            blocks: chain::blocks::Blocks::new(params.journal_blocks_max, params.journal_bytes_max),
+            conflicts: chain::conflicts::Conflicts::new(params.conflicts_max),
+            bodies: tables::table::Table::new(params.dedup_max),
+            sightings: witness::sightings::Sightings::new(params.sightings_max),
             n_too_deep: 0,
         }
     }
@@ -179,23 +157,23 @@ impl State {
 
     /// Returns whether a contract has been seen as a token that is paid with.
     pub fn is_token(&self, account: AccountKey) -> bool {
-        self.token_stats(tx_logs::EVERYBODY, account).is_some()
+        self.token_stats(chain::tx_logs::EVERYBODY, account).is_some()
     }
 
     /// Returns an amount of a token in typical ones: over the average (of logarithms) of the
     /// token's last 64 payments or so. `None` until it has been paid with 32 times.
     pub fn token_value(&self, token: AccountKey, amount: Amount) -> Option<f64> {
-        self.token_stats(tx_logs::EVERYBODY, token)?.in_typical(amount.to_f64())
+        self.token_stats(chain::tx_logs::EVERYBODY, token)?.in_typical(amount.to_f64())
     }
 
     /// Returns how often `from` has paid `to` (saturating at 255; 0 = new pair).
     pub fn n_payments(&self, from: AccountKey, to: AccountKey) -> u32 {
-        self.memory.edges.n_payments(edges::Pair::new(from, to, None))
+        self.memory.edges.n_payments(graph::edges::Pair::new(from, to, None))
     }
 
     /// Returns how often `from` has moved this token to `to` (saturating at 255; 0 = new pair).
     pub fn n_transfers(&self, from: AccountKey, to: AccountKey, token: AccountKey) -> u32 {
-        self.memory.edges.n_payments(edges::Pair::new(from, to, Some(token)))
+        self.memory.edges.n_payments(graph::edges::Pair::new(from, to, Some(token)))
     }
 
     /// Returns an account's recent outgoing moves, newest first, at most `DEGREE_MAX` of them.
@@ -211,12 +189,12 @@ impl State {
     /// Returns the count of a sliding window at `now`, the event being scored not included.
     pub fn window(&self, kind: WindowKind, account: AccountKey, now: EventTime) -> f64 {
         let window = self.memory.windows.get(kind.key(account, &self.hasher));
-        window.map_or(0.0, |window| window.count(kind, profile::seconds(now)))
+        window.map_or(0.0, |window| window.count(kind, accounts::profile::seconds(now)))
     }
 
     /// Returns what is remembered of an unspent output.
     pub fn output(&self, outpoint: &OutPoint) -> Option<Output> {
-        let stored = self.memory.outputs.get(outputs::output_key(outpoint, &self.hasher))?;
+        let stored = self.memory.outputs.get(chain::outputs::output_key(outpoint, &self.hasher))?;
         Some(Output::from(stored))
     }
 
@@ -246,17 +224,17 @@ impl State {
 
     /// Returns the digests of what a transaction claims: see [`Tx::conflict_keys`].
     pub fn conflict_keys(&self, tx: &Tx) -> impl Iterator<Item = u64> {
-        tx.conflict_keys().map(|key| conflicts::hash(&key, &self.hasher))
+        tx.conflict_keys().map(|key| chain::conflicts::hash(&key, &self.hasher))
     }
 
     /// Returns what is remembered of a transaction's logs so far.
     pub fn tx_logs(&self, tx: &TxId) -> Option<TxLogs> {
-        self.memory.tx_logs.get(tx_logs::tx_key(tx, &self.hasher)).copied()
+        self.memory.tx_logs.get(chain::tx_logs::tx_key(tx, &self.hasher)).copied()
     }
 
     /// Returns what is remembered of an account's transfers of one token.
     pub fn token_stats(&self, account: AccountKey, token: AccountKey) -> Option<TokenStats> {
-        self.memory.tokens.get(tx_logs::token_key(account, token, &self.hasher)).copied()
+        self.memory.tokens.get(chain::tx_logs::token_key(account, token, &self.hasher)).copied()
     }
 
     /// Returns the running statistics of the chain as a whole.

@@ -7,10 +7,10 @@
 //! alerts then go to whoever comes first instead of to the highest. What the floor `p_max` lets
 //! through and no more is raised: a budget is a ceiling.
 
-use super::{Params, levels::Levels, score_lane::Via};
+use super::{Params, daily_top_scores::Levels, score_lane::Via};
 use crate::{
+    ml::splitmix::mix,
     model::{AccountKey, EventTime},
-    stat::splitmix::mix,
 };
 use serde::{Deserialize, Serialize};
 

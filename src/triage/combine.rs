@@ -2,8 +2,8 @@
 
 use super::{Params, score_lane::Via};
 use crate::{
+    ml::{rank::Horizon, tail::Calibration},
     model::{AccountKey, EventTime, Severity},
-    stat::{rank::Horizon, tail::Calibration},
 };
 use serde::{Deserialize, Serialize};
 

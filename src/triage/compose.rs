@@ -1,7 +1,7 @@
 //! Writes alert bodies: from a case and the findings about it to `txwarden.alert/1`.
 
 use super::{
-    pending::Pending,
+    lifecycle::pending::Pending,
     priority::{self, Stakes},
 };
 use crate::model::{

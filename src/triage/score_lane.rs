@@ -4,7 +4,7 @@ use super::{
     Triage,
     combine::{self, Combiner, ScoreCase, Vote},
     compose::{Case, Proposal},
-    lanes::{Raised, Suppression},
+    raise::{Raised, Suppression},
 };
 use crate::model::{AccountKey, Alert, EventTime, Finding, Judgement, Severity, Subject};
 

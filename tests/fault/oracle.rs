@@ -16,8 +16,10 @@ use txwarden::{
     config::Config,
     engine::{Action, DeadLetter, Engine},
     model::{Alert, Record},
-    runtime::{Driver, Fits, InputParams},
-    sink::message::{self, Coordinates, Message},
+    pipeline::{
+        Driver, Fits, InputParams,
+        message::{self, Coordinates, Message},
+    },
 };
 
 /// Fewer alerts would prove little.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
-use txwarden::decode::base64;
+use txwarden::decode::value::base64;
 
 /// The most inputs that a target remembers.
 const CASES_MAX: usize = 2_048;

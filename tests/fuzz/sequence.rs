@@ -13,7 +13,7 @@ use txwarden::{
     decode::{Format, Settings},
     engine::{Action, Engine, Params, Setup, Stats},
     model::{Chain, Family, Record, Reference},
-    runtime::{Driver, Fits},
+    pipeline::{Driver, Fits},
     sim::{Evm, Scenario, Utxo},
 };
 

@@ -1,9 +1,13 @@
 //! Tests of state: what is remembered of accounts, pairs, outputs, conflicts and blocks.
 
 pub mod chain;
+pub(crate) mod checks;
 mod entities;
+pub(crate) mod mempool;
 mod reorg;
+pub(crate) mod reorgs;
 mod tables;
+pub(crate) mod tokens;
 
 use chain::{address, at, evm, included, utxo};
 use txwarden::{

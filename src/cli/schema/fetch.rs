@@ -6,7 +6,7 @@
 use crate::{
     cli::{CliError, output},
     decode::envelope::{SCHEMA_BYTES_MAX, SCHEMAS_MAX},
-    source::registry::{Access, Reference, Registered, Registry, RegistryError},
+    kafka::registry::{Access, Reference, Registered, Registry, RegistryError},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -80,7 +80,7 @@ fn checksum(prefix: &str, digits: &[Fe32]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::hex;
+    use crate::decode::value::hex;
 
     #[test]
     fn the_addresses_of_the_specification_are_reproduced_and_read() {

@@ -8,7 +8,7 @@ use super::{
     solana, tron, xrpl,
 };
 use crate::{
-    decode::field::ID_TEXT_BYTES_MAX,
+    decode::json::field::ID_TEXT_BYTES_MAX,
     model::{Address, COINS, Chain, Coin},
 };
 

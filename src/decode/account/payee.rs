@@ -5,7 +5,7 @@ use super::{
     cash,
 };
 use crate::{
-    decode::hex,
+    decode::value::hex,
     model::{Address, COINS, Coin},
 };
 use bech32::{Fe32, Hrp, segwit};

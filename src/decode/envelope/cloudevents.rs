@@ -2,7 +2,9 @@
 
 use super::peel::{Step, header, members, range_of};
 use crate::decode::{
-    Reason, Refusal, Settings, SkipReason, answer, base64, field::refuse, json::Value,
+    Reason, Refusal, Settings, SkipReason,
+    json::{Value, answer, field::refuse},
+    value::base64,
 };
 
 /// The attributes that every event has.

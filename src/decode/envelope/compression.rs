@@ -1,6 +1,6 @@
 //! Compressed payloads, unpacked no further than the limits allow.
 
-use crate::decode::{Limits, Reason, Refusal, field::refuse};
+use crate::decode::{Limits, Reason, Refusal, json::field::refuse};
 use std::io::Read;
 
 /// Bytes that any stream may unpack to whatever its ratio: a short text of zeros is no bomb.

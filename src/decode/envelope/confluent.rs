@@ -10,7 +10,7 @@ use super::{
     protobuf,
     schemas::Unusable,
 };
-use crate::decode::{Limits, Reason, Refusal, field::refuse, hex};
+use crate::decode::{Limits, Reason, Refusal, json::field::refuse, value::hex};
 
 /// Longest path of message indexes: messages nest no deeper.
 const INDEXES_MAX: usize = 32;

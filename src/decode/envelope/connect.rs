@@ -5,9 +5,9 @@ use super::{
     peel::{Step, members, range_of},
 };
 use crate::decode::{
-    Limits, Reason, Refusal, SkipReason, answer, base64,
-    field::refuse,
-    json::{DEPTH_CAP, Scanner, Value},
+    Limits, Reason, Refusal, SkipReason,
+    json::{DEPTH_CAP, Scanner, Value, answer, field::refuse},
+    value::base64,
 };
 
 const DECIMAL: &[u8] = b"org.apache.kafka.connect.data.Decimal";

@@ -1,7 +1,10 @@
 //! Change events of Debezium: the row after a change, or the one that a deletion undoes.
 
 use super::peel::{Step, members, range_of};
-use crate::decode::{Limits, Reason, Refusal, SkipReason, answer, field::refuse, json::Value};
+use crate::decode::{
+    Limits, Reason, Refusal, SkipReason,
+    json::{Value, answer, field::refuse},
+};
 
 /// Finds the row that a change event is about.
 pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {

@@ -7,7 +7,7 @@ use super::{
     output::{JsonText, decimal},
     protobuf::{Field, Wire},
 };
-use crate::decode::{Limits, Reason, Refusal, field::refuse};
+use crate::decode::{Limits, Reason, Refusal, json::field::refuse};
 
 /// Fields up to here are taken as known: their tags take one byte, so schemas use them first.
 const KNOWN_FIELDS_MAX: u32 = 15;

@@ -1,6 +1,6 @@
 //! JSON as the binary envelopes are rewritten in, bounded while it grows.
 
-use crate::decode::{Limits, Reason, Refusal, field::refuse};
+use crate::decode::{Limits, Reason, Refusal, json::field::refuse};
 use ruint::aliases::U256;
 use std::fmt::Write;
 

@@ -7,8 +7,7 @@ use super::{
 use crate::{
     decode::{
         Format, Limits, Reason, Refusal, Settings,
-        field::refuse,
-        json::{Scanner, Value},
+        json::{Scanner, Value, field::refuse},
         record::check_utf8,
     },
     model::{Body, Event, Observation, Phase, Record, Step as BlockStep},

@@ -1,7 +1,7 @@
 //! The schemas of one topic by their ids in the registry: texts, and what is made of them once.
 
 use super::{avro, protobuf};
-use crate::decode::{Reason, Refusal, field::refuse, hex};
+use crate::decode::{Reason, Refusal, json::field::refuse, value::hex};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 

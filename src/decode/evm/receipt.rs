@@ -1,7 +1,10 @@
 //! The status of a receipt, which old ones do not have, and gas that can be believed.
 
 use crate::{
-    decode::{Reason, Refusal, field::Reader, json::Value, keys::Field},
+    decode::{
+        Reason, Refusal,
+        json::{Value, field::Reader, keys::Field},
+    },
     model::{Address, OutcomeStatus, Quality},
 };
 

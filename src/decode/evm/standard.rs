@@ -3,10 +3,8 @@
 use crate::{
     decode::{
         Reason, Refusal,
-        field::Reader,
-        hex,
-        json::{Scanner, Value},
-        keys::Field,
+        json::{Scanner, Value, field::Reader, keys::Field},
+        value::hex,
     },
     model::{
         Address, Amount, Approval, Body, Inclusion, Log, Quality, TokenAmount, TokenStandard,

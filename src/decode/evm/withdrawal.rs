@@ -4,8 +4,10 @@ use super::WEI_PER_GWEI;
 use crate::{
     decode::{
         Reason, Refusal,
-        field::Reader,
-        keys::{Field, Fields, Keys},
+        json::{
+            field::Reader,
+            keys::{Field, Fields, Keys},
+        },
     },
     model::{
         Address, Amount, Event, Inclusion, Quality, TokenAmount, TokenStandard, Transfer,

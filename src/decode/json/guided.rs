@@ -1,7 +1,7 @@
 //! Objects of a known schema, read in one pass with the help of a [`Guide`].
 
 use super::{Flaw, Scanner, Value};
-use crate::decode::{
+use crate::decode::json::{
     guide::{Guide, Seen},
     keys::{Fields, Keys},
 };

@@ -1,7 +1,7 @@
 //! The scanner accepts exactly what `serde_json` accepts, less what it says that it refuses.
 
 use super::*;
-use crate::decode::{
+use crate::decode::json::{
     guide::Guide,
     keys::{Fields, Keys},
 };

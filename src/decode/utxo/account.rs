@@ -4,10 +4,12 @@ use super::script::{classify, of_digest};
 use crate::{
     decode::{
         Reason, Refusal,
-        field::{ID_TEXT_BYTES_MAX, Reader},
-        hex,
-        json::{Scanner, Value},
-        keys::Field,
+        json::{
+            Scanner, Value,
+            field::{ID_TEXT_BYTES_MAX, Reader},
+            keys::Field,
+        },
+        value::hex,
     },
     model::{Address, Chain, Coin, Hiding, ScriptType},
 };

@@ -2,7 +2,7 @@
 
 use super::wire::{Cursor, RawTx, display_hash, sha256d};
 use crate::{
-    decode::{Limits, Reason, Refusal, field::refuse},
+    decode::{Limits, Reason, Refusal, json::field::refuse},
     model::Hash32,
 };
 use ruint::aliases::U256;

@@ -3,9 +3,11 @@
 use crate::{
     decode::{
         Reason, Refusal,
-        decimal::{self, Decimal, Misfit, NotDecimal},
-        field::{Reader, refuse},
-        keys::Field,
+        json::{
+            field::{Reader, refuse},
+            keys::Field,
+        },
+        value::decimal::{self, Decimal, Misfit, NotDecimal},
     },
     model::{Chain, Coin, Hiding, OutPoint, Quality, ScriptType, TxIn, TxOut, UtxoTx},
 };

@@ -1,7 +1,7 @@
 //! What an output script pays: its type, and the account in the network's own spelling.
 
 use crate::{
-    decode::{account::Payee, hex::digest_bytes},
+    decode::{account::Payee, value::hex::digest_bytes},
     model::{Address, Chain, Coin, ScriptType, TxRecipe},
 };
 

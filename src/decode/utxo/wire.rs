@@ -4,7 +4,7 @@
 //! Bitcoin Core's serialization; BIP 144 for witnesses.
 
 use crate::{
-    decode::{Limits, Reason, Refusal, field::refuse},
+    decode::{Limits, Reason, Refusal, json::field::refuse},
     model::{Hash32, OutPoint, TxRecipe},
 };
 use sha2::{Digest, Sha256};

@@ -1,42 +1,32 @@
 //! The model table: one file and one line a learning detector.
 
-mod amount_z;
-mod burst;
-mod columns;
-mod creep;
-mod dbscan;
+mod account;
+mod cluster;
 mod definition;
 mod evidence;
-mod groups;
+mod feedback;
 mod kinds;
-mod kmeans;
-mod lesson;
-mod peer_z;
+mod ranks;
 mod refit;
-mod respects;
 mod seasonal;
 mod sentence;
-mod soft_and;
 mod spot;
-mod standing;
-mod succession;
-mod verdicts;
 
-pub use amount_z::AmountZ;
-pub use burst::Burst;
-pub use creep::Creep;
-pub use dbscan::Dbscan;
+pub use account::amount_z::AmountZ;
+pub use account::burst::Burst;
+pub use account::creep::Creep;
+pub use account::peer_z::PeerZ;
+pub use cluster::dbscan::Dbscan;
+pub use cluster::kmeans::Kmeans;
 pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
 use definition::{entry, guard};
 pub use evidence::TYPICAL_UNIT;
-pub use kmeans::Kmeans;
-pub use peer_z::PeerZ;
+pub use feedback::verdicts::Verdicts;
+pub use ranks::soft_and::SoftAnd;
 pub use refit::Schedule;
 pub use seasonal::Seasonal;
 pub use sentence::feature as write_feature;
-pub use soft_and::SoftAnd;
 pub use spot::Spot;
-pub use verdicts::Verdicts;
 
 /// Every model, by id, with the default weight of its surprise in the combined score.
 ///

@@ -1,8 +1,8 @@
 //! When a background fit is asked for: at fixed record counts, so that a replay asks there too.
 
 use crate::{
-    detect::{FitJob, reservoir::Reservoir},
-    stat::splitmix::mix,
+    detect::FitJob,
+    ml::{reservoir::Reservoir, splitmix::mix},
 };
 use serde::{Deserialize, Serialize};
 

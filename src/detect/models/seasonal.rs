@@ -8,8 +8,8 @@ use super::{
 use crate::{
     detect::{Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::Schema,
+    ml::negative_binomial::NegativeBinomial,
     model::{DetectorKind, EventTime, Finding},
-    stat::negative_binomial::NegativeBinomial,
 };
 use serde::{Deserialize, Serialize};
 

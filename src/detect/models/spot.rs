@@ -8,8 +8,8 @@ use super::{
 use crate::{
     detect::{FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError, snapshot},
     feature::{Features, Schema, evm, utxo},
+    ml::{rank::Horizon, tail::Calibration},
     model::{DetectorKind, Family, Finding},
-    stat::{rank::Horizon, tail::Calibration},
 };
 use serde::{Deserialize, Serialize};
 

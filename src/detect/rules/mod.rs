@@ -1,33 +1,14 @@
 //! The rule table: one file and one line a rule.
 
 pub mod age;
-mod batch_disperse;
-mod claims;
-mod coinjoin;
+mod chain;
 mod definition;
-mod dormant_wake;
-mod double_spend_attempt;
-mod dusting;
-mod failed_tx_storm;
-mod fan_in;
-mod fan_out;
-mod fee_fat_finger;
-mod frequency_spike;
-mod gas_price_anomaly;
-mod key_sweep;
-mod large_native;
+mod evm;
+pub mod flow;
 pub mod money;
-pub mod moves;
-mod nonce_replaced;
+mod own;
 pub mod parties;
-mod pass_through;
-mod peel_chain;
-mod poison_lookalike;
-mod poison_zero;
-mod reorg_depth;
-mod round_trip;
-mod sanctioned;
-mod structuring;
+mod utxo;
 
 use super::RuleMeta;
 pub use definition::{
@@ -52,26 +33,26 @@ const fn entry<R: Definition>() -> Entry {
 /// Every rule, by id in alphabetical order.
 pub const TABLE: &[Entry] = &[
     // Keep one line a rule.
-    entry::<batch_disperse::BatchDisperse>(),
-    entry::<coinjoin::CoinJoin>(),
-    entry::<dormant_wake::DormantWake>(),
-    entry::<double_spend_attempt::DoubleSpendAttempt>(),
-    entry::<dusting::Dusting>(),
-    entry::<failed_tx_storm::FailedTxStorm>(),
-    entry::<fan_in::FanIn>(),
-    entry::<fan_out::FanOut>(),
-    entry::<fee_fat_finger::FeeFatFinger>(),
-    entry::<frequency_spike::FrequencySpike>(),
-    entry::<gas_price_anomaly::GasPriceAnomaly>(),
-    entry::<key_sweep::KeySweep>(),
-    entry::<large_native::LargeNative>(),
-    entry::<nonce_replaced::NonceReplaced>(),
-    entry::<pass_through::PassThrough>(),
-    entry::<peel_chain::PeelChain>(),
-    entry::<poison_lookalike::PoisonLookalike>(),
-    entry::<poison_zero::PoisonZero>(),
-    entry::<reorg_depth::ReorgDepth>(),
-    entry::<round_trip::RoundTrip>(),
-    entry::<sanctioned::Sanctioned>(),
-    entry::<structuring::Structuring>(),
+    entry::<flow::batch_disperse::BatchDisperse>(),
+    entry::<utxo::coinjoin::CoinJoin>(),
+    entry::<flow::dormant_wake::DormantWake>(),
+    entry::<chain::double_spend_attempt::DoubleSpendAttempt>(),
+    entry::<utxo::dusting::Dusting>(),
+    entry::<evm::failed_tx_storm::FailedTxStorm>(),
+    entry::<flow::fan_in::FanIn>(),
+    entry::<flow::fan_out::FanOut>(),
+    entry::<utxo::fee_fat_finger::FeeFatFinger>(),
+    entry::<flow::frequency_spike::FrequencySpike>(),
+    entry::<evm::gas_price_anomaly::GasPriceAnomaly>(),
+    entry::<flow::key_sweep::KeySweep>(),
+    entry::<flow::large_native::LargeNative>(),
+    entry::<chain::nonce_replaced::NonceReplaced>(),
+    entry::<flow::pass_through::PassThrough>(),
+    entry::<utxo::peel_chain::PeelChain>(),
+    entry::<evm::poison_lookalike::PoisonLookalike>(),
+    entry::<evm::poison_zero::PoisonZero>(),
+    entry::<chain::reorg_depth::ReorgDepth>(),
+    entry::<flow::round_trip::RoundTrip>(),
+    entry::<own::sanctioned::Sanctioned>(),
+    entry::<flow::structuring::Structuring>(),
 ];

@@ -8,7 +8,9 @@
 
 use super::{Kind, Node, Schema};
 use crate::decode::{
-    Limits, Reason, Refusal, envelope::output::JsonText, field::refuse, json::DEPTH_CAP,
+    Limits, Reason, Refusal,
+    envelope::output::JsonText,
+    json::{DEPTH_CAP, field::refuse},
     record::check_utf8,
 };
 

@@ -10,8 +10,7 @@ use super::{
 use crate::decode::{
     Limits, Reason, Refusal,
     envelope::{avro::Cursor, output::JsonText},
-    field::refuse,
-    json::DEPTH_CAP,
+    json::{DEPTH_CAP, field::refuse},
     record::check_utf8,
 };
 

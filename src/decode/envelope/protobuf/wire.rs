@@ -3,7 +3,7 @@
 //! # Source
 //! Protocol Buffers documentation, "Encoding".
 
-use crate::decode::{Reason, Refusal, envelope::avro::Cursor, field::refuse};
+use crate::decode::{Reason, Refusal, envelope::avro::Cursor, json::field::refuse};
 
 /// Nesting of groups that are stepped over.
 const GROUPS_MAX: usize = 32;

@@ -1,0 +1,155 @@
+//! `replay`: files through one engine, alerts as JSON lines, a summary at the end.
+
+mod fold;
+mod seed;
+mod summary;
+
+use super::{
+    coverage::Coverage,
+    input::{self, InputArgs},
+    turns::TurnArgs,
+};
+use crate::{
+    cli::{
+        CliError,
+        output::{self, Output},
+    },
+    config::Config,
+    decode::{Settings, envelope::decide},
+    model::Record,
+    pipeline::{Driver, Fits},
+};
+use fold::Fold;
+use seed::SeedArgs;
+use std::{
+    io::IsTerminal,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+use summary::Summary;
+
+/// Command line of `replay`.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    input: InputArgs,
+    /// Configuration file; without it the defaults, and no prices, watch list or labels: rules that
+    /// need them are not evaluable and listed in the summary
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where alerts go as JSON lines
+    #[arg(long, value_name = "PATH", default_value = "-")]
+    alerts: PathBuf,
+    /// Where every finding goes before triage, as JSON lines
+    #[arg(long, value_name = "PATH")]
+    findings: Option<PathBuf>,
+    /// Where records go that could not be decoded
+    #[arg(long, value_name = "PATH")]
+    dead_letters: Option<PathBuf>,
+    /// Where the summary goes as one JSON object
+    #[arg(long, value_name = "PATH")]
+    summary: Option<PathBuf>,
+    /// Where the coverage ledger goes as one JSON object: what became of every part
+    #[arg(long, value_name = "PATH")]
+    coverage: Option<PathBuf>,
+    #[command(flatten)]
+    turns: TurnArgs,
+    /// Records between two flushes; changes no answer
+    #[arg(long, value_name = "N", default_value = "10000")]
+    batch: NonZeroUsize,
+    #[command(flatten)]
+    seed: SeedArgs,
+    /// Print no summary for people
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
+    let started = Instant::now();
+    let mut config = match &args.config {
+        Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
+        None => Config::default(),
+    };
+    let mut settings = args.input.settings(&config)?;
+    let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
+    let seed = args.seed.open(&config)?;
+    let mut setup = config.engine_setup(&settings.chain);
+    let turns = args.turns.open(&config, &settings, &mut setup)?;
+    setup.is_reporting_findings = args.findings.is_some();
+    let driver = Driver::new(setup, Fits::Background)
+        .map_err(|e| CliError::failure("cannot make the detector", e))?;
+    let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
+    let outputs = fold::Outputs {
+        alerts: Output::create(&args.alerts)?,
+        findings: create(&args.findings)?,
+        dead_letters: create(&args.dead_letters)?,
+    };
+    let mut summary_to = create(&args.summary)?;
+    let mut fold = Fold::new(driver, turns, outputs, args.batch.get());
+    let bar = progress();
+    let place = seed.as_ref().map(|seed| seed.place());
+    for path in &args.input.files {
+        read(path, place, &mut settings, &mut fold, &bar)?;
+    }
+    bar.finish_and_clear();
+    let n_records = fold.n_records();
+    let (driver, counts, chains) = fold.finish()?;
+    let summary = Summary::new(driver.engine(), &counts, started.elapsed().as_secs_f64());
+    if let Some(to) = &mut summary_to {
+        to.json_line(&summary)?;
+        to.flush()?;
+    }
+    if let Some(path) = &args.coverage {
+        let mut to = Output::create(path)?;
+        to.json_line(&Coverage::of(driver.engine(), "replay".to_owned()))?;
+        to.flush()?;
+    }
+    if !args.quiet {
+        output::say(&summary.for_people());
+    }
+    if let Some(seed) = seed {
+        let told = seed.publish(driver, &chains, n_records)?;
+        if !args.quiet {
+            output::say(&told);
+        }
+    }
+    Ok(())
+}
+
+fn read(
+    path: &Path,
+    place: Option<(&str, i32)>,
+    settings: &mut Settings,
+    fold: &mut Fold,
+    bar: &indicatif::ProgressBar,
+) -> Result<(), CliError> {
+    let (topic, mut records) = input::open(path)?;
+    let place = place.unwrap_or((&topic, 0));
+    while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+        let record = Record { value: Some(value), ..Record::default() };
+        if let Some(wrapping) = decide(settings, &record) {
+            output::say(&format!("envelope: auto is {wrapping}, as the first record shows"));
+            settings.envelope.wrapping = wrapping;
+        }
+        if fold.record(settings, place, value)? {
+            bar.set_position(fold.n_records());
+        }
+    }
+    Ok(())
+}
+
+/// Returns a spinner on a terminal and nothing elsewhere.
+fn progress() -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let style = indicatif::ProgressStyle::with_template("{spinner} {pos} records, {per_sec}");
+    let bar = indicatif::ProgressBar::new_spinner();
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}

@@ -1,0 +1,132 @@
+//! Drives one engine over records: writes what it wants written, a batch at a time.
+
+use super::super::turns::Turns;
+use crate::{
+    audit::Chain,
+    cli::{CliError, output::Output},
+    decode::Settings,
+    engine::Action,
+    model::{Alert, Record},
+    pipeline::Driver,
+};
+use std::collections::BTreeMap;
+
+/// The files that actions go to; those that are absent are not wanted.
+pub(super) struct Outputs {
+    pub alerts: Output,
+    pub findings: Option<Output>,
+    pub dead_letters: Option<Output>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// First revisions.
+    pub n_alerts: u64,
+    /// Further revisions.
+    pub n_revisions: u64,
+}
+
+/// The chains of all topics and partitions that raised an alert.
+pub(super) type Chains = BTreeMap<(String, i32), Chain>;
+
+/// One engine and what it wants written.
+pub(super) struct Fold {
+    driver: Driver,
+    turns: Turns,
+    outputs: Outputs,
+    batch: usize,
+    n_pending: usize,
+    n_records: u64,
+    counts: Counts,
+    actions: Vec<Action>,
+    /// By topic and partition: as many as there are files.
+    chains: Chains,
+}
+
+impl Fold {
+    /// Makes a fold that writes after every `batch` records.
+    pub(super) fn new(driver: Driver, turns: Turns, outputs: Outputs, batch: usize) -> Self {
+        Self {
+            driver,
+            turns,
+            outputs,
+            batch,
+            n_pending: 0,
+            n_records: 0,
+            counts: Counts::default(),
+            actions: Vec::new(),
+            chains: BTreeMap::new(),
+        }
+    }
+
+    /// Returns the number of records folded.
+    pub(super) fn n_records(&self) -> u64 {
+        self.n_records
+    }
+
+    /// Folds one record; returns whether a batch ended with it.
+    pub(super) fn record(
+        &mut self,
+        settings: &Settings,
+        (topic, partition): (&str, i32),
+        value: &[u8],
+    ) -> Result<bool, CliError> {
+        let offset = self.n_records as i64;
+        let record = Record { topic, partition, offset, value: Some(value), ..Record::default() };
+        self.turns.feed(&mut self.driver, settings, record, &mut self.actions)?;
+        self.n_records += 1;
+        self.n_pending += 1;
+        let is_full = self.n_pending >= self.batch;
+        if is_full {
+            self.flush()?;
+        }
+        Ok(is_full)
+    }
+
+    /// Writes what is left, and returns the driver with the chain of each topic and partition.
+    pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
+        self.flush()?;
+        self.turns.finish(self.n_records, &mut self.driver)?;
+        self.outputs.alerts.flush()?;
+        for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
+            output.as_mut().map_or(Ok(()), Output::flush)?;
+        }
+        Ok((self.driver, self.counts, self.chains))
+    }
+
+    fn flush(&mut self) -> Result<(), CliError> {
+        self.n_pending = 0;
+        for action in self.actions.drain(..) {
+            match action {
+                Action::Alert(mut alert) => {
+                    let is_first = alert.revision == 1;
+                    self.counts.n_alerts += u64::from(is_first);
+                    self.counts.n_revisions += u64::from(!is_first);
+                    let body = seal(&mut self.chains, &mut alert)?;
+                    self.outputs.alerts.line(&body)?;
+                }
+                Action::Finding(finding) => {
+                    if let Some(to) = &mut self.outputs.findings {
+                        to.json_line(&finding)?;
+                    }
+                }
+                Action::DeadLetter(letter) => {
+                    if let Some(to) = &mut self.outputs.dead_letters {
+                        to.json_line(&letter)?;
+                    }
+                }
+                Action::Fit(_) | Action::Scored(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes an alert the next of its partition's chain; returns the bytes to write.
+fn seal(chains: &mut Chains, alert: &mut Alert) -> Result<Vec<u8>, CliError> {
+    let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
+    let empty = || Chain::new(&topic, partition);
+    let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
+    chain.seal(alert).map_err(|e| CliError::failure("cannot write an alert", e))
+}

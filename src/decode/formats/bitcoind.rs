@@ -1,0 +1,85 @@
+//! Verbose JSON of Bitcoin Core and its relatives: `getblock` 1, 2 and 3,
+//! `getrawtransaction`.
+
+mod block;
+mod shielded;
+mod transaction;
+
+use crate::{
+    decode::{
+        Reason, Refusal, SkipReason,
+        json::{
+            Scanner,
+            field::{Reader, refuse},
+            keys::{Field, Fields, Keys},
+        },
+        record::Failure,
+    },
+    model::Event,
+};
+
+/// Declares the fields of both answers.
+macro_rules! fields {
+    ($($id:ident $name:literal),* $(,)?) => {
+        #[derive(Clone, Copy)]
+        enum Key { $($id),* }
+        static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
+    };
+}
+
+fields! {
+    Txid "txid", Hash "hash", Hex "hex", Version "version", Size "size", VirtualSize "vsize",
+    LockTime "locktime", Vin "vin", Vout "vout", BlockHash "blockhash", Height "height",
+    Time "time", BlockTime "blocktime", Confirmations "confirmations",
+    Previous "previousblockhash", MerkleRoot "merkleroot", Txs "tx", NTx "nTx",
+    JoinSplits "vjoinsplit", ValueBalance "valueBalance", ValueBalanceZat "valueBalanceZat",
+    ShieldedSpends "vShieldedSpend", ShieldedOutputs "vShieldedOutput", Orchard "orchard",
+    Kernels "vkern",
+    Bits "bits", Nonce "nonce", Error "error",
+}
+
+/// The fields of one answer.
+struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+
+impl<'a> Item<'a> {
+    fn at(&self, key: Key) -> Field<'a> {
+        self.0.at(key as usize)
+    }
+
+    fn has(&self, key: Key) -> bool {
+        self.0.has(key as usize)
+    }
+}
+
+/// Reads one answer: a transaction, or a block with what is in it.
+pub(in crate::decode) fn read(
+    scanner: &mut Scanner<'_, '_>,
+    depth: usize,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Failure> {
+    if scanner.peek() != Some(b'{') {
+        let is_null = matches!(scanner.value(depth)?, crate::decode::json::Value::Null);
+        return Err(Failure::Part(if is_null {
+            // What a node answers for a block or a transaction that it does not know.
+            Refusal::Skip(SkipReason::NullResult)
+        } else {
+            refuse(Reason::BadField, "an answer is no JSON object")
+        }));
+    }
+    let mut item = Item(Fields::new(&KEYS));
+    scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
+    if let Some(flaw) = scanner.take_flaw() {
+        return Err(Failure::Part(flaw.into()));
+    }
+    if item.has(Key::Txid) {
+        return Ok(transaction::read(&item, reader, events)?);
+    }
+    if item.has(Key::Hash) && (item.has(Key::Height) || item.has(Key::Txs)) {
+        return Ok(block::read(&item, reader, events)?);
+    }
+    if item.has(Key::Error) {
+        return Err(Refusal::Skip(SkipReason::NodeError).into());
+    }
+    Err(refuse(Reason::MissingField, "neither a txid nor a block's hash and height").into())
+}

@@ -1,0 +1,3 @@
+//! Rules about accounts that the operator's lists name.
+
+pub(super) mod sanctioned;

@@ -1,0 +1,5 @@
+//! Where alerts go: JSON lines here, the alert topic in `kafka`.
+
+pub mod jsonl;
+pub mod records;
+mod unpacked;

@@ -1,0 +1,11 @@
+//! The merge that puts topics and partitions into one order: a pure fold over what was read.
+
+pub(crate) mod branches;
+pub(crate) mod lane;
+pub(crate) mod merge;
+pub(crate) mod place;
+pub(crate) mod reorder_buffer;
+
+pub use lane::{Lane, SPAN_MAX};
+pub use merge::{Counts, Merge, Released, Window};
+pub use place::{Kind, Order, Place, Section};

@@ -1,0 +1,23 @@
+//! The control log: everything but the input log that can change an answer, and where it applies.
+//!
+//! An [`Entry`] of `tx.control.v1` says that before the record at an offset the fold went on with
+//! another [`Bundle`] of settings, or learned a verdict. It is written in the transaction of the
+//! batch that ends there; every replay takes the same [`Turn`] at the same place.
+
+#[cfg(feature = "kafka")]
+mod agreement;
+#[cfg(feature = "kafka")]
+mod inputs;
+#[cfg(feature = "kafka")]
+mod log;
+#[cfg(feature = "kafka")]
+mod verdicts;
+
+#[cfg(feature = "kafka")]
+pub use agreement::{Agreement, Ballot};
+#[cfg(feature = "kafka")]
+pub use inputs::{InputSetup, Inputs, Prepared};
+#[cfg(feature = "kafka")]
+pub use log::{Log, read};
+#[cfg(feature = "kafka")]
+pub use verdicts::{Fed, Feed};

@@ -1,0 +1,154 @@
+//! Cells with their past as bytes: planes of a few thousand rows each, at the speed of memory.
+
+use super::{
+    byte_shuffle::{ROWS, Turner},
+    fixed_layout::Plain,
+    undo_vec::{Cells, Undo},
+};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, SeqAccess, Visitor},
+    ser::SerializeSeq,
+};
+use std::{fmt, marker::PhantomData};
+
+/// What stands before the blocks of cells.
+#[derive(Clone, Copy, Default)]
+struct Head {
+    n_cells: u64,
+    n_undo: u64,
+    n_forgotten: u64,
+}
+
+super::fixed_layout::plain!(Head { n_cells: u64, n_undo: u64, n_forgotten: u64 });
+
+/// Bytes that are written as a run, not as a sequence of numbers.
+pub(in crate::state) struct Run<'a>(pub &'a [u8]);
+
+impl Serialize for Run<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// Turns rows into blocks of planes, one after the other, in the same buffers.
+#[derive(Default)]
+pub(in crate::state) struct Block {
+    rows: Vec<u8>,
+    block: Vec<u8>,
+    turner: Turner,
+}
+
+impl Block {
+    /// Returns the block of a run of rows; `row` writes each into its bytes.
+    pub fn write<R>(
+        &mut self,
+        width: usize,
+        rows: impl Iterator<Item = R>,
+        mut row: impl FnMut(R, &mut [u8]),
+    ) -> &[u8] {
+        self.rows.clear();
+        for cell in rows {
+            let start = self.rows.len();
+            self.rows.resize(start + width, 0);
+            row(cell, &mut self.rows[start..]);
+        }
+        self.block.clear();
+        self.turner.write(&self.rows, width, &mut self.block);
+        &self.block
+    }
+}
+
+impl<T: Plain> Serialize for Cells<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let head = Head {
+            n_cells: self.cells.len() as u64,
+            n_undo: self.undo.len() as u64,
+            n_forgotten: self.n_forgotten,
+        };
+        let n_blocks = self.cells.len().div_ceil(ROWS) + self.undo.len().div_ceil(ROWS);
+        let mut seq = serializer.serialize_seq(Some(1 + n_blocks))?;
+        let mut bytes = [0; Head::N_BYTES];
+        head.write(&mut bytes);
+        seq.serialize_element(&Run(&bytes))?;
+        let mut block = Block::default();
+        let mut cells = self.cells.iter();
+        for _ in 0..self.cells.len().div_ceil(ROWS) {
+            let bytes =
+                block.write(T::N_BYTES, cells.by_ref().take(ROWS), |cell, out| cell.write(out));
+            seq.serialize_element(&Run(bytes))?;
+        }
+        let mut undo = self.undo.from(0);
+        let mut mask = vec![0; T::N_BYTES];
+        for _ in 0..self.undo.len().div_ceil(ROWS) {
+            let bytes = block.write(Undo::<T>::N_BYTES, undo.by_ref().take(ROWS), |undo, out| {
+                undo.write(out);
+                self.mask(undo.idx, &mut mask, out);
+            });
+            seq.serialize_element(&Run(bytes))?;
+        }
+        seq.end()
+    }
+}
+
+impl<T: Plain> Cells<T> {
+    /// Takes an undo entry's difference from the present cell, and back: most of it is zeros.
+    fn mask(&self, idx: u32, mask: &mut [u8], entry: &mut [u8]) {
+        if (idx as usize) < self.cells.len() {
+            self.cells.get(idx as usize).write(mask);
+            entry[u32::N_BYTES..].iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= *mask);
+        }
+    }
+
+    fn from_blocks<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
+        let damaged = || A::Error::custom("cells are damaged");
+        let mut next = || seq.next_element::<&[u8]>()?.ok_or_else(damaged);
+        let head = next()?;
+        if head.len() != Head::N_BYTES {
+            return Err(damaged());
+        }
+        let Head { n_cells, n_undo, n_forgotten } = Head::read(head);
+        let mut cells = Self { n_forgotten, ..Self::new() };
+        let mut turner = Turner::default();
+        let mut n_left = n_cells;
+        while n_left > 0 {
+            let n = n_left.min(ROWS as u64) as usize;
+            let rows = turner.read(next()?, T::N_BYTES, n).ok_or_else(damaged)?;
+            cells.cells.extend(rows);
+            n_left -= n as u64;
+        }
+        let mut mask = vec![0; T::N_BYTES];
+        let mut n_left = n_undo;
+        while n_left > 0 {
+            let n = n_left.min(ROWS as u64) as usize;
+            let width = Undo::<T>::N_BYTES;
+            let rows = turner.read(next()?, width, n).ok_or_else(damaged)?;
+            for row in rows.chunks_exact_mut(width) {
+                cells.mask(u32::read(&row[..u32::N_BYTES]), &mut mask, row);
+                cells.undo.push(Undo::read(row));
+            }
+            n_left -= n as u64;
+        }
+        Ok(cells)
+    }
+}
+
+struct Blocks<T>(PhantomData<T>);
+
+impl<'de, T: Plain> Visitor<'de> for Blocks<T> {
+    type Value = Cells<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("blocks of cells")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Cells<T>, A::Error> {
+        Cells::from_blocks(seq)
+    }
+}
+
+impl<'de, T: Plain> Deserialize<'de> for Cells<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Blocks(PhantomData))
+    }
+}

@@ -1,0 +1,3 @@
+//! What nodes have told, as against what blocks hold: never undone.
+
+pub(super) mod sightings;

@@ -1,0 +1,12 @@
+//! The fold as a whole: same log, same alerts, however it is cut, restored or explained.
+
+pub(crate) mod control;
+pub(crate) mod eval;
+pub(crate) mod explain;
+pub(crate) mod fold;
+pub(crate) mod judge;
+pub(crate) mod released;
+pub(crate) mod route;
+pub(crate) mod sim;
+pub(crate) mod snapshot;
+pub(crate) mod triage;
