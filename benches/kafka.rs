@@ -33,8 +33,8 @@ mod bench {
         decode::{Format, Limits, Settings},
         detect::{Member, models},
         engine::{Action, Params as EngineParams, Setup},
-        kafka::{self, ReadObserver, Start},
-        model::{Chain, Reference},
+        kafka::{self, ReadObserver},
+        model::{Chain, Reference, Start},
         pipeline::{
             Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, message,
             route::{self, StreamParams},

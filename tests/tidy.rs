@@ -36,7 +36,8 @@ fn every_file_keeps_the_rules() {
     let sources = read_tree(root());
     let n_rust = sources.iter().filter(|s| s.is_rust()).count();
     assert!(n_rust > 30, "only {n_rust} Rust files were found");
-    let complaints: Vec<String> = sources.iter().flat_map(rules::check).collect();
+    let mut complaints: Vec<String> = sources.iter().flat_map(rules::check).collect();
+    complaints.extend(rules::crowded_folders(sources.iter().map(|s| s.path.as_str())));
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
@@ -95,8 +96,12 @@ fn planted_violations_are_caught() {
         ("src/state/x.rs", "use crate::feature::Features;", "may not import feature"),
         ("src/state/x.rs", "use crate::{model::Event, ops};", "may not import ops"),
         ("src/model/x.rs", "fn f() { crate::cli::main(); }", "may not import cli"),
-        ("src/engine/x.rs", "use crate::{\n    model::{A, B},\n    sink::Sink,\n};", "import sink"),
-        ("src/runtime/x.rs", "use crate::config::Config;", "may not import config"),
+        (
+            "src/engine/x.rs",
+            "use crate::{\n    model::{A, B},\n    files::Sink,\n};",
+            "import files",
+        ),
+        ("src/pipeline/x.rs", "use crate::config::Config;", "may not import config"),
         ("src/state/x.rs", "use super::super::feature::Features;", "write crate::"),
         ("src/newmod/x.rs", "", "not in the import table"),
         ("src/ops/x.rs", "fn f() { g().unwrap(); }", ".unwrap()"),
@@ -123,6 +128,10 @@ fn planted_violations_are_caught() {
     }
     let long = planted("src/ops/x.rs", &"//\n".repeat(500));
     assert!(rules::check(&long).join("").contains("lines, at most 500"));
+    let folder: Vec<String> = (0..15).map(|n| format!("src/ops/{n}.rs")).collect();
+    let crowded = rules::crowded_folders(folder.iter().map(String::as_str)).join("");
+    assert_eq!(crowded, "src/ops: 15 Rust files, at most 14");
+    assert!(rules::crowded_folders(folder[1..].iter().map(String::as_str)).is_empty());
     let headless = Source::new("src/ops/x.rs", "fn f() {}\n");
     assert!(rules::check(&headless).join("").contains("no `//!` sentence"));
 }

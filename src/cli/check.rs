@@ -43,7 +43,8 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             );
         }
         warnings.extend(config.notes(&chain).iter().map(|note| format!("{chain}: {note}")));
-        let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
+        let engine =
+            Engine::new(setup).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
         let mut missing: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (rule, need) in engine.not_evaluable() {
             missing.entry(rule).or_default().push(super::rules::need_text(need));
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         Ok(None) => {
             let _ = writeln!(text, "note: checkpoints are unsigned: audit.key_file is not set");
         }
-        Err(error) => warnings.push(super::causes(&error)),
+        Err(error) => warnings.push(crate::pipeline::causes(&error)),
     }
     codecs(&config, &mut text)?;
     if !args.no_environment {
@@ -120,7 +121,7 @@ fn reference_counts(reference: &Reference) -> String {
 #[cfg(feature = "kafka")]
 fn codecs(config: &Config, text: &mut String) -> Result<(), CliError> {
     let asked = crate::kafka::Codecs::ask(&config.run.kafka);
-    let codecs = asked.map_err(|e| CliError::Config(super::causes(&e)))?;
+    let codecs = asked.map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
     codecs.require_all().map_err(CliError::Config)?;
     let _ = writeln!(text, "kafka codecs built in: {codecs}");
     Ok(())
@@ -144,7 +145,7 @@ fn environment(config: &Config) -> Result<Vec<String>, CliError> {
                 "topics were not checked: no answer from {brokers} ({}); start the broker, correct \
                  kafka.brokers (or TXWARDEN_KAFKA_BROKERS), or leave this out with \
                  --no-environment",
-                super::causes(&error)
+                crate::pipeline::causes(&error)
             )]);
         }
     };

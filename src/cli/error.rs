@@ -73,7 +73,7 @@ impl CliError {
         if code != OK && code != FINDINGS {
             let text = match &self {
                 Self::Config(mistakes) => mistakes.clone(),
-                other => format!("error: {}", super::causes(other)),
+                other => format!("error: {}", crate::pipeline::causes(other)),
             };
             // Nobody is left to tell when stderr is closed.
             let _ = writeln!(io::stderr().lock(), "{text}");

@@ -120,18 +120,3 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         }
     }
 }
-
-/// Returns an error and its causes in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Some libraries repeat the cause in their own text.
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(&format!(": {said}"));
-        }
-        cause = error.source();
-    }
-    text
-}

@@ -142,7 +142,8 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
         for entry in rules::TABLE.iter().filter(|e| !serves(e.meta, chains)) {
             missing.insert(entry.meta.id, vec!["no input of such a chain".to_owned()]);
         }
-        let engine = Engine::new(setup).map_err(|e| CliError::Config(super::causes(&e)))?;
+        let engine =
+            Engine::new(setup).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
         let is_for = |id: &str| {
             rules::TABLE.iter().any(|e| e.meta.id == id && e.meta.families.contains(&chain.family))
         };

@@ -90,7 +90,7 @@ struct File {
     verdicts: pipeline::Verdicts,
     workers: usize,
     on_flood: pipeline::OnFlood,
-    on_lost_history: pipeline::OnLostHistory,
+    on_lost_history: crate::journal::takeover::OnLostHistory,
     http: http::Params,
     log: log::Params,
     limits: Limits,

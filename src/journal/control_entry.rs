@@ -1,6 +1,9 @@
 //! An entry of the control log, `txwarden.control/1`, and what makes a list of them sound.
 
-use crate::{decode::Wrapping, model::Verdict, store::Place};
+use crate::{
+    decode::Wrapping,
+    model::{GroupPartition, Verdict},
+};
 use serde::{Deserialize, Serialize};
 
 /// The most entries of one partition that are read: a takeover holds them in memory. A thousand
@@ -16,7 +19,7 @@ pub struct Entry {
     /// Always `txwarden.control/1`.
     pub schema: String,
     #[serde(flatten)]
-    pub place: Place,
+    pub place: GroupPartition,
     /// Counts the entries of the place from 1, without gaps; 0 in those of a whole topic.
     pub n: u64,
     /// Applies before the record at this offset is folded.
@@ -99,7 +102,7 @@ impl Entry {
 ///
 /// # Errors
 /// A sentence for the operator that names the first wrong entry.
-pub fn check(place: &Place, entries: &[Entry]) -> Result<(), String> {
+pub fn check(place: &GroupPartition, entries: &[Entry]) -> Result<(), String> {
     let wrong = |what: String| {
         Err(format!(
             "the control log of {place} is not what was written: {what}; restore its records from \
@@ -130,8 +133,8 @@ mod tests {
     use super::*;
     use crate::model::Judgement;
 
-    fn place() -> Place {
-        Place { group: "g".to_owned(), topic: "t".to_owned(), partition: 3 }
+    fn place() -> GroupPartition {
+        GroupPartition { group: "g".to_owned(), topic: "t".to_owned(), partition: 3 }
     }
 
     fn entry(n: u64, offset: i64) -> Entry {

@@ -1,7 +1,7 @@
 //! How far a partition has come in its control log: what is in force, and what lies ahead.
 
 use super::{Bundle, Change, Entry, Step, Turn, Why};
-use crate::store::Place;
+use crate::model::GroupPartition;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
@@ -9,7 +9,7 @@ use std::{
 
 /// How far a partition has come in its control log.
 pub struct Position {
-    place: Place,
+    place: GroupPartition,
     /// Entries applied.
     n: u64,
     /// The offset of the first entry of the history.
@@ -26,21 +26,21 @@ pub struct Position {
 
 impl Position {
     /// Begins a log: the caller appends a setup as its first entry.
-    pub fn first(place: Place, bundle: Arc<Bundle>) -> Self {
+    pub fn first(place: GroupPartition, bundle: Arc<Bundle>) -> Self {
         let (verdicts, ahead) = (BTreeMap::new(), VecDeque::new());
         let program = String::new();
         Self { place, n: 0, begins_at: 0, bundle, program, verdicts, ahead, is_owed: false }
     }
 
     /// Goes back to the beginning of the history that a log tells; `None` when it is empty.
-    pub fn begin(place: Place, turns: Vec<Turn>) -> Option<Self> {
+    pub fn begin(place: GroupPartition, turns: Vec<Turn>) -> Option<Self> {
         let n = turns.get(history(&turns))?.n;
         Self::resume(place, turns, n)
     }
 
     /// Goes back to the point of a log after `n` entries; `None` when they are another history's,
     /// or there are fewer.
-    pub fn resume(place: Place, mut turns: Vec<Turn>, n: u64) -> Option<Self> {
+    pub fn resume(place: GroupPartition, mut turns: Vec<Turn>, n: u64) -> Option<Self> {
         let from = history(&turns);
         let at = usize::try_from(n).ok().filter(|at| (from + 1..=turns.len()).contains(at))?;
         let ahead = turns.split_off(at).into();

@@ -3,8 +3,7 @@
 use super::{Bundle, Change, Entry, Origin};
 use crate::{
     engine::Control,
-    model::Verdict,
-    store::{Place, Store},
+    model::{GroupPartition, Verdict},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -43,15 +42,15 @@ impl Step {
     }
 }
 
-/// Fetches the bundles that entries name. `known` are those at hand.
+/// Finds the bundles that entries name: among the `known`, else by `fetch`, which is told a hash.
 ///
 /// # Errors
 /// A sentence for the operator, when a bundle is missing or cannot be used.
 pub fn turns(
-    place: &Place,
+    place: &GroupPartition,
     entries: Vec<Entry>,
     known: &[Arc<Bundle>],
-    store: Option<&Store>,
+    fetch: impl Fn(&str) -> Result<Bundle, String>,
 ) -> Result<Vec<Turn>, String> {
     let mut at_hand: BTreeMap<String, Arc<Bundle>> =
         known.iter().map(|bundle| (bundle.hash.clone(), Arc::clone(bundle))).collect();
@@ -65,7 +64,7 @@ pub fn turns(
             Change::Setup { bundle: hash, program, .. } => {
                 let bundle = match at_hand.get(&hash) {
                     Some(bundle) => Arc::clone(bundle),
-                    None => Arc::new(fetch(&hash, store).map_err(|why| {
+                    None => Arc::new(fetch(&hash).map_err(|why| {
                         format!(
                             "{place} went on with bundle {hash} at offset {offset} (control entry \
                              {n}), and without it its records cannot be judged as they were: {why}"
@@ -79,28 +78,4 @@ pub fn turns(
         turns.push(Turn { n, offset, step });
     }
     Ok(turns)
-}
-
-fn fetch(hash: &str, store: Option<&Store>) -> Result<Bundle, String> {
-    let Some(store) = store else {
-        return Err("there is no snapshot store (snapshots.url: none); start with the \
-                    configuration of that time, or set snapshots.url to where bundles were kept"
-            .to_owned());
-    };
-    let bytes = store.get_bundle(hash).map_err(|error| {
-        format!(
-            "{}; restore v1/bundles/{hash} in {}, or start with the configuration of that time",
-            causes(&error),
-            store.url()
-        )
-    })?;
-    Bundle::decode(hash, &bytes).map_err(|error| causes(&error))
-}
-
-/// Returns an error with its causes.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", causes(source)),
-        None => error.to_string(),
-    }
 }

@@ -6,9 +6,12 @@ pub(super) mod reading;
 #[cfg(feature = "kafka")]
 pub(super) mod unowned;
 
-use crate::kafka::{
-    ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, consumer_config,
-    offset_list, plain_list,
+use crate::{
+    kafka::{
+        ClientLog, Closing, ConnectionError, Params, Patience, consumer_config, offset_list,
+        plain_list,
+    },
+    model::TopicPartition,
 };
 use rdkafka::{
     ClientContext, Message, Offset, Statistics, TopicPartitionList,

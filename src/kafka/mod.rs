@@ -22,6 +22,9 @@ pub mod rewrite;
 #[cfg(feature = "kafka")]
 mod scan;
 
+pub use crate::model::Start;
+#[cfg(feature = "kafka")]
+pub use crate::model::TopicPartition;
 #[cfg(feature = "kafka")]
 pub use codec::{Codec, Codecs};
 #[cfg(feature = "kafka")]
@@ -29,9 +32,9 @@ pub use connection::{
     Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config,
     producer_config,
 };
-pub use params::{Mechanism, Params, Protocol, Security, Start};
+pub use params::{Mechanism, Params, Protocol, Security};
 #[cfg(feature = "kafka")]
-pub use partition::{TopicPartition, offset_list, plain_list};
+pub use partition::{offset_list, plain_list};
 #[cfg(feature = "kafka")]
 pub use patience::Patience;
 

@@ -1,6 +1,7 @@
 //! The settings of the Kafka connection, and the mistakes that can be seen without a broker.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use crate::model::Start;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// How to reach Kafka, and as which member of which group.
@@ -42,61 +43,6 @@ impl Default for Params {
             security: Security::default(),
             options: BTreeMap::new(),
         }
-    }
-}
-
-/// Where a group starts that has never committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Earliest,
-    Latest,
-    /// The first record whose timestamp, in milliseconds since the epoch, is not earlier.
-    TimestampMs(i64),
-}
-
-impl Serialize for Start {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Earliest => s.serialize_str("earliest"),
-            Self::Latest => s.serialize_str("latest"),
-            Self::TimestampMs(ms) => s.serialize_i64(*ms),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Start {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        struct StartVisitor;
-        impl serde::de::Visitor<'_> for StartVisitor {
-            type Value = Start;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("earliest, latest or milliseconds since the epoch")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Start, E> {
-                match text {
-                    "earliest" => Ok(Start::Earliest),
-                    "latest" => Ok(Start::Latest),
-                    other => match other.parse() {
-                        Ok(ms) => self.visit_i64(ms),
-                        Err(_) => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
-                    },
-                }
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, ms: i64) -> Result<Start, E> {
-                if ms < 0 {
-                    return Err(E::invalid_value(serde::de::Unexpected::Signed(ms), &self));
-                }
-                Ok(Start::TimestampMs(ms))
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, ms: u64) -> Result<Start, E> {
-                self.visit_i64(i64::try_from(ms).unwrap_or(-1))
-            }
-        }
-        d.deserialize_any(StartVisitor)
     }
 }
 

@@ -1,13 +1,7 @@
-//! One partition of a topic, and lists of them as librdkafka wants them.
+//! Partitions as lists that librdkafka takes.
 
+use crate::model::TopicPartition;
 use rdkafka::{Offset, TopicPartitionList, error::KafkaResult};
-
-/// One partition of one topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TopicPartition {
-    pub topic: String,
-    pub partition: i32,
-}
 
 /// Makes a list of offsets with metadata.
 ///

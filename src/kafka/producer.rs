@@ -2,9 +2,9 @@
 
 use crate::{
     kafka::{
-        Aside, ClientLog, Closing, ConnectionError, Params, Patience, TopicPartition, offset_list,
-        producer_config,
+        Aside, ClientLog, Closing, ConnectionError, Params, Patience, offset_list, producer_config,
     },
+    model::TopicPartition,
     ops::failpoint,
     pipeline::message::{Message, Output},
 };

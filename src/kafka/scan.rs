@@ -1,9 +1,9 @@
 //! Reads what is committed in a topic beside every group: all of it, or one record by its position.
 
-use super::{ConnectionError, Params, TopicPartition, record_of};
+use super::{ConnectionError, Params, record_of};
 use crate::{
     kafka::{ClientLog, client_config},
-    model::Record,
+    model::{Record, TopicPartition},
 };
 use rdkafka::{
     Message as _, Offset, TopicPartitionList,

@@ -7,6 +7,7 @@ mod chain;
 mod event;
 mod finding;
 mod id;
+mod partition;
 mod record;
 mod reference;
 mod signal;
@@ -32,6 +33,7 @@ pub use event::{
 };
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
+pub use partition::{GroupPartition, Start, TopicPartition};
 pub use record::Record;
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Reorg, Signal};

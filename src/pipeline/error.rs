@@ -57,3 +57,18 @@ impl RuntimeError {
         !matches!(self, Self::Params(_) | Self::Engine { .. } | Self::Refused(_))
     }
 }
+
+/// Returns an error and its causes in one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // Some libraries repeat the cause in their own text.
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(&format!(": {said}"));
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -32,10 +32,10 @@ pub use detect::restore::RestoreOutcome;
 #[cfg(feature = "kafka")]
 pub use detect::run::{run, run_reloadable};
 pub use driver::{Driver, Fits};
-pub use error::RuntimeError;
+pub use error::{RuntimeError, causes};
 pub use flood::Flood;
 pub use observer::{Observer, Phase, Silent};
-pub use params::{Batching, InputParams, OnFlood, OnLostHistory, Outputs, Params, Verdicts};
+pub use params::{Batching, InputParams, OnFlood, Outputs, Params, Verdicts};
 pub use signing::load_signer;
 #[cfg(feature = "kafka")]
 pub use topics::{not_one, prepare_topics};

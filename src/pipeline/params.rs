@@ -3,6 +3,7 @@
 use crate::{
     audit,
     decode::{Format, Wrapping},
+    journal::takeover::OnLostHistory,
     kafka, store,
 };
 use serde::{Deserialize, Serialize};
@@ -145,15 +146,6 @@ impl Default for Batching {
 pub enum OnFlood {
     /// Commits the offending records, then stops reading the partition until a restart.
     Pause,
-    Continue,
-}
-
-/// What to do when the log no longer holds the records the group started with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnLostHistory {
-    Refuse,
-    /// Rebuilds the state from what is left: alerts may differ from those of an undisturbed run.
     Continue,
 }
 

@@ -14,7 +14,10 @@
 //! | this committed offset, n | n + 1 processes broke off here |
 //! | this offset, n ≥ 2, a record | that record did it |
 
-use crate::store::{Place, Store, StoreError};
+use crate::{
+    model::GroupPartition,
+    store::{Store, StoreError},
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -46,7 +49,7 @@ struct Skipped {
 /// The watch over one partition.
 pub struct CrashLoop {
     /// Absent when snapshots are off: then nothing is noted and nothing set aside.
-    store: Option<(Store, Place)>,
+    store: Option<(Store, GroupPartition)>,
     /// Found at the start.
     left: Option<Marker>,
     skipped: BTreeSet<i64>,
@@ -64,7 +67,7 @@ impl CrashLoop {
     /// A sentence for the operator, when a record has to be set aside and that cannot be recorded.
     pub fn open(
         store: Option<&Store>,
-        place: &Place,
+        place: &GroupPartition,
         committed: Option<i64>,
         records_max: usize,
     ) -> Result<Self, String> {
@@ -204,21 +207,25 @@ impl CrashLoop {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn set_aside(store: &Store, place: &Place) -> Result<BTreeSet<i64>, StoreError> {
+pub fn set_aside(store: &Store, place: &GroupPartition) -> Result<BTreeSet<i64>, StoreError> {
     let text = store.get_marker(place, SKIPPED)?;
     let list = text.and_then(|text| serde_json::from_str::<Skipped>(&text).ok());
     Ok(list.unwrap_or_default().offsets)
 }
 
 /// Reads a marker; what cannot be read counts as absent.
-fn read<T: for<'de> Deserialize<'de>>(store: &Store, place: &Place, name: &str) -> Option<T> {
+fn read<T: for<'de> Deserialize<'de>>(
+    store: &Store,
+    place: &GroupPartition,
+    name: &str,
+) -> Option<T> {
     let text = store.get_marker(place, name).inspect_err(|error| warn(place, error)).ok()??;
     serde_json::from_str(&text)
         .inspect_err(|error| tracing::warn!(%place, name, %error, "marker is unreadable"))
         .ok()
 }
 
-fn warn(place: &Place, error: &StoreError) {
+fn warn(place: &GroupPartition, error: &StoreError) {
     tracing::warn!(%place, code = error.code(), %error, "crash loops cannot be noticed");
 }
 
@@ -227,12 +234,13 @@ mod tests {
     use super::*;
     use crate::store::Params;
 
-    struct Case(Store, Place);
+    struct Case(Store, GroupPartition);
 
     impl Case {
         fn new() -> Self {
             let params = Params { url: "memory:".to_owned(), ..Params::default() };
-            let place = Place { group: "g".to_owned(), topic: "t".to_owned(), partition: 0 };
+            let place =
+                GroupPartition { group: "g".to_owned(), topic: "t".to_owned(), partition: 0 };
             Self(Store::open(&params).unwrap().unwrap(), place)
         }
 

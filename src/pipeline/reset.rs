@@ -2,9 +2,11 @@
 
 use super::{Image, Params, RuntimeError};
 use crate::{
-    journal::takeover::{Evidence, Progress, Recorded, Tails, Witness, add, tails},
-    kafka::{Patience, TopicPartition, client_config, committed_in, offset_list, plain_list},
-    store::{Place, Store},
+    journal::takeover::{Evidence, Progress, Recorded, Tails, Witness, add},
+    kafka::{Patience, client_config, committed_in, offset_list, plain_list},
+    model::{GroupPartition, TopicPartition},
+    pipeline::detect::tails::tails,
+    store::Store,
 };
 use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer as _},
@@ -167,7 +169,11 @@ fn newest_image(
     at: &TopicPartition,
     target: Target,
 ) -> Option<(i64, Image)> {
-    let place = Place { group: group.to_owned(), topic: at.topic.clone(), partition: at.partition };
+    let place = GroupPartition {
+        group: group.to_owned(),
+        topic: at.topic.clone(),
+        partition: at.partition,
+    };
     let entries = store.list(&place).unwrap_or_else(|error| {
         tracing::warn!(%place, %error, "snapshots cannot be listed");
         Vec::new()

@@ -1,25 +1,10 @@
 //! What is said about a snapshot in front of it, in a form that older versions can read too.
 
+use crate::model::GroupPartition;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The layout of the bodies that this version writes; a reader refuses what is newer.
 pub const BODY_FORMAT: u16 = 1;
-
-/// Whose state a snapshot is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Place {
-    pub group: String,
-    pub topic: String,
-    pub partition: i32,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.group, self.topic, self.partition)
-    }
-}
 
 /// The JSON in front of a snapshot's body. Unknown fields are ignored and absent ones default, so
 /// that every version can say what a file is even when it cannot use it.
@@ -31,7 +16,7 @@ pub struct Header {
     /// The version of the program that wrote it.
     pub program: String,
     #[serde(flatten)]
-    pub place: Place,
+    pub place: GroupPartition,
     /// The next record to fold.
     pub offset: i64,
     /// CAIP-2.

@@ -1,11 +1,7 @@
 //! One background thread that encodes and publishes snapshots: detection never waits for it.
 
-use super::{
-    StoreError,
-    header::{Header, Place},
-    store::Store,
-};
-use crate::{ops::clock, pipeline::Observer};
+use super::{StoreError, header::Header, store::Store};
+use crate::{model::GroupPartition, ops::clock};
 use std::{
     collections::BTreeMap,
     error::Error,
@@ -75,10 +71,13 @@ pub struct Report {
     pub taken_ms: i64,
 }
 
+/// Who is told what became of each snapshot; called from any thread, it must not block.
+pub type Tell = Arc<dyn Fn(&GroupPartition, &Report) + Send + Sync>;
+
 /// The publisher. One process has one; at most one job of each place waits.
 pub struct Publisher {
     shared: Arc<Shared>,
-    observer: Arc<dyn Observer>,
+    tell: Tell,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -90,8 +89,8 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     /// Bounded by the partitions that this process owns.
-    waiting: BTreeMap<Place, Job>,
-    at_work: Option<Place>,
+    waiting: BTreeMap<GroupPartition, Job>,
+    at_work: Option<GroupPartition>,
     is_closed: bool,
     is_done: bool,
 }
@@ -107,23 +106,23 @@ impl Publisher {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(store: Store, observer: Arc<dyn Observer>) -> io::Result<Self> {
+    pub fn start(store: Store, tell: Tell) -> io::Result<Self> {
         let shared =
             Arc::new(Shared { queue: Mutex::new(Queue::default()), changed: Condvar::new() });
         let worker = Worker {
             shared: Arc::clone(&shared),
             store,
-            observer: Arc::clone(&observer),
+            tell: Arc::clone(&tell),
             is_failing: false,
         };
         let body = move || worker.run();
         let thread = thread::Builder::new().name("snapshots".to_owned()).spawn(body)?;
-        Ok(Self { shared, observer, thread: Some(thread) })
+        Ok(Self { shared, tell, thread: Some(thread) })
     }
 
     /// Returns whether a snapshot of this place waits or is being written: another would only
     /// cost memory.
-    pub fn is_busy(&self, place: &Place) -> bool {
+    pub fn is_busy(&self, place: &GroupPartition) -> bool {
         let queue = self.shared.lock();
         queue.at_work.as_ref() == Some(place) || queue.waiting.contains_key(place)
     }
@@ -149,7 +148,7 @@ impl Publisher {
             seconds: 0.0,
             taken_ms: header.taken_ms,
         };
-        self.observer.snapshot(&header.place.topic, header.place.partition, &report);
+        (self.tell)(&header.place, &report);
         Submitted::Replaced
     }
 
@@ -183,7 +182,7 @@ impl Drop for Publisher {
 struct Worker {
     shared: Arc<Shared>,
     store: Store,
-    observer: Arc<dyn Observer>,
+    tell: Tell,
     /// Whether the last snapshot could not be written: said once, not every time.
     is_failing: bool,
 }
@@ -235,7 +234,7 @@ impl Worker {
         }
         report.seconds = began.elapsed().as_secs_f64();
         tracing::debug!(%place, ?report, "snapshot");
-        self.observer.snapshot(&place.topic, place.partition, &report);
+        (self.tell)(&place, &report);
     }
 
     /// Tries a few times; `None` when a newer snapshot made this one superfluous.
@@ -257,7 +256,7 @@ impl Worker {
 
     /// Waits before the next attempt; returns whether a newer snapshot arrived. Closing ends the
     /// wait, not the attempts.
-    fn is_superseded(&self, place: &Place, pause: Duration) -> bool {
+    fn is_superseded(&self, place: &GroupPartition, pause: Duration) -> bool {
         let until = Instant::now() + pause;
         let mut queue = self.shared.lock();
         while !queue.is_closed && !queue.waiting.contains_key(place) {
@@ -271,7 +270,7 @@ impl Worker {
         queue.waiting.contains_key(place)
     }
 
-    fn failed(&mut self, place: &Place, error: &StoreError) {
+    fn failed(&mut self, place: &GroupPartition, error: &StoreError) {
         if !std::mem::replace(&mut self.is_failing, true) {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             tracing::error!(
@@ -282,7 +281,7 @@ impl Worker {
         }
     }
 
-    fn recovered(&mut self, place: &Place) {
+    fn recovered(&mut self, place: &GroupPartition) {
         if std::mem::replace(&mut self.is_failing, false) {
             tracing::info!(%place, url = self.store.url(), "snapshots are written again");
         }

@@ -3,11 +3,14 @@
 use super::{
     BODY_FORMAT, Params, StoreError,
     container::{self, FILE_BYTES_MAX},
-    header::{Header, Place},
+    header::Header,
     location::{escape, locate, unescape},
     objects::{LARGE_MAX, MARKER_MAX, Objects, SMALL_MAX},
 };
-use crate::ops::{clock, failpoint};
+use crate::{
+    model::GroupPartition,
+    ops::{clock, failpoint},
+};
 use object_store::path::Path;
 use std::{fs, path::PathBuf, sync::Arc};
 
@@ -87,13 +90,17 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn places(&self) -> Result<Vec<Place>, StoreError> {
+    pub fn places(&self) -> Result<Vec<GroupPartition>, StoreError> {
         let mut places = Vec::new();
         for (group, at) in self.directories(&self.inner.root)? {
             for (topic, at) in self.directories(&at)? {
                 for (partition, _) in self.directories(&at)? {
                     let Ok(partition) = partition.parse() else { continue };
-                    places.push(Place { group: group.clone(), topic: topic.clone(), partition });
+                    places.push(GroupPartition {
+                        group: group.clone(),
+                        topic: topic.clone(),
+                        partition,
+                    });
                 }
             }
         }
@@ -104,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn list(&self, place: &Place) -> Result<Vec<Entry>, StoreError> {
+    pub fn list(&self, place: &GroupPartition) -> Result<Vec<Entry>, StoreError> {
         let found = self.inner.objects.list(&self.path_of(place))?;
         let mut entries: Vec<Entry> = found
             .objects
@@ -122,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// When there is none, it is damaged or too new, or the store cannot be read.
-    pub fn load(&self, place: &Place, offset: i64) -> Result<Snapshot, StoreError> {
+    pub fn load(&self, place: &GroupPartition, offset: i64) -> Result<Snapshot, StoreError> {
         read(place, offset, &self.file(place, offset)?)
     }
 
@@ -132,7 +139,7 @@ impl Store {
     /// When there is none, not even its header can be read, or the store cannot be read.
     pub fn examine(
         &self,
-        place: &Place,
+        place: &GroupPartition,
         offset: i64,
     ) -> Result<(Header, Option<StoreError>), StoreError> {
         let file = self.file(place, offset)?;
@@ -144,7 +151,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::load`].
-    pub fn header(&self, place: &Place, offset: i64) -> Result<Header, StoreError> {
+    pub fn header(&self, place: &GroupPartition, offset: i64) -> Result<Header, StoreError> {
         container::read_header(&snapshot_name(place, offset), &self.file(place, offset)?)
     }
 
@@ -152,7 +159,7 @@ impl Store {
     ///
     /// # Errors
     /// When there is none, or the store cannot be read.
-    pub fn file(&self, place: &Place, offset: i64) -> Result<Vec<u8>, StoreError> {
+    pub fn file(&self, place: &GroupPartition, offset: i64) -> Result<Vec<u8>, StoreError> {
         let found = self.inner.objects.get(
             &self.snapshot_path(place, offset),
             FILE_BYTES_MAX,
@@ -181,7 +188,7 @@ impl Store {
     /// As [`Store::publish`].
     pub fn publish_file(
         &self,
-        place: &Place,
+        place: &GroupPartition,
         offset: i64,
         file: Vec<u8>,
     ) -> Result<u64, StoreError> {
@@ -198,7 +205,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not let us.
-    pub fn remove(&self, place: &Place, offset: i64) -> Result<(), StoreError> {
+    pub fn remove(&self, place: &GroupPartition, offset: i64) -> Result<(), StoreError> {
         self.inner.objects.delete(&self.snapshot_path(place, offset), SMALL_MAX)
     }
 
@@ -250,7 +257,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be written within a second.
-    pub fn put_marker(&self, place: &Place, name: &str, text: &str) -> Result<(), StoreError> {
+    pub fn put_marker(
+        &self,
+        place: &GroupPartition,
+        name: &str,
+        text: &str,
+    ) -> Result<(), StoreError> {
         let Some(root) = &self.inner.dir else {
             let at = self.marker_path(place, name);
             return self.inner.objects.put(&at, text.as_bytes().to_vec(), MARKER_MAX);
@@ -271,7 +283,11 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read within a second.
-    pub fn get_marker(&self, place: &Place, name: &str) -> Result<Option<String>, StoreError> {
+    pub fn get_marker(
+        &self,
+        place: &GroupPartition,
+        name: &str,
+    ) -> Result<Option<String>, StoreError> {
         let at = self.marker_path(place, name);
         let found = self.inner.objects.get(&at, MARKER_BYTES_MAX, MARKER_MAX)?;
         Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -281,12 +297,12 @@ impl Store {
     ///
     /// # Errors
     /// When the store does not let us within a second.
-    pub fn remove_marker(&self, place: &Place, name: &str) -> Result<(), StoreError> {
+    pub fn remove_marker(&self, place: &GroupPartition, name: &str) -> Result<(), StoreError> {
         self.inner.objects.delete(&self.marker_path(place, name), MARKER_MAX)
     }
 
     /// Removes all but the newest snapshots; never the one that was just written and can be read.
-    fn prune(&self, place: &Place, written: i64) -> Result<(), StoreError> {
+    fn prune(&self, place: &GroupPartition, written: i64) -> Result<(), StoreError> {
         let entries = self.list(place)?;
         if !entries.iter().any(|entry| entry.offset == written) {
             // A store that does not show what it took is not trusted with a deletion.
@@ -300,7 +316,7 @@ impl Store {
 
     /// Removes what a killed writer left half-written in a local directory. A place has one writer;
     /// another one at work here has lost the partition, and fails at its last step.
-    fn sweep(&self, place: &Place) {
+    fn sweep(&self, place: &GroupPartition) {
         let Some(root) = &self.inner.dir else { return };
         let dir = segments(place).iter().fold(root.clone(), |dir, part| dir.join(part));
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -320,15 +336,15 @@ impl Store {
         Ok(named.collect())
     }
 
-    fn path_of(&self, place: &Place) -> Path {
+    fn path_of(&self, place: &GroupPartition) -> Path {
         segments(place).into_iter().fold(self.inner.root.clone(), |path, part| path.join(part))
     }
 
-    fn snapshot_path(&self, place: &Place, offset: i64) -> Path {
+    fn snapshot_path(&self, place: &GroupPartition, offset: i64) -> Path {
         self.path_of(place).join(format!("{offset:020}.snap"))
     }
 
-    fn marker_path(&self, place: &Place, name: &str) -> Path {
+    fn marker_path(&self, place: &GroupPartition, name: &str) -> Path {
         self.path_of(place).join(format!("{}.json", escape(name)))
     }
 
@@ -337,7 +353,7 @@ impl Store {
     }
 }
 
-fn read(place: &Place, offset: i64, file: &[u8]) -> Result<Snapshot, StoreError> {
+fn read(place: &GroupPartition, offset: i64, file: &[u8]) -> Result<Snapshot, StoreError> {
     let what = snapshot_name(place, offset);
     let (header, body) = container::read(&what, file, BODY_FORMAT)?;
     if (&header.place, header.offset) != (place, offset) {
@@ -346,11 +362,11 @@ fn read(place: &Place, offset: i64, file: &[u8]) -> Result<Snapshot, StoreError>
     Ok(Snapshot { header, body })
 }
 
-fn segments(place: &Place) -> [String; 3] {
+fn segments(place: &GroupPartition) -> [String; 3] {
     [escape(&place.group), escape(&place.topic), place.partition.to_string()]
 }
 
-fn snapshot_name(place: &Place, offset: i64) -> String {
+fn snapshot_name(place: &GroupPartition, offset: i64) -> String {
     format!("snapshot {place} at offset {offset}")
 }
 

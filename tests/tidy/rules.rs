@@ -1,7 +1,10 @@
 //! The house rules as functions from sources to complaints.
 
 use crate::source::{Source, block_end};
+use std::collections::BTreeMap;
 
+/// Rust files in one folder.
+const FILES_MAX: usize = 14;
 const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 const COLUMNS_MAX: usize = 100;
@@ -9,33 +12,41 @@ const COLUMNS_MAX: usize = 100;
 /// Who may import whom; modules in the order of `lib.rs`.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("stat", &[]),
+    ("ml", &[]),
     ("decode", &["model"]),
-    ("state", &["model", "stat"]),
+    ("state", &["model", "ml"]),
     ("feature", &["model", "state"]),
-    ("detect", &["model", "stat", "state", "feature"]),
-    ("triage", &["model", "stat"]),
+    ("detect", &["model", "ml", "state", "feature"]),
+    ("triage", &["model", "ml"]),
     ("engine", &["model", "decode", "state", "feature", "detect", "triage"]),
     ("sim", &["model"]),
-    ("eval", &["model", "stat", "decode", "feature", "engine", "sim"]),
+    ("eval", &["model", "ml", "decode", "feature", "engine", "sim"]),
     ("audit", &["model"]),
+    ("order", &["model", "decode"]),
+    ("journal", &["model", "decode", "engine", "audit"]),
     ("ops", &["model"]),
-    ("sink", &["model", "audit", "ops"]),
-    ("source", &["model", "ops"]),
-    ("runtime", &["model", "decode", "engine", "audit", "source", "sink", "ops"]),
-    ("route", &["model", "decode", "runtime", "source", "sink", "ops"]),
+    ("kafka", &["model", "ops"]),
+    ("files", &["model"]),
+    ("store", &["model", "ops"]),
+    (
+        "pipeline",
+        &[
+            "model", "decode", "engine", "audit", "order", "journal", "ops", "kafka", "files",
+            "store",
+        ],
+    ),
     (
         "config",
         &[
             "model", "decode", "state", "feature", "detect", "triage", "engine", "audit", "ops",
-            "sink", "source", "runtime", "route",
+            "journal", "kafka", "store", "pipeline",
         ],
     ),
     (
         "cli",
         &[
             "model", "decode", "state", "feature", "detect", "triage", "engine", "sim", "eval",
-            "audit", "ops", "sink", "source", "runtime", "route", "config",
+            "audit", "order", "journal", "ops", "kafka", "files", "store", "pipeline", "config",
         ],
     ),
     ("main", &[]),
@@ -43,8 +54,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without IO, clock, thread, environment, log, ambient randomness and hash order.
-const PURE: &[&str] =
-    &["model", "stat", "decode", "state", "feature", "detect", "triage", "engine", "sim", "audit"];
+const PURE: &[&str] = &[
+    "model", "ml", "decode", "state", "feature", "detect", "triage", "engine", "sim", "eval",
+    "audit", "order", "journal",
+];
 
 const BANNED: &[&str] = &[
     ".unwrap()",
@@ -96,6 +109,16 @@ const IMPURE: &[&str] = &[
     "f64::exp",
     "f64::pow",
 ];
+
+/// Names every folder with more Rust files than a reader takes in at a glance.
+pub fn crowded_folders<'a>(paths: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let mut n_files = BTreeMap::<&str, usize>::new();
+    for path in paths.into_iter().filter(|path| path.ends_with(".rs")) {
+        *n_files.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+    }
+    let crowded = n_files.into_iter().filter(|(_, n)| *n > FILES_MAX);
+    crowded.map(|(folder, n)| format!("{folder}: {n} Rust files, at most {FILES_MAX}")).collect()
+}
 
 /// Every complaint about one file.
 pub fn check(source: &Source) -> Vec<String> {

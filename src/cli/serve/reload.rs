@@ -69,7 +69,7 @@ impl Reloader {
             }
             Err(error) => {
                 self.exporter.reloaded(Outcome::Refused);
-                let error = crate::cli::causes(&error);
+                let error = crate::pipeline::causes(&error);
                 tracing::error!(%path, error, "configuration not reloaded: the old one stays");
                 Err(format!("{error}\n"))
             }
@@ -90,7 +90,7 @@ impl Reloader {
             let setups: Vec<_> = inputs.iter().map(|input| &input.setup).collect();
             self.exporter
                 .reconfigured(&setups)
-                .map_err(|e| CliError::Config(crate::cli::causes(&e)))?;
+                .map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
         }
         Ok((n_changed, ignored))
     }

@@ -20,14 +20,14 @@ use std::sync::{Arc, atomic::AtomicBool};
 pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     let stop = signals::stop_flag()?;
     let config = run::load(args)?;
-    log::start(&config.log).map_err(|e| CliError::Config(crate::cli::causes(&e)))?;
+    log::start(&config.log).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
     let setup = setup(&config)?;
     let shared = Shared::new().map_err(|e| CliError::failure("cannot make the metrics", e))?;
     let listener = http::bind(&config.http)
         .map_err(|e| CliError::failure("cannot listen for http; see http.listen", e))?;
     let listen = listener.local_addr().unwrap_or(config.http.listen);
     let exporter =
-        Exporter::new(&shared, &[]).map_err(|e| CliError::Config(crate::cli::causes(&e)))?;
+        Exporter::new(&shared, &[]).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
     http::spawn(listener, shared)
         .map_err(|e| CliError::failure("cannot start the http server", e))?;
     let version = env!("CARGO_PKG_VERSION");
@@ -44,9 +44,9 @@ pub(in crate::cli) fn merge(
 ) -> Result<(), CliError> {
     route::run(setup, stop, observer).map_err(|error| {
         if matches!(error, crate::pipeline::RuntimeError::Params(_)) {
-            return CliError::Config(crate::cli::causes(&error));
+            return CliError::Config(crate::pipeline::causes(&error));
         }
-        tracing::error!(error = %crate::cli::causes(&error), code = error.code(), "cannot go on");
+        tracing::error!(error = %crate::pipeline::causes(&error), code = error.code(), "cannot go on");
         CliError::failure("cannot go on routing", error)
     })
 }

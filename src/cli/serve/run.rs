@@ -52,15 +52,15 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<(), CliError> {
     // First: loading reference data may take seconds.
     let stop = signals::stop_flag()?;
     let config = load(args)?;
-    log::start(&config.log).map_err(|e| CliError::Config(crate::cli::causes(&e)))?;
+    log::start(&config.log).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
     let shared = Shared::new().map_err(|e| CliError::failure("cannot make the metrics", e))?;
     let listener = http::bind(&config.http)
         .map_err(|e| CliError::failure("cannot listen for http; see http.listen", e))?;
     // Port 0 in the settings means any free one.
     let listen = listener.local_addr().unwrap_or(config.http.listen);
     let inputs = inputs(&config)?;
-    let exporter =
-        Exporter::new(&shared, &inputs).map_err(|e| CliError::Config(crate::cli::causes(&e)))?;
+    let exporter = Exporter::new(&shared, &inputs)
+        .map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
     let exporter = Arc::new(exporter);
     let n_inputs = inputs.len();
     let inputs = Inputs::new(&inputs).map_err(CliError::Config)?;
@@ -86,10 +86,10 @@ pub(in crate::cli) fn run(args: &RunArgs) -> Result<(), CliError> {
             Ok(())
         }
         Err(error) if matches!(error, pipeline::RuntimeError::Params(_)) => {
-            Err(CliError::Config(crate::cli::causes(&error)))
+            Err(CliError::Config(crate::pipeline::causes(&error)))
         }
         Err(error) => {
-            tracing::error!(error = %crate::cli::causes(&error), code = error.code(), "cannot go on");
+            tracing::error!(error = %crate::pipeline::causes(&error), code = error.code(), "cannot go on");
             Err(CliError::failure("cannot go on", error))
         }
     }

@@ -1,13 +1,20 @@
 //! Decides from the facts where a partition starts; facts that contradict each other refuse.
 
-use super::progress::{Progress, Recorded};
-use crate::{
-    kafka::{Start, TopicPartition},
-    pipeline::{
-        OnLostHistory,
-        detect::tails::{Evidence, Witness},
-    },
+use super::{
+    evidence::Evidence,
+    progress::{Progress, Recorded},
 };
+use crate::model::{Start, TopicPartition};
+use serde::{Deserialize, Serialize};
+
+/// What to do when the log no longer holds the records the group started with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLostHistory {
+    Refuse,
+    /// Rebuilds the state from what is left: alerts may differ from those of an undisturbed run.
+    Continue,
+}
 
 /// What is known about a partition when it is taken over.
 #[derive(Clone)]
@@ -231,16 +238,4 @@ pub fn other_log(at: &TopicPartition, now: &str, then: &str) -> String {
          begins with this log",
         name(at),
     )
-}
-
-impl Evidence {
-    /// Says what the last entry of the control log proves.
-    pub fn of_control(offset: i64) -> Self {
-        Self { witness: Witness::Control, next: offset, seq: None, head: None }
-    }
-
-    /// Makes the evidence of a snapshot.
-    pub fn of_snapshot(offset: i64) -> Self {
-        Self { witness: Witness::Snapshot, next: offset, seq: None, head: None }
-    }
 }

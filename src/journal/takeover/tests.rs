@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    kafka::{Start, TopicPartition},
-    pipeline::OnLostHistory,
+    journal::takeover::OnLostHistory,
+    model::{Start, TopicPartition},
 };
 use OnLostHistory::{Continue, Refuse};
 

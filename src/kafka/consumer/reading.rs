@@ -4,7 +4,8 @@
 //! cannot be read, so that such an error is laid to those that stand still before what it names.
 
 use crate::{
-    kafka::{Consumer, End, ReadObserver, TopicPartition},
+    kafka::{Consumer, End, ReadObserver},
+    model::TopicPartition,
     ops::trouble::{Kind, Trouble},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

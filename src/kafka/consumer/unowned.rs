@@ -5,8 +5,9 @@
 //! its session is handed what the first round had left it, without another round: nobody owns the
 //! partition any more, and nothing makes the group look again. So static members look themselves.
 
-use crate::kafka::{
-    Closing, ConnectionError, Params, TopicPartition, client_config, consumer_config,
+use crate::{
+    kafka::{Closing, ConnectionError, Params, client_config, consumer_config},
+    model::TopicPartition,
 };
 use rdkafka::{
     consumer::{BaseConsumer, Consumer as _},

@@ -5,10 +5,10 @@ use super::log::read_unchecked;
 use crate::{
     decode::Wrapping,
     journal::{Change, Entry, WHOLE_TOPIC},
-    kafka::{ClientLog, Closing, Params, Patience, TopicPartition, client_config},
+    kafka::{ClientLog, Closing, Params, Patience, client_config},
+    model::{GroupPartition, TopicPartition},
     ops::clock,
     pipeline::RuntimeError,
-    store::Place,
 };
 use rdkafka::{
     error::KafkaError,
@@ -55,7 +55,11 @@ impl<'a> Ballot<'a> {
     }
 
     /// Returns the first entry of a topic, among at least so many.
-    fn first(&self, place: &Place, n_expected: u64) -> Result<Option<Wrapping>, RuntimeError> {
+    fn first(
+        &self,
+        place: &GroupPartition,
+        n_expected: u64,
+    ) -> Result<Option<Wrapping>, RuntimeError> {
         let patience = Patience::new(ANSWER_MAX, self.stop);
         let expected = BTreeMap::from([(place.clone(), n_expected)]);
         let log = read_unchecked(self.kafka, self.control, &expected, patience)?;
@@ -98,7 +102,7 @@ impl<'a> Ballot<'a> {
         shown: &Wrapping,
     ) -> Result<Wrapping, RuntimeError> {
         let (group, topic) = (self.kafka.group.clone(), at.topic.clone());
-        let place = Place { group, topic, partition: WHOLE_TOPIC };
+        let place = GroupPartition { group, topic, partition: WHOLE_TOPIC };
         if let Some(first) = self.first(&place, 0)? {
             return Ok(first);
         }

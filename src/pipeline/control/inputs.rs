@@ -3,7 +3,8 @@
 use crate::{
     decode::Settings,
     engine::{Engine, Setup},
-    journal::{Bundle, turn::causes},
+    journal::Bundle,
+    pipeline::causes,
     store::Store,
 };
 use std::{

@@ -3,8 +3,8 @@
 use crate::{
     journal::{ENTRIES_MAX, Entry, check},
     kafka::{ClientLog, Closing, Params, Patience, client_config},
+    model::GroupPartition,
     pipeline::RuntimeError,
-    store::Place,
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, time::Duration};
 const POLL: Duration = Duration::from_millis(100);
 
 /// The entries of places, in their order.
-pub type Log = BTreeMap<Place, Vec<Entry>>;
+pub type Log = BTreeMap<GroupPartition, Vec<Entry>>;
 
 /// Reads the entries of `places`, of each at least as many as `expected` says: those are committed,
 /// and the broker may be a moment late to show them.
@@ -27,7 +27,7 @@ pub type Log = BTreeMap<Place, Vec<Entry>>;
 pub fn read(
     params: &Params,
     topic: &str,
-    expected: &BTreeMap<Place, u64>,
+    expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
 ) -> Result<Log, RuntimeError> {
     let mut log = read_unchecked(params, topic, expected, patience)?;
@@ -46,7 +46,7 @@ pub fn read(
 pub(super) fn read_unchecked(
     params: &Params,
     topic: &str,
-    expected: &BTreeMap<Place, u64>,
+    expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
 ) -> Result<Log, RuntimeError> {
     let cannot = |source| RuntimeError::Kafka { what: "cannot read the control log", source };
@@ -74,7 +74,7 @@ pub(super) fn read_unchecked(
 fn read_all(
     consumer: &BaseConsumer<ClientLog>,
     topic: &str,
-    expected: &BTreeMap<Place, u64>,
+    expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
 ) -> Result<Log, RuntimeError> {
     let cannot = |source| RuntimeError::Kafka { what: "cannot read the control log", source };
@@ -86,13 +86,13 @@ fn read_all(
         list.add_partition_offset(topic, partition as i32, Offset::Beginning).map_err(cannot)?;
     }
     consumer.assign(&list).map_err(cannot)?;
-    let keys: BTreeMap<String, &Place> =
+    let keys: BTreeMap<String, &GroupPartition> =
         expected.keys().map(|place| (place.to_string(), place)).collect();
     let mut log: Log = expected.keys().map(|place| (place.clone(), Vec::new())).collect();
     let mut ended = vec![n_partitions == 0; n_partitions];
     loop {
         let is_whole = |log: &Log| {
-            let has = |(place, n): (&Place, &u64)| log[place].len() as u64 >= *n;
+            let has = |(place, n): (&GroupPartition, &u64)| log[place].len() as u64 >= *n;
             expected.iter().all(has)
         };
         if ended.iter().all(|has_ended| *has_ended) && is_whole(&log) {
@@ -126,7 +126,11 @@ fn read_all(
     }
 }
 
-fn entry(topic: &str, place: &Place, message: &impl Message) -> Result<Entry, RuntimeError> {
+fn entry(
+    topic: &str,
+    place: &GroupPartition,
+    message: &impl Message,
+) -> Result<Entry, RuntimeError> {
     let entry = Entry::parse(message.payload().unwrap_or_default());
     let wrong = match &entry {
         Err(why) => why.as_str(),
@@ -144,7 +148,7 @@ fn entry(topic: &str, place: &Place, message: &impl Message) -> Result<Entry, Ru
     }
 }
 
-fn incomplete(topic: &str, expected: &BTreeMap<Place, u64>, log: &Log) -> RuntimeError {
+fn incomplete(topic: &str, expected: &BTreeMap<GroupPartition, u64>, log: &Log) -> RuntimeError {
     let short = expected.iter().find(|(place, n)| (log[*place].len() as u64) < **n);
     match short {
         None => RuntimeError::Deadline { what: "reading the control log", seconds: 0 },

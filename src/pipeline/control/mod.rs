@@ -6,6 +6,7 @@
 
 #[cfg(feature = "kafka")]
 mod agreement;
+mod bundles;
 #[cfg(feature = "kafka")]
 mod inputs;
 #[cfg(feature = "kafka")]
@@ -15,6 +16,7 @@ mod verdicts;
 
 #[cfg(feature = "kafka")]
 pub use agreement::{Agreement, Ballot};
+pub use bundles::bundles_of;
 #[cfg(feature = "kafka")]
 pub use inputs::{InputSetup, Inputs, Prepared};
 #[cfg(feature = "kafka")]

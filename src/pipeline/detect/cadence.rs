@@ -2,8 +2,9 @@
 
 use super::partition::Partition;
 use crate::{
+    model::GroupPartition,
     pipeline::Image,
-    store::{Job, Params, Place, Publisher},
+    store::{Job, Params, Publisher},
 };
 use std::time::{Duration, Instant};
 
@@ -64,7 +65,7 @@ pub fn take<'p>(
         if !is_settled || !is_due {
             continue;
         }
-        let place = Place {
+        let place = GroupPartition {
             group: group.to_owned(),
             topic: partition.at.topic.clone(),
             partition: partition.at.partition,
@@ -77,7 +78,7 @@ pub fn take<'p>(
     }
 }
 
-fn job(partition: &mut Partition, place: Place) -> Job {
+fn job(partition: &mut Partition, place: GroupPartition) -> Job {
     let image = Image::new(partition.progress(), partition.chain.clone(), partition.flood.clone());
     let header = image.header(place, partition.next, partition.driver.engine());
     let frozen = partition.driver.freeze();

@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     engine::Action,
-    kafka::TopicPartition,
-    model::Record,
+    model::{Record, TopicPartition},
     ops::failpoint,
     pipeline::{
         Batching, Observer, OnFlood, Phase,

@@ -4,8 +4,9 @@ use crate::{
     audit::Chain,
     engine::{Engine, EngineError, Frozen},
     journal::takeover::Progress,
+    model::GroupPartition,
     pipeline::flood::Flood,
-    store::{BODY_FORMAT, Header, Place},
+    store::{BODY_FORMAT, Header},
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +52,7 @@ impl Image {
     }
 
     /// Describes the snapshot of an engine before the record at an offset.
-    pub fn header(&self, place: Place, offset: i64, engine: &Engine) -> Header {
+    pub fn header(&self, place: GroupPartition, offset: i64, engine: &Engine) -> Header {
         let stats = engine.stats();
         Header {
             format: BODY_FORMAT,

@@ -12,15 +12,21 @@ use crate::{
     engine::Setup,
     journal::{
         Bundle, Position, Step, Turn,
-        takeover::{Evidence, Facts, LastRecord, Plan, Progress, Recorded, Tails, plan},
+        takeover::{
+            Evidence, Facts, LastRecord, OnLostHistory, Plan, Progress, Recorded, Tails, plan,
+        },
         turns,
     },
-    kafka::{Consumer, Patience, Start, TopicPartition},
+    kafka::{Consumer, Patience},
+    model::{GroupPartition, Start, TopicPartition},
     pipeline::{
-        Driver, Fits, Image, OnFlood, OnLostHistory, RuntimeError, control::Log, flood::Flood,
-        fruitless::Fruitless, quarantine::CrashLoop,
+        Driver, Fits, Image, OnFlood, RuntimeError,
+        control::{Log, bundles_of},
+        flood::Flood,
+        fruitless::Fruitless,
+        quarantine::CrashLoop,
     },
-    store::{Entry, Place},
+    store::Entry,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +46,7 @@ struct Beginning {
 struct Opening<'a> {
     ctx: Context<'a>,
     at: &'a TopicPartition,
-    place: Place,
+    place: GroupPartition,
     /// What the present settings say.
     own: Arc<Bundle>,
     /// The whole control log of the place.
@@ -72,14 +78,14 @@ pub fn open(
     let own = ctx.inputs.of(&at.topic).ok_or_else(unknown)?;
     let patience = || Patience::new(ANSWER_MAX, ctx.stop);
     let bounds = consumer.bounds(at, patience()).map_err(no_answer)?;
-    let place = Place {
+    let place = GroupPartition {
         group: ctx.params.kafka.group.clone(),
         topic: at.topic.clone(),
         partition: at.partition,
     };
     let told = log.get(&place).cloned().unwrap_or_default();
-    let turns =
-        turns(&place, told, &[Arc::clone(&own)], ctx.store).map_err(RuntimeError::Refused)?;
+    let turns = turns(&place, told, &[Arc::clone(&own)], bundles_of(ctx.store))
+        .map_err(RuntimeError::Refused)?;
     let opening =
         Opening { ctx: *ctx, at, entries: entries(ctx, &place), place, own, turns, bounds };
     let offset_at = |start| match start {
@@ -97,7 +103,7 @@ pub fn open(
 
 /// Lists the snapshots of a place, newest first. A store that does not answer costs time, not
 /// answers: the state is then rebuilt from the log.
-fn entries(ctx: &Context<'_>, place: &Place) -> Vec<Entry> {
+fn entries(ctx: &Context<'_>, place: &GroupPartition) -> Vec<Entry> {
     let Some(store) = ctx.store else { return Vec::new() };
     store.list(place).unwrap_or_else(|error| {
         tracing::warn!(%place, %error, url = store.url(), "snapshots cannot be listed");

@@ -2,8 +2,7 @@
 
 use crate::{
     engine::DeadLetter,
-    kafka::TopicPartition,
-    model::Record,
+    model::{Record, TopicPartition},
     pipeline::message::{self, Coordinates, Message, Output},
 };
 use std::hash::{BuildHasher, RandomState};

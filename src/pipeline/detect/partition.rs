@@ -7,8 +7,7 @@ use crate::{
         Position,
         takeover::{LastRecord, Progress, Recorded, other_log, tree_text, verify},
     },
-    kafka::TopicPartition,
-    model::Record,
+    model::{Record, TopicPartition},
     ops::{
         failpoint,
         trouble::{Kind, Trouble},

@@ -3,9 +3,10 @@
 use super::image::ImageError;
 use crate::{
     engine::{Engine, EngineError, Setup},
+    model::GroupPartition,
     ops::failpoint,
     pipeline::{Driver, Fits, Image},
-    store::{Entry, Place, Store, StoreError},
+    store::{Entry, Store, StoreError},
 };
 
 /// A partition's state as it was at an offset.
@@ -89,7 +90,7 @@ impl RestoreError {
 /// `to`. `setup_of` says what its engine is made from; `report` hears what became of each attempt.
 pub fn newest(
     store: &Store,
-    place: &Place,
+    place: &GroupPartition,
     entries: &[Entry],
     (from, to): (i64, i64),
     setup_of: &dyn Fn(&Image) -> Result<Setup, String>,
@@ -120,7 +121,7 @@ pub fn newest(
 
 fn restore(
     store: &Store,
-    place: &Place,
+    place: &GroupPartition,
     offset: i64,
     setup_of: &dyn Fn(&Image) -> Result<Setup, String>,
 ) -> Result<Restored, RestoreError> {

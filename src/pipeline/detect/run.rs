@@ -75,7 +75,11 @@ pub fn run_reloadable(
     inputs.keep_in(store.clone());
     let publisher = match &store {
         Some(store) => {
-            let started = Publisher::start(store.clone(), Arc::clone(&observer));
+            let told = Arc::clone(&observer);
+            let started = Publisher::start(
+                store.clone(),
+                Arc::new(move |at, report| told.snapshot(&at.topic, at.partition, report)),
+            );
             Some(started.map_err(RuntimeError::Thread)?)
         }
         None => {

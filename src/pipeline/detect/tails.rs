@@ -1,7 +1,9 @@
-//! What outlives a lost offset: the ends of our own output topics, and the newest snapshot.
+//! Reads the ends of our own output topics: what they prove outlives a lost offset.
 
 use crate::{
-    kafka::{Closing, Params, Patience, TopicPartition, client_config, offset_list, record_of},
+    journal::takeover::{Evidence, Tails, Witness, add},
+    kafka::{Closing, Params, Patience, client_config, offset_list, record_of},
+    model::TopicPartition,
     pipeline::{Outputs, RuntimeError},
 };
 use rdkafka::{
@@ -10,56 +12,11 @@ use rdkafka::{
     message::BorrowedMessage,
 };
 use serde::Deserialize;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::BTreeSet;
 
 /// How far back the end of an output partition is read: enough to hold the last batch of each of a
 /// few inputs, little enough to hold up a takeover by some tenths of a second.
 const TAIL_RECORDS_MAX: i64 = 500;
-
-/// Who says that a partition had come so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Witness {
-    Snapshot,
-    Alert,
-    DeadLetter,
-    Checkpoint,
-    Control,
-}
-
-/// Proof of progress that does not depend on the group's offsets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    pub witness: Witness,
-    /// Everything before this offset was answered.
-    pub next: i64,
-    /// Sequence number of the last alert that is known of.
-    pub seq: Option<u64>,
-    /// Its hash.
-    pub head: Option<String>,
-}
-
-/// What the output topics say about each input partition.
-pub type Tails = BTreeMap<TopicPartition, Vec<Evidence>>;
-
-impl fmt::Display for Evidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = match self.witness {
-            Witness::Snapshot => "the newest snapshot",
-            Witness::Alert => "the last alert",
-            Witness::DeadLetter => "the last dead letter",
-            Witness::Checkpoint => "the last checkpoint",
-            Witness::Control => "the last control entry",
-        };
-        write!(f, "{who} proves progress to offset {}", self.next)?;
-        match self.seq {
-            Some(seq) => write!(f, " and alert {seq}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Reads the ends of the output topics for what they say about this group's inputs.
 ///
@@ -102,19 +59,6 @@ pub fn tails(
     Closing::begin(consumer);
     done.map_err(cannot)?;
     Ok(found)
-}
-
-/// Keeps the furthest evidence of each witness.
-pub fn add(evidence: &mut Vec<Evidence>, new: Evidence) {
-    match evidence.iter_mut().find(|known| known.witness == new.witness) {
-        Some(known) => {
-            known.next = known.next.max(new.next);
-            if new.seq > known.seq {
-                (known.seq, known.head) = (new.seq, new.head);
-            }
-        }
-        None => evidence.push(new),
-    }
 }
 
 fn tail(

@@ -6,10 +6,8 @@ mod rebalance;
 use super::{cadence, checkpoints::Checkpoints, fold::Fold, partition::Partition};
 use crate::{
     audit::Signer,
-    kafka::{
-        Consumer, Lookout, Patience, Reading, Standing, TopicPartition, producer::Producer,
-        record_of,
-    },
+    kafka::{Consumer, Lookout, Patience, Reading, Standing, producer::Producer, record_of},
+    model::TopicPartition,
     pipeline::{
         Observer, Params, Phase, RuntimeError,
         control::{Agreement, Feed, Inputs},

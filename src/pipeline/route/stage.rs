@@ -8,7 +8,8 @@ mod stream;
 
 use super::run::{Observer, Setup};
 use crate::{
-    kafka::{self, Consumer, Patience, Reading, Rebalanced, TopicPartition, producer::Producer},
+    kafka::{self, Consumer, Patience, Reading, Rebalanced, producer::Producer},
+    model::TopicPartition,
     pipeline::{RuntimeError, not_one},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

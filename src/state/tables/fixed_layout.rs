@@ -88,7 +88,8 @@ macro_rules! plain {
     };
     ($row:ty, $fold:path, { $($field:ident: $kind:ty),* $(,)? }) => {
         impl $crate::state::tables::fixed_layout::Plain for $row {
-            const N_BYTES: usize = 0 $(+ <$kind as $crate::state::tables::fixed_layout::Plain>::N_BYTES)*;
+            const N_BYTES: usize =
+                0 $(+ <$kind as $crate::state::tables::fixed_layout::Plain>::N_BYTES)*;
 
             fn write(&self, out: &mut [u8]) {
                 use $crate::state::tables::fixed_layout::Plain;

@@ -8,19 +8,22 @@ use std::{
 };
 use tempfile::TempDir;
 use txwarden::{
-    kafka::ReadObserver,
-    pipeline::Observer,
+    model::GroupPartition,
     store::{
-        BODY_FORMAT, Header, Job, Outcome, Params, Place, Publisher, Report, Snapshot, Store,
-        StoreError, Submitted, bundle_hash,
+        BODY_FORMAT, Header, Job, Outcome, Params, Publisher, Report, Snapshot, Store, StoreError,
+        Submitted, Tell, bundle_hash,
     },
 };
 
 /// How long a test waits for the publisher's thread.
 const WAIT: Duration = Duration::from_secs(60);
 
-fn place() -> Place {
-    Place { group: "g/1 x".to_owned(), topic: "ethereum.transactions".to_owned(), partition: 3 }
+fn place() -> GroupPartition {
+    GroupPartition {
+        group: "g/1 x".to_owned(),
+        topic: "ethereum.transactions".to_owned(),
+        partition: 3,
+    }
 }
 
 fn header(offset: i64) -> Header {
@@ -159,12 +162,15 @@ fn markers_are_written_replaced_and_removed() {
 #[derive(Default)]
 struct Watch(Mutex<Vec<Report>>);
 
-impl ReadObserver for Watch {}
-
-impl Observer for Watch {
-    fn snapshot(&self, topic: &str, partition: i32, report: &Report) {
-        assert_eq!((topic, partition), ("ethereum.transactions", 3));
-        self.0.lock().unwrap().push(*report);
+impl Watch {
+    /// Starts a publisher that tells this watch.
+    fn start(self: &Arc<Self>, store: &Store) -> Publisher {
+        let watch = Arc::clone(self);
+        let tell: Tell = Arc::new(move |at, report| {
+            assert_eq!((at.topic.as_str(), at.partition), ("ethereum.transactions", 3));
+            watch.0.lock().unwrap().push(*report);
+        });
+        Publisher::start(store.clone(), tell).unwrap()
     }
 }
 
@@ -176,7 +182,7 @@ fn job(offset: i64) -> Job {
 fn the_publisher_writes_the_newest_and_drops_what_waited_too_long() {
     let (_dir, store) = local();
     let watch = Arc::new(Watch::default());
-    let publisher = Publisher::start(store.clone(), watch.clone()).unwrap();
+    let publisher = watch.start(&store);
     // The first one holds the thread until the others are queued.
     let (has_begun, begun) = mpsc::channel();
     let (open_gate, gate) = mpsc::channel();
@@ -209,14 +215,14 @@ fn a_store_that_cannot_be_written_fails_aloud_and_recovers() {
     let error = store.publish(header(1), &body(1)).unwrap_err();
     assert!(matches!(error, StoreError::Io { .. }) && error.is_retryable(), "{error}");
     let watch = Arc::new(Watch::default());
-    let publisher = Publisher::start(store.clone(), watch.clone()).unwrap();
+    let publisher = watch.start(&store);
     publisher.submit(job(2));
     // Closing cuts the pauses between attempts short.
     assert!(publisher.close(WAIT));
     let failed = watch.0.lock().unwrap()[0];
     assert_eq!((failed.outcome, failed.offset, failed.n_bytes), (Outcome::Failed, 2, 0));
     fs::remove_file(&state).unwrap();
-    let publisher = Publisher::start(store.clone(), watch.clone()).unwrap();
+    let publisher = watch.start(&store);
     publisher.submit(job(4));
     assert!(publisher.close(WAIT));
     assert_eq!(watch.0.lock().unwrap()[1].outcome, Outcome::Published);

@@ -18,8 +18,8 @@ use txwarden::{
     decode::{Format, Limits, Settings},
     detect::Member,
     engine::{Action, Params as EngineParams, Setup},
-    kafka::{self, ReadObserver, Start},
-    model::{Alert, Chain, Record, Reference, Severity},
+    kafka::{self, ReadObserver},
+    model::{Alert, Chain, Record, Reference, Severity, Start},
     pipeline::{
         Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
         RestoreOutcome, RuntimeError, control::Inputs, run_reloadable,

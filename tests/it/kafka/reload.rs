@@ -18,7 +18,7 @@ use txwarden::{
     model::{Judgement, Record, Verdict},
     pipeline::{
         Driver, Fits,
-        control::{InputSetup, Inputs},
+        control::{InputSetup, Inputs, bundles_of},
     },
     store::{self, Store},
 };
@@ -74,7 +74,7 @@ fn fold(job: &Job, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
     let place = entries[0].place.clone();
     check(&place, &entries).unwrap();
     let store = Store::open(&job.params.snapshots).unwrap();
-    let turns = turns(&place, entries, &[], store.as_ref()).unwrap();
+    let turns = turns(&place, entries, &[], bundles_of(store.as_ref())).unwrap();
     let mut position = Position::begin(place, turns).unwrap();
     let mut driver = Driver::new(position.bundle().setup.clone(), Fits::Inline).unwrap();
     let mut chain = audit::Chain::new(&job.input, 0);

@@ -19,8 +19,9 @@ use std::{
 use txwarden::{
     cli::run_args,
     config::Config,
+    journal::takeover::OnLostHistory,
     pipeline::{
-        OnLostHistory, Phase, RestoreOutcome, RuntimeError,
+        Phase, RestoreOutcome, RuntimeError,
         reset::{Target, reset},
     },
     store,

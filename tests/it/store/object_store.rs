@@ -6,15 +6,18 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
 };
-use txwarden::store::{Archive, BODY_FORMAT, Header, Params, Place, Store, bundle_hash};
+use txwarden::{
+    model::GroupPartition,
+    store::{Archive, BODY_FORMAT, Header, Params, Store, bundle_hash},
+};
 
 fn state(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_txwarden"));
     command.arg("state").args(args).env_remove("TXWARDEN_CONFIG").output().unwrap()
 }
 
-fn place() -> Place {
-    Place { group: "g".to_owned(), topic: "t".to_owned(), partition: 0 }
+fn place() -> GroupPartition {
+    GroupPartition { group: "g".to_owned(), topic: "t".to_owned(), partition: 0 }
 }
 
 fn local(dir: &Path) -> Store {

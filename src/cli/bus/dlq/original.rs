@@ -8,8 +8,8 @@ use crate::{
         inspect::{Inspection, inspect},
         value::base64,
     },
-    kafka::{Scanner, TopicPartition},
-    model::Record,
+    kafka::Scanner,
+    model::{Record, TopicPartition},
 };
 use sha2::{Digest, Sha256};
 

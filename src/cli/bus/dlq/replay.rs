@@ -13,9 +13,10 @@ use crate::{
     config::Config,
     decode::{Reason, Settings, inspect::Verdict},
     kafka::{
-        ScanError, Scanner, TopicPartition,
+        ScanError, Scanner,
         rewrite::{Parcel, Rewriter},
     },
+    model::TopicPartition,
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write as _, path::PathBuf};

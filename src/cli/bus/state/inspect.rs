@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     cli::{moment::utc, output},
+    model::GroupPartition,
     pipeline::quarantine,
-    store::{Entry, Header, Place, StoreError},
+    store::{Entry, Header, StoreError},
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -30,7 +31,7 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
-    place: &'a Place,
+    place: &'a GroupPartition,
     offset: i64,
     file_bytes: u64,
     /// `whole`, or the code of what is wrong.
@@ -83,7 +84,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 
 fn json_line(
     text: &mut String,
-    place: &Place,
+    place: &GroupPartition,
     entry: Entry,
     header: Option<&Header>,
     error: Option<&StoreError>,

@@ -5,9 +5,9 @@ use crate::{
     config::Config,
     engine::{Engine, Setup},
     journal::Bundle,
-    model::Chain,
+    model::{Chain, GroupPartition},
     pipeline::Image,
-    store::{Header, Params, Place, Snapshot, Store, StoreError},
+    store::{Header, Params, Snapshot, Store, StoreError},
 };
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ impl PlaceArgs {
     }
 
     /// Returns the places that are asked for.
-    pub(in crate::cli) fn places(&self, store: &Store) -> Result<Vec<Place>, CliError> {
+    pub(in crate::cli) fn places(&self, store: &Store) -> Result<Vec<GroupPartition>, CliError> {
         let mut places = store.places().map_err(failed)?;
         places.retain(|place| {
             self.group.as_ref().is_none_or(|group| *group == place.group)
@@ -83,7 +83,7 @@ impl PlaceArgs {
     }
 
     /// Returns the one place that is asked for.
-    pub(in crate::cli) fn place(&self, store: &Store) -> Result<Place, CliError> {
+    pub(in crate::cli) fn place(&self, store: &Store) -> Result<GroupPartition, CliError> {
         let mut places = self.places(store)?;
         match (places.pop(), places.as_slice()) {
             (Some(only), []) => Ok(only),
@@ -100,7 +100,11 @@ impl PlaceArgs {
     }
 
     /// Returns the header of the snapshot that is asked for in a place.
-    pub(in crate::cli) fn header(&self, store: &Store, place: &Place) -> Result<Header, CliError> {
+    pub(in crate::cli) fn header(
+        &self,
+        store: &Store,
+        place: &GroupPartition,
+    ) -> Result<Header, CliError> {
         if let Some(offset) = self.offset {
             return store.header(place, offset).map_err(failed);
         }

@@ -6,8 +6,9 @@ use crate::{
     cli::CliError,
     config::Config,
     journal::takeover::Progress,
+    model::GroupPartition,
     pipeline::{Driver, Flood, Image},
-    store::{Params, Place, Store},
+    store::{Params, Store},
 };
 
 /// Where the state goes, and for whom.
@@ -35,7 +36,7 @@ pub(super) struct SeedArgs {
 /// A snapshot that is to be written.
 pub(super) struct Seed {
     store: Store,
-    place: Place,
+    place: GroupPartition,
     offset: Option<u32>,
 }
 
@@ -55,7 +56,7 @@ impl SeedArgs {
             return Err(CliError::Usage("--snapshot none publishes nothing".to_owned()));
         };
         let group = self.group.clone().unwrap_or_else(|| config.run.kafka.group.clone());
-        let place = Place { group, topic, partition: self.partition };
+        let place = GroupPartition { group, topic, partition: self.partition };
         if let Some(newest) = store.list(&place).map_err(failed)?.first() {
             return Err(CliError::Usage(format!(
                 "{place} has a snapshot at offset {} already: the group has started",

@@ -3,15 +3,15 @@
 use crate::{
     cli::CliError,
     journal::{Bundle, Change, Entry, Position, WHOLE_TOPIC, check, turns},
-    model::Record,
-    pipeline::Driver,
-    store::{self, Place, Store},
+    model::{GroupPartition, Record},
+    pipeline::{Driver, control::bundles_of},
+    store::{self, Store},
 };
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 /// The control log of one input partition during a replay.
 pub(super) struct ControlLog {
-    place: Place,
+    place: GroupPartition,
     position: Position,
     /// Where the partition's first start was: the offset of the first record of the files.
     first_offset: i64,
@@ -30,7 +30,7 @@ impl ControlLog {
         let usage = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(path)
             .map_err(|source| CliError::Read { path: path.display().to_string(), source })?;
-        let mut places: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
+        let mut places: BTreeMap<GroupPartition, Vec<Entry>> = BTreeMap::new();
         for (line, n) in text.lines().zip(1u32..).filter(|(line, _)| !line.trim().is_empty()) {
             let entry =
                 Entry::parse(line.as_bytes()).map_err(|e| usage(format!("line {n}: {e}")))?;
@@ -57,7 +57,8 @@ impl ControlLog {
                 .map_err(|e| CliError::failure("cannot open the bundles' store", e))?,
             false => None,
         };
-        let turns = turns(&place, entries, &[Arc::new(own)], store.as_ref()).map_err(usage)?;
+        let turns =
+            turns(&place, entries, &[Arc::new(own)], bundles_of(store.as_ref())).map_err(usage)?;
         let position = Position::begin(place.clone(), turns)
             .ok_or_else(|| usage("the log does not begin with a setup".to_owned()))?;
         let first_offset = position.begins_at();
@@ -71,7 +72,7 @@ impl ControlLog {
 
     /// Returns the record as it stood in its topic.
     pub(super) fn record<'a>(&'a self, idx: u64, value: &'a [u8]) -> Record<'a> {
-        let Place { topic, partition, .. } = &self.place;
+        let GroupPartition { topic, partition, .. } = &self.place;
         let offset = self.first_offset + idx as i64;
         Record { topic, partition: *partition, offset, value: Some(value), ..Record::default() }
     }

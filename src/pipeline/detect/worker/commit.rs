@@ -3,9 +3,10 @@
 use super::{LAST_MAX, Worker, fence_max};
 use crate::{
     kafka::{
-        Consumer, Patience, TopicPartition,
+        Consumer, Patience,
         producer::{Producer, Refused, Remedy, Stage, Topics, Transaction, TransactionError},
     },
+    model::TopicPartition,
     ops::{clock, failpoint},
     pipeline::RuntimeError,
 };

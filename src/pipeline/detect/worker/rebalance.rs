@@ -2,10 +2,13 @@
 
 use super::{IDLE, Worker, fence_max};
 use crate::{
-    journal::takeover::{Recorded, tails},
-    kafka::{Patience, Rebalanced, TopicPartition},
-    pipeline::{Phase, RuntimeError, control, detect::open::open},
-    store::Place,
+    journal::takeover::Recorded,
+    kafka::{Patience, Rebalanced},
+    model::{GroupPartition, TopicPartition},
+    pipeline::{
+        Phase, RuntimeError, control,
+        detect::{open::open, tails::tails},
+    },
 };
 use std::time::Duration;
 
@@ -107,9 +110,9 @@ impl Worker<'_> {
         tracing::info!(slot = self.ctx.slot, %partitions, is_lost, "partitions revoked");
     }
 
-    fn place(&self, at: &TopicPartition) -> Place {
+    fn place(&self, at: &TopicPartition) -> GroupPartition {
         let group = self.ctx.params.kafka.group.clone();
-        Place { group, topic: at.topic.clone(), partition: at.partition }
+        GroupPartition { group, topic: at.topic.clone(), partition: at.partition }
     }
 
     /// Polls without reading until the group has told us what is ours.

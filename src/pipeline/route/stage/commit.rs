@@ -3,9 +3,10 @@
 use super::{Stage, fence_max, stream::Offset};
 use crate::{
     kafka::{
-        Consumer, Patience, TopicPartition,
+        Consumer, Patience,
         producer::{Passed, Producer, Remedy, Stage as At, Topics, Transaction, TransactionError},
     },
+    model::TopicPartition,
     ops::failpoint,
     pipeline::RuntimeError,
 };

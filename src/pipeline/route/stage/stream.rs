@@ -3,7 +3,8 @@
 use super::super::StreamParams;
 use crate::{
     decode::{Batch, Settings, envelope},
-    kafka::{Consumer, Patience, Standing, Start, TopicPartition, producer::Passed, record_of},
+    kafka::{Consumer, Patience, Standing, producer::Passed, record_of},
+    model::{Start, TopicPartition},
     order::{Counts, Lane, Merge, Place, SPAN_MAX},
     pipeline::{Batching, RuntimeError},
 };
