@@ -1,66 +1,49 @@
-//! How an admitted event becomes history: the only writer of state's tables.
+//! How an admitted event becomes history: what writes the tables.
 
 use super::{
-    State,
     accounts::{
         payment::{Payment, Receipt},
         profile::{Profile, seconds},
         windows::{Window, WindowKind},
     },
-    admit::place,
+    apply_transfer, apply_utxo,
     chain::{
-        blocks::TRIM_PERIOD,
-        dedup::{Seen, body_key, fact_key},
+        dedup::{Seen, fact_key},
         tx_logs::{TxLogs, tx_key},
     },
     graph::{
         edges::Pair,
         transfers::{End, NewTransfer},
     },
+    history::History,
+    memory::Memory,
 };
 use crate::model::{
-    AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,
-    OutcomeStatus, Reference, Tx, TxBody, TxId, TxOutcome,
+    AccountHasher, AccountKey, Address, Amount, Approval, BlockStep, Body, Chain, Event, EvmTx,
+    Hash32, Log, OutcomeStatus, Reference, Tx, TxBody, TxId, TxOutcome,
 };
 
-impl State {
-    /// Learns an admitted event: the only way account history grows. Called after scoring.
-    ///
-    /// A pending transaction (no inclusion) leaves only its body's id and its conflict claims,
-    /// which no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a
-    /// block.
-    pub fn apply(&mut self, event: &Event) {
-        self.apply_labelled(event, &Reference::default());
-    }
+/// What an event teaches goes through this: it has the tables, but neither the chain of blocks nor
+/// what was witnessed.
+pub(super) struct Learner<'a> {
+    pub chain: &'a Chain,
+    pub hasher: &'a AccountHasher,
+    pub memory: &'a mut Memory,
+}
 
-    /// Learns an admitted event where some accounts are labelled: what they own is tainted.
-    pub fn apply_labelled(&mut self, event: &Event, reference: &Reference) {
-        if let Body::Tx(tx) = &event.body {
-            let bid = self.bid(tx);
-            self.conflicts.claim(event, tx, bid, &self.hasher);
-            if tx.inclusion.is_none() {
-                let body = Seen::sealed(event, &self.hasher);
-                self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
-                // What has been seen has no past to go back to.
-                self.bodies.forget(&self.bodies.mark());
-                if !self.params.learns_unincluded {
-                    return;
-                }
-            }
-        }
-        if let Some(place) = place(event) {
-            self.blocks.enter(&mut self.memory, &place);
-        }
-        let fact = Seen::sealed(event, &self.hasher);
-        self.memory.facts.upsert(fact_key(event, &self.hasher), fact, |seen| *seen = fact);
+impl Learner<'_> {
+    /// Learns an event that is to be history now.
+    pub fn learn(&mut self, event: &Event, reference: &Reference) {
+        let fact = Seen::sealed(event, self.hasher);
+        self.memory.facts.upsert(fact_key(event, self.hasher), fact, |seen| *seen = fact);
         self.memory.fees.count_applied();
         self.memory.observed_since.get_or_insert(event.time);
         match &event.body {
             Body::Tx(tx) => match &tx.body {
                 TxBody::Evm(evm) => self.apply_evm(event, tx, evm),
-                TxBody::Utxo(utxo) => self.apply_utxo(event, tx, utxo, reference),
+                TxBody::Utxo(utxo) => apply_utxo::learn(self, event, tx, utxo, reference),
             },
-            Body::Transfer(transfer) => self.apply_transfer(event, transfer),
+            Body::Transfer(transfer) => apply_transfer::learn(self, event, transfer),
             Body::Approval(approval) => self.apply_approval(event, approval),
             Body::Log(log) => self.apply_log(event, log),
             Body::Block(step) => self.apply_block(step),
@@ -68,9 +51,16 @@ impl State {
             // What nodes witness is no account history, nor are calls that moved nothing.
             Body::Observation(_) | Body::Trace(_) | Body::Asset(_) | Body::Notice(_) => {}
         }
-        if self.memory.fees.stats().n_applied.is_multiple_of(TRIM_PERIOD) {
-            self.blocks.trim(&mut self.memory);
-        }
+    }
+
+    /// Returns the same to be read only.
+    pub fn history(&self) -> History<'_> {
+        History { chain: self.chain, hasher: self.hasher, memory: self.memory }
+    }
+
+    /// Returns the key of an address.
+    pub fn key(&self, address: &Address) -> AccountKey {
+        self.hasher.key(address)
     }
 
     fn apply_block(&mut self, step: &BlockStep) {
@@ -133,7 +123,7 @@ impl State {
     }
 
     /// Describes a payment to its receiver and counts it in the pair's edge.
-    pub(super) fn receipt(
+    pub fn receipt(
         &mut self,
         from: u64,
         to: u64,
@@ -152,8 +142,8 @@ impl State {
         self.memory.profiles.upsert(account, Profile::first_seen_at(time), |_| ());
     }
 
-    pub(super) fn count(&mut self, kind: WindowKind, account: AccountKey, now: u32) {
-        let key = kind.key(account, &self.hasher);
+    pub fn count(&mut self, kind: WindowKind, account: AccountKey, now: u32) {
+        let key = kind.key(account, self.hasher);
         self.memory.windows.upsert(key, Window::default(), |window| window.add(kind, now));
     }
 
@@ -167,7 +157,7 @@ impl State {
     fn apply_approval(&mut self, event: &Event, approval: &Approval) {
         let Approval { tx, token, owner, spender, .. } = approval;
         let is_zero = approval.amount.is_some_and(Amount::is_zero);
-        if is_zero && !self.is_approval_forgeable(tx, token, owner, spender) {
+        if is_zero && !self.history().is_approval_forgeable(tx, token, owner, spender) {
             return;
         }
         let token = self.key(token);
@@ -182,8 +172,8 @@ impl State {
         self.note_logs(&log.tx, seconds(event.time), |logs| logs.n_other += 1);
     }
 
-    pub(super) fn note_logs(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
-        let key = tx_key(tx, &self.hasher);
+    pub fn note_logs(&mut self, tx: &TxId, time: u32, learn: impl FnOnce(&mut TxLogs)) {
+        let key = tx_key(tx, self.hasher);
         self.memory.tx_logs.upsert(key, TxLogs::default(), |logs| {
             logs.last_used = logs.last_used.max(time);
             learn(logs);

@@ -1,20 +1,21 @@
 //! Transactions of unspent outputs: many payers, many payees, one entity that pays.
 
 use super::{
-    State,
     accounts::{
         payment::{Payment, Receipt},
         profile::{Profile, seconds},
         windows::WindowKind,
     },
-    apply::{end, tx_prefix},
+    apply::{Learner, end, tx_prefix},
     chain::outputs::{Peel, StoredOutput, output_key},
     graph::{
+        entities,
         taint::{Labels, Taint},
         transfers::{End, NewTransfer},
     },
+    memory::Memory,
 };
-use crate::model::{AccountKey, Amount, Event, OutPoint, Reference, Tx, UtxoTx};
+use crate::model::{AccountHasher, AccountKey, Amount, Event, OutPoint, Reference, Tx, UtxoTx};
 
 /// Distinct accounts on either side that a transaction teaches anything.
 pub const ACCOUNTS_PER_SIDE_MAX: usize = 256;
@@ -35,23 +36,32 @@ struct Party {
     change: u64,
 }
 
-impl State {
-    pub(super) fn apply_utxo(
-        &mut self,
-        event: &Event,
-        tx: &Tx,
-        utxo: &UtxoTx,
-        reference: &Reference,
-    ) {
+/// Learns a transaction of unspent outputs. Labelled owners taint what they own.
+pub(super) fn learn(
+    learner: &mut Learner<'_>,
+    event: &Event,
+    tx: &Tx,
+    utxo: &UtxoTx,
+    reference: &Reference,
+) {
+    UtxoLearner(learner).learn(event, tx, utxo, reference);
+}
+
+/// The steps of [`learn`].
+struct UtxoLearner<'a, 'b>(&'a mut Learner<'b>);
+
+impl UtxoLearner<'_, '_> {
+    fn learn(&mut self, event: &Event, tx: &Tx, utxo: &UtxoTx, reference: &Reference) {
         let time = seconds(event.time);
         let spent = self.spend(utxo);
         let mut payers = self.payers(utxo, &spent);
-        let payees = payees(self, utxo, &mut payers);
+        let payees = payees(self.0.hasher, utxo, &mut payers);
         self.learn_fee_rate(utxo, &spent);
-        self.memory.habits.learn(utxo);
+        self.0.memory.habits.learn(utxo);
         self.remember_outputs(event, tx, utxo, &spent, reference);
         let keys = |parties: &[Party]| parties.iter().map(|p| p.end.key).collect::<Vec<_>>();
-        self.learn_entity(utxo, &keys(&payers), &keys(&payees), time);
+        let Memory { clusters, edges, .. } = &mut *self.0.memory;
+        entities::learn(clusters, edges, utxo, &keys(&payers), &keys(&payees), time);
         let payer = payers.first().map(|payer| payer.end);
         let mut n_new_recipients = 0;
         let mut moves = Vec::with_capacity(payees.len().min(GRAPH_MOVES_MAX));
@@ -59,9 +69,9 @@ impl State {
             let receipt = self.utxo_receipt(payer, payee, time);
             let is_new_edge = payer.is_some() && receipt.n_payments_before == 0;
             n_new_recipients += u32::from(is_new_edge);
-            let is_fresh_receiver = self.memory.profiles.get(payee.end.key).is_none();
+            let is_fresh_receiver = self.0.memory.profiles.get(payee.end.key).is_none();
             let fresh = Profile::first_seen_at(time);
-            self.memory.profiles.upsert(payee.end.key, fresh, |p| p.receive(&receipt));
+            self.0.memory.profiles.upsert(payee.end.key, fresh, |p| p.receive(&receipt));
             moves.push(NewTransfer {
                 from: End::default(),
                 to: payee.end,
@@ -81,8 +91,8 @@ impl State {
             let value = Some(self.units(payer.value.saturating_sub(payer.change)));
             let payment = Payment { time, value, n_new_recipients };
             let fresh = Profile::first_seen_at(time);
-            self.memory.profiles.upsert(payer.end.key, fresh, |p| p.send(&payment));
-            self.count(WindowKind::Sent10m, AccountKey(payer.end.key), time);
+            self.0.memory.profiles.upsert(payer.end.key, fresh, |p| p.send(&payment));
+            self.0.count(WindowKind::Sent10m, AccountKey(payer.end.key), time);
         }
     }
 
@@ -90,8 +100,8 @@ impl State {
     fn spend(&mut self, utxo: &UtxoTx) -> Vec<Option<StoredOutput>> {
         let mut spent = Vec::with_capacity(utxo.inputs.len());
         for input in &utxo.inputs {
-            let key = input.outpoint.map(|outpoint| output_key(&outpoint, &self.hasher));
-            spent.push(key.and_then(|key| self.memory.outputs.remove(key)));
+            let key = input.outpoint.map(|outpoint| output_key(&outpoint, self.0.hasher));
+            spent.push(key.and_then(|key| self.0.memory.outputs.remove(key)));
         }
         spent
     }
@@ -100,7 +110,7 @@ impl State {
     fn payers(&self, utxo: &UtxoTx, spent: &[Option<StoredOutput>]) -> Vec<Party> {
         let mut payers: Vec<Party> = Vec::new();
         for (input, spent) in utxo.inputs.iter().zip(spent) {
-            let key = input.address.as_ref().map(|address| self.key(address).0);
+            let key = input.address.as_ref().map(|address| self.0.key(address).0);
             let key = key.or(spent.map(|s| s.account).filter(|account| *account != 0));
             let value = input.value.or(spent.map(|s| s.value)).unwrap_or(0);
             if let Some(key) = key {
@@ -118,7 +128,7 @@ impl State {
         let value = self.units(payee.value);
         let amount = Amount::from_u64(payee.value);
         match payer {
-            Some(payer) => self.receipt(payer.key, payee.end.key, time, value, amount),
+            Some(payer) => self.0.receipt(payer.key, payee.end.key, time, value, amount),
             // Newly minted: there is no sender to count, so the pair passes for an old one.
             None => Receipt {
                 time,
@@ -143,7 +153,7 @@ impl State {
                 total => payer.value as f64 / total as f64,
             };
             let is_first = payer.end == payers[0].end;
-            self.memory.graph.push(&NewTransfer {
+            self.0.memory.graph.push(&NewTransfer {
                 from: payer.end,
                 value: transfer.value * share,
                 is_new_edge: transfer.is_new_edge && is_first,
@@ -175,7 +185,7 @@ impl State {
             let taint = labels.of_owner(output.address.as_ref()).or(passed_on);
             let stored = StoredOutput {
                 value: output.value,
-                account: output.address.as_ref().map_or(0, |address| self.key(address).0),
+                account: output.address.as_ref().map_or(0, |address| self.0.key(address).0),
                 time,
                 height,
                 peel_start: peel.map_or(0, |peel| peel.start),
@@ -184,8 +194,8 @@ impl State {
                 n_taint_hops: taint.map_or(0, |taint| taint.n_hops),
                 is_coinbase: utxo.is_coinbase,
             };
-            let key = output_key(&OutPoint { tx: tx.id, index: output.index }, &self.hasher);
-            self.memory.outputs.upsert(key, stored, |o| *o = stored);
+            let key = output_key(&OutPoint { tx: tx.id, index: output.index }, self.0.hasher);
+            self.0.memory.outputs.upsert(key, stored, |o| *o = stored);
         }
     }
 
@@ -197,21 +207,21 @@ impl State {
         let input_value: Option<u64> =
             input_value.into_iter().try_fold(0u64, |sum, v| Some(sum.saturating_add(v?)));
         if let Some(fee) = input_value.and_then(|v| utxo.fee_of(v)) {
-            self.memory.fees.push(fee as f64 / f64::from(size));
+            self.0.memory.fees.push(fee as f64 / f64::from(size));
         }
     }
 
     fn units(&self, satoshi: u64) -> f64 {
-        Amount::from_u64(satoshi).units(self.chain.native.decimals)
+        Amount::from_u64(satoshi).units(self.0.chain.native.decimals)
     }
 }
 
 /// Returns the distinct accounts of the outputs; what comes back to a payer is change, no receipt.
-fn payees(state: &State, utxo: &UtxoTx, payers: &mut [Party]) -> Vec<Party> {
+fn payees(hasher: &AccountHasher, utxo: &UtxoTx, payers: &mut [Party]) -> Vec<Party> {
     let mut payees = Vec::new();
     for output in &utxo.outputs {
         let Some(address) = &output.address else { continue };
-        let end = end(state.key(address).0, Some(address));
+        let end = end(hasher.key(address).0, Some(address));
         match payers.iter_mut().find(|payer| payer.end.key == end.key) {
             Some(payer) => payer.change = payer.change.saturating_add(output.value),
             None => add_party(&mut payees, end, output.value),

@@ -11,6 +11,7 @@ mod apply_transfer;
 mod apply_utxo;
 mod chain;
 mod graph;
+mod history;
 mod memory;
 mod params;
 mod tables;
@@ -31,9 +32,12 @@ pub use params::Params;
 pub use witness::sightings::{NODES_MAX, Sighting};
 
 use crate::model::{
-    AccountHasher, AccountKey, Address, Amount, Chain, EventTime, OutPoint, Signal, Tx, TxId, TxIn,
-    UtxoTx,
+    AccountHasher, AccountKey, Address, Amount, Chain, Event, EventTime, OutPoint, Reference,
+    Signal, Tx, TxId, TxIn, UtxoTx,
 };
+use admit::Gate;
+use apply::Learner;
+use history::History;
 use serde::{Deserialize, Serialize};
 
 /// What is to be done with an event, decided before it is scored.
@@ -74,11 +78,7 @@ pub struct State {
     hasher: AccountHasher,
     params: Params,
     memory: memory::Memory,
-    blocks: chain::blocks::Blocks,
-    conflicts: chain::conflicts::Conflicts,
-    bodies: tables::table::Table<chain::dedup::Seen>,
-    sightings: witness::sightings::Sightings,
-    n_too_deep: u64,
+    gate: Gate,
 }
 
 impl State {
@@ -89,11 +89,7 @@ impl State {
             hasher: AccountHasher::new(seed),
             params: params.clone(),
             memory: memory::Memory::new(params),
-            blocks: chain::blocks::Blocks::new(params.journal_blocks_max, params.journal_bytes_max),
-            conflicts: chain::conflicts::Conflicts::new(params.conflicts_max),
-            bodies: tables::table::Table::new(params.dedup_max),
-            sightings: witness::sightings::Sightings::new(params.sightings_max),
-            n_too_deep: 0,
+            gate: Gate::new(params),
         }
     }
 
@@ -194,32 +190,64 @@ impl State {
 
     /// Returns what is remembered of an unspent output.
     pub fn output(&self, outpoint: &OutPoint) -> Option<Output> {
-        let stored = self.memory.outputs.get(chain::outputs::output_key(outpoint, &self.hasher))?;
-        Some(Output::from(stored))
+        self.history().output(outpoint)
     }
 
     /// Returns an input's value in satoshi and its account: as the exporter said, else as the
     /// output that it spends is remembered.
     pub fn resolve_input(&self, input: &TxIn) -> Option<(u64, Option<AccountKey>)> {
-        let address = input.address.as_ref().map(|address| self.key(address));
-        match (input.value, address) {
-            (Some(value), Some(account)) => Some((value, Some(account))),
-            (value, account) => match input.outpoint.and_then(|o| self.output(&o)) {
-                Some(output) => Some((value.unwrap_or(output.value), account.or(output.account))),
-                None => value.map(|value| (value, account)),
-            },
-        }
+        self.history().resolve_input(input)
+    }
+
+    /// Returns what part an account has in a transaction that was seen before its logs.
+    ///
+    /// # Cost
+    /// A walk through the account's recent moves: up to [`DEGREE_MAX`] of them, twice.
+    pub fn role_in(&self, account: AccountKey, tx: &TxId) -> Role {
+        self.history().role_in(account, tx)
+    }
+
+    /// Returns whether a transfer of nothing may be forged: anybody can have a token say one in
+    /// the name of others.
+    pub fn is_forgeable(&self, tx: &TxId, token: &Address, from: &Address, to: &Address) -> bool {
+        self.history().is_forgeable(tx, token, from, to)
+    }
+
+    /// The same of an approval.
+    pub fn is_approval_forgeable(
+        &self,
+        tx: &TxId,
+        token: &Address,
+        owner: &Address,
+        spender: &Address,
+    ) -> bool {
+        self.history().is_approval_forgeable(tx, token, owner, spender)
+    }
+
+    /// Returns the taint of what a transaction spends, from the outputs that are remembered.
+    pub fn taint(&self, utxo: &UtxoTx) -> Option<Taint> {
+        self.history().taint(utxo)
+    }
+
+    /// Returns the entity of an account that has spent together with others.
+    pub fn entity(&self, account: AccountKey, now: EventTime) -> Option<Entity> {
+        graph::entities::entity(&self.memory.clusters, account, now)
+    }
+
+    /// Returns how many accounts are united with another.
+    pub fn n_united_accounts(&self) -> usize {
+        self.memory.clusters.len()
     }
 
     /// Returns what nodes have told of a transaction while it was pending, in the order in which
     /// they first told anything.
     pub fn sightings(&self, tx: &TxId) -> impl Iterator<Item = Sighting<'_>> {
-        self.sightings.of(tx, &self.hasher)
+        self.gate.sightings.of(tx, &self.hasher)
     }
 
     /// Returns the nodes that have told of pending transactions, each with when it last did.
     pub fn nodes(&self) -> impl Iterator<Item = (&str, EventTime)> {
-        self.sightings.nodes()
+        self.gate.sightings.nodes()
     }
 
     /// Returns the digests of what a transaction claims: see [`Tx::conflict_keys`].
@@ -256,18 +284,18 @@ impl State {
 
     /// Returns the greatest height applied.
     pub fn tip_height(&self) -> Option<u64> {
-        self.blocks.tip_height()
+        self.gate.blocks.tip_height()
     }
 
     /// Returns how many heights were passed without a block: after a reorg that the exporter did
     /// not publish again, or where the stream has a hole.
     pub fn n_gaps(&self) -> u64 {
-        self.blocks.n_gaps()
+        self.gate.blocks.n_gaps()
     }
 
     /// Returns how many reorgs went deeper than the journal: after one, state is degraded.
     pub fn n_too_deep(&self) -> u64 {
-        self.n_too_deep
+        self.gate.n_too_deep
     }
 
     /// Returns how many accounts are in the table.
@@ -294,14 +322,70 @@ impl State {
             n_bytes_journal: self.memory.n_undo_bytes(),
         }
     }
-}
 
-/// A memory as it was at one event, to be written while that memory goes on.
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-pub struct FrozenState(State);
+    /// Decides what an event is before it is scored: duplicate, late, new; undoes blocks that it
+    /// proves orphaned; reports reorgs and conflicts.
+    ///
+    /// A transaction without inclusion (pending) is a duplicate when its body is known; one with an
+    /// inclusion when that inclusion is: a confirmation, or a re-inclusion after a revert, is new.
+    pub fn admit(&mut self, event: &Event) -> Admission {
+        let (gate, mut tables) = self.parts();
+        gate.admit(event, &mut tables)
+    }
 
-impl State {
+    /// Notes which node tells of a pending transaction, before the event is admitted; returns
+    /// whether that is news.
+    pub fn witness(&mut self, event: &Event, node: Option<&str>) -> bool {
+        self.gate.witness(event, node, &self.hasher)
+    }
+
+    /// Returns why an event is not believed to be where it says, and remembers a block that cannot
+    /// be there as one that proves nothing; `None` where a reorganisation may explain it.
+    pub fn misplacement(&mut self, event: &Event) -> Option<Misplacement> {
+        self.gate.misplacement(event)
+    }
+
+    /// Returns the greatest height of a block whose header was seen to hash to its id.
+    pub fn verified_height(&self) -> Option<u64> {
+        self.gate.verified_height()
+    }
+
+    /// Returns whether what an event says of its place counts against what is known: the block
+    /// that it is in is verified, or none is.
+    pub fn is_place_proven(&self, event: &Event) -> bool {
+        self.gate.is_place_proven(event)
+    }
+
+    /// Returns whether a transaction comes with another body than before, and if so whether it
+    /// would pass for a repetition otherwise.
+    pub fn contradiction(&self, event: &Event) -> Option<bool> {
+        self.gate.contradiction(event, self.history())
+    }
+
+    /// Returns whether a transaction is still to come in a block.
+    pub fn is_pending(&self, tx: &Tx) -> bool {
+        tx.inclusion.is_none() && !self.params.learns_unincluded
+    }
+
+    /// Learns an admitted event: the only way account history grows. Called after scoring.
+    ///
+    /// A pending transaction (no inclusion) leaves only its body's id and its conflict claims,
+    /// which no reorg takes back; unless `learns_unincluded` is set it is learned when it is in a
+    /// block.
+    pub fn apply(&mut self, event: &Event) {
+        self.apply_labelled(event, &Reference::default());
+    }
+
+    /// Learns an admitted event where some accounts are labelled: what they own is tainted.
+    pub fn apply_labelled(&mut self, event: &Event, reference: &Reference) {
+        let learns_unincluded = self.params.learns_unincluded;
+        let (gate, mut tables) = self.parts();
+        if gate.enter(event, learns_unincluded, &mut tables) {
+            tables.learn(event, reference);
+            gate.trim(tables.memory);
+        }
+    }
+
     /// Freezes everything, to be written on another thread; reading it back gives this memory.
     pub fn freeze(&mut self) -> FrozenState {
         FrozenState(Self {
@@ -309,21 +393,30 @@ impl State {
             hasher: self.hasher,
             params: self.params.clone(),
             memory: self.memory.share(),
-            blocks: self.blocks.clone(),
-            conflicts: self.conflicts.share(),
-            bodies: self.bodies.share(),
-            sightings: self.sightings.share(),
-            n_too_deep: self.n_too_deep,
+            gate: self.gate.share(),
         })
     }
-}
 
-impl State {
     /// Returns whether the parts fit together (after a restore).
     pub fn is_sound(&self) -> bool {
         self.memory.is_sound()
     }
+
+    fn history(&self) -> History<'_> {
+        History { chain: &self.chain, hasher: &self.hasher, memory: &self.memory }
+    }
+
+    /// Returns what decides about events, and what they are written into.
+    fn parts(&mut self) -> (&mut Gate, Learner<'_>) {
+        let Self { chain, hasher, memory, gate, .. } = self;
+        (gate, Learner { chain, hasher, memory })
+    }
 }
+
+/// A memory as it was at one event, to be written while that memory goes on.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct FrozenState(State);
 
 impl FrozenState {
     /// Returns about how many bytes it takes to write, from above.

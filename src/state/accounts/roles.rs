@@ -2,7 +2,7 @@
 
 use crate::{
     model::{AccountHasher, AccountKey, Address, TxId, is_listed_token},
-    state::{DEGREE_MAX, State, apply::tx_prefix},
+    state::{DEGREE_MAX, Move, apply::tx_prefix, history::History},
 };
 
 /// What part an account has in a transaction, as far as the stream tells.
@@ -21,7 +21,7 @@ pub enum Role {
     Unknown,
 }
 
-impl State {
+impl History<'_> {
     /// Returns what part an account has in a transaction that was seen before its logs.
     ///
     /// # Cost
@@ -29,15 +29,15 @@ impl State {
     pub fn role_in(&self, account: AccountKey, tx: &TxId) -> Role {
         let prefix = tx_prefix(tx);
         // The transaction's own payment is the oldest of its moves.
-        let is_of_tx = |m: &crate::state::Move| m.tx_prefix == prefix;
-        let is_own = |m: crate::state::Move| m.tx_prefix == prefix && m.token.is_none();
-        if self.sent(account).any(is_own) {
+        let is_of_tx = |m: &Move| m.tx_prefix == prefix;
+        let is_own = |m: Move| m.tx_prefix == prefix && m.token.is_none();
+        if self.memory.graph.sent(account).any(is_own) {
             Role::Signer
-        } else if self.received(account).any(is_own) {
+        } else if self.memory.graph.received(account).any(is_own) {
             Role::Called
         } else if !self.has_transaction(tx) {
             Role::Unknown
-        } else if self.sent(account).filter(is_of_tx).count() >= DEGREE_MAX {
+        } else if self.memory.graph.sent(account).filter(is_of_tx).count() >= DEGREE_MAX {
             Role::Crowded
         } else {
             Role::Stranger
@@ -76,7 +76,7 @@ impl State {
     }
 
     fn has_transaction(&self, tx: &TxId) -> bool {
-        self.memory.facts.get(inclusion_key(tx, &self.hasher)).is_some()
+        self.memory.facts.get(inclusion_key(tx, self.hasher)).is_some()
     }
 }
 

@@ -4,11 +4,10 @@
 //! Common-input ownership: Meiklejohn et al., "A Fistful of Bitcoins", IMC 2013, heuristic 1.
 //! Transactions that several owners may have signed unite nobody ([`UtxoTx::may_be_joint`]).
 
-use super::edges::Pair;
+use super::edges::{Edges, Pair};
 use crate::{
     model::{AccountKey, EventTime, UtxoTx},
     state::{
-        State,
         accounts::profile::seconds,
         tables::{
             fixed_layout::plain,
@@ -70,75 +69,72 @@ pub struct Entity {
     pub paid_new_24h: f64,
 }
 
-impl State {
-    /// Returns the entity of an account that has spent together with others.
-    ///
-    /// # Cost
-    /// One look-up for each step to the root, below 20 but for clusters cut by evictions.
-    pub fn entity(&self, account: AccountKey, now: EventTime) -> Option<Entity> {
-        self.memory.clusters.get(account.0)?;
-        let root = find(&self.memory.clusters, account.0)?;
-        let member = self.memory.clusters.get(root).copied().unwrap_or_default();
-        let weight = decay(seconds(now).saturating_sub(member.last_used));
-        Some(Entity {
-            root: AccountKey(root),
-            n_members: member.n_members.max(2),
-            paid_24h: f64::from(member.paid) * weight,
-            paid_new_24h: f64::from(member.paid_new) * weight,
-        })
-    }
+/// Returns the entity of an account that has spent together with others.
+///
+/// # Cost
+/// One look-up for each step to the root, below 20 but for clusters cut by evictions.
+pub(in crate::state) fn entity(
+    clusters: &Clusters,
+    account: AccountKey,
+    now: EventTime,
+) -> Option<Entity> {
+    clusters.get(account.0)?;
+    let root = find(clusters, account.0)?;
+    let member = clusters.get(root).copied().unwrap_or_default();
+    let weight = decay(seconds(now).saturating_sub(member.last_used));
+    Some(Entity {
+        root: AccountKey(root),
+        n_members: member.n_members.max(2),
+        paid_24h: f64::from(member.paid) * weight,
+        paid_new_24h: f64::from(member.paid_new) * weight,
+    })
+}
 
-    /// Learns who spends together, and whom that entity pays for the first time. Called before the
-    /// payments enter the pairs.
-    pub(in crate::state) fn learn_entity(
-        &mut self,
-        utxo: &UtxoTx,
-        payers: &[u64],
-        payees: &[u64],
-        now: u32,
-    ) {
-        if utxo.may_be_joint() {
-            return;
-        }
-        let [first, others @ ..] = payers else { return };
-        let clusters = &mut self.memory.clusters;
-        for other in others {
-            unite(clusters, *first, *other, now);
-        }
-        if clusters.get(*first).is_none() {
-            return;
-        }
-        let Some(root) = find(clusters, *first) else { return };
-        for payer in payers {
-            let is_stale = |m: &&Member| now.saturating_sub(m.last_used) >= TOUCH;
-            if *payer != root && clusters.get(*payer).filter(is_stale).is_some() {
-                clusters.upsert(*payer, Member::default(), |m| m.last_used = now);
-            }
-        }
-        let (mut n, mut n_new) = (0u16, 0u16);
-        for payee in payees {
-            if find(&self.memory.clusters, *payee) == Some(root) {
-                continue;
-            }
-            let payee = AccountKey(*payee);
-            let own = self.memory.edges.n_payments(Pair::new(AccountKey(*first), payee, None));
-            let entity = Pair::new(AccountKey(root), payee, Some(ENTITY));
-            let n_before = self.memory.edges.pay(entity, now).max(own);
-            n += 1;
-            n_new += u16::from(n_before == 0);
-        }
-        self.memory.clusters.upsert(root, alone(root, now), |member| {
-            let weight = decay(now.saturating_sub(member.last_used)) as f32;
-            member.paid = member.paid * weight + f32::from(n);
-            member.paid_new = member.paid_new * weight + f32::from(n_new);
-            member.last_used = member.last_used.max(now);
-        });
+/// Learns who spends together, and whom that entity pays for the first time. Called before the
+/// payments enter the pairs.
+pub(in crate::state) fn learn(
+    clusters: &mut Clusters,
+    edges: &mut Edges,
+    utxo: &UtxoTx,
+    payers: &[u64],
+    payees: &[u64],
+    now: u32,
+) {
+    if utxo.may_be_joint() {
+        return;
     }
-
-    /// Returns how many accounts are united with another.
-    pub fn n_united_accounts(&self) -> usize {
-        self.memory.clusters.len()
+    let [first, others @ ..] = payers else { return };
+    for other in others {
+        unite(clusters, *first, *other, now);
     }
+    if clusters.get(*first).is_none() {
+        return;
+    }
+    let Some(root) = find(clusters, *first) else { return };
+    for payer in payers {
+        let is_stale = |m: &&Member| now.saturating_sub(m.last_used) >= TOUCH;
+        if *payer != root && clusters.get(*payer).filter(is_stale).is_some() {
+            clusters.upsert(*payer, Member::default(), |m| m.last_used = now);
+        }
+    }
+    let (mut n, mut n_new) = (0u16, 0u16);
+    for payee in payees {
+        if find(clusters, *payee) == Some(root) {
+            continue;
+        }
+        let payee = AccountKey(*payee);
+        let own = edges.n_payments(Pair::new(AccountKey(*first), payee, None));
+        let entity = Pair::new(AccountKey(root), payee, Some(ENTITY));
+        let n_before = edges.pay(entity, now).max(own);
+        n += 1;
+        n_new += u16::from(n_before == 0);
+    }
+    clusters.upsert(root, alone(root, now), |member| {
+        let weight = decay(now.saturating_sub(member.last_used)) as f32;
+        member.paid = member.paid * weight + f32::from(n);
+        member.paid_new = member.paid_new * weight + f32::from(n_new);
+        member.last_used = member.last_used.max(now);
+    });
 }
 
 /// Returns the root of an account's cluster, itself when it has none; `None` when the path is too

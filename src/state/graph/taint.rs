@@ -6,7 +6,10 @@
 
 use crate::{
     model::{Address, EventTime, LabelKind, Reference, UtxoTx},
-    state::{State, chain::outputs::StoredOutput},
+    state::{
+        chain::outputs::{StoredOutput, output_key},
+        history::History,
+    },
 };
 
 /// Payments over which taint is followed: beyond four most coins of a chain have some.
@@ -66,12 +69,11 @@ impl Taint {
     }
 }
 
-impl State {
+impl History<'_> {
     /// Returns the taint of what a transaction spends, from the outputs that are remembered.
     pub fn taint(&self, utxo: &UtxoTx) -> Option<Taint> {
         Taint::mixed(utxo.inputs.iter().map(|input| {
-            let key =
-                input.outpoint.map(|o| crate::state::chain::outputs::output_key(&o, &self.hasher));
+            let key = input.outpoint.map(|o| output_key(&o, self.hasher));
             let coin = key.and_then(|key| self.memory.outputs.get(key));
             let value = input.value.or(coin.map(|c| c.value)).unwrap_or(0);
             (value, coin.and_then(Taint::of_coin))
