@@ -1,15 +1,10 @@
 //! What a part is held against before it is folded: the blocks and the transactions that are known.
 
-use super::{
-    Action, Engine,
-    ledger::Fate,
-    report::{DeadLetter, stats::count},
-};
+use super::report::stats::{Stats, count};
 use crate::{
     decode::{self, Format, Policy, Reason, Refuted, Settings},
-    model::{Body, Event, Quality, Record},
-    state::Misplacement,
-    triage::Coordinates,
+    model::{Body, Chain, Event, Quality},
+    state::{Misplacement, State},
 };
 
 /// Why a part is refused although it could be read.
@@ -18,9 +13,15 @@ pub(super) struct Contradiction {
     pub detail: &'static str,
 }
 
-impl Engine {
+/// What parts are held against.
+pub(super) struct Checks<'a> {
+    pub state: &'a mut State,
+    pub stats: &'a mut Stats,
+}
+
+impl Checks<'_> {
     /// Holds a part against what is known, and flags what it lets pass.
-    pub(super) fn check_part(
+    pub fn check_part(
         &mut self,
         events: &mut [Event],
         settings: &Settings,
@@ -128,33 +129,18 @@ impl Engine {
         }
         Ok(())
     }
+}
 
-    /// Says, in a sentence for operators, that blocks go unverified; `None` while none did.
-    pub fn unverified(&self) -> Option<String> {
-        let n = *self.stats.checks_failed.get(Refuted::Unverified.as_str())?;
-        let chain = &self.setup.chain;
-        let blocks = if n == 1 { "1 block".to_owned() } else { format!("{n} blocks") };
-        let why = if decode::is_recipe_known(chain) {
-            "have header fields that this version does not know, as after a fork; install a newer \
-             version when there is one"
-        } else {
-            "have a hash that is made in a way that is not known for this chain; nothing vouches \
-             for them but their source"
-        };
-        Some(format!("{blocks} of {chain} are read but not verified: they {why}"))
-    }
-
-    /// Makes a dead letter of a part.
-    pub(super) fn refuse(
-        &mut self,
-        (settings, record): (&Settings, &Record<'_>),
-        at: &Coordinates,
-        (reason, detail): (Reason, String),
-        actions: &mut Vec<Action>,
-    ) {
-        self.ledger.part(None, Fate::DeadLetter);
-        count(&mut self.stats.dead_letters, reason.as_str());
-        let letter = DeadLetter::of(settings, record, at, reason, detail);
-        actions.push(Action::DeadLetter(Box::new(letter)));
-    }
+/// Says, in a sentence for operators, that blocks go unverified; `None` while none did.
+pub(super) fn unverified(stats: &Stats, chain: &Chain) -> Option<String> {
+    let n = *stats.checks_failed.get(Refuted::Unverified.as_str())?;
+    let blocks = if n == 1 { "1 block".to_owned() } else { format!("{n} blocks") };
+    let why = if decode::is_recipe_known(chain) {
+        "have header fields that this version does not know, as after a fork; install a newer \
+         version when there is one"
+    } else {
+        "have a hash that is made in a way that is not known for this chain; nothing vouches for \
+         them but their source"
+    };
+    Some(format!("{blocks} of {chain} are read but not verified: they {why}"))
 }

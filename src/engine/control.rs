@@ -2,43 +2,41 @@
 
 pub(super) mod reconfigure;
 
-use super::{Engine, Setup, report::stats::count};
+use super::{Setup, detectors::Detectors};
 use crate::{
     decode::account,
     detect::Ruling,
-    model::{AccountKey, Address, EventTime, Hash32, Judgement, Verdict},
-    triage::Listing,
+    model::{AccountKey, Address, Chain, EventTime, Hash32, Judgement, Verdict},
+    state::State,
+    triage::{Listing, Triage},
 };
 
 /// A turn that the fold takes between two records; every replay takes it at the same place.
 #[derive(Clone)]
 pub enum Control {
-    /// Goes on with another setup, see [`Engine::reconfigure`].
+    /// Goes on with another setup, see [`Engine::reconfigure`](super::Engine::reconfigure).
     Setup(Box<Setup>),
     /// Learns what an analyst concluded, or does what one orders.
     Verdict(Box<Verdict>),
 }
 
-impl Engine {
-    /// Applies a control entry.
-    ///
-    /// # Panics
-    /// When a setup is passed that [`Engine::check_setup`] refuses: the driver checks it first.
-    pub(super) fn on_control(&mut self, control: Control) {
-        match control {
-            Control::Setup(setup) => {
-                let done = self.reconfigure(*setup);
-                assert!(done.is_ok(), "an unchecked setup: {:?}", done.err());
-            }
-            Control::Verdict(verdict) => {
-                count(&mut self.stats.verdicts, verdict.verdict.as_str());
-                let is_matched = match verdict.verdict {
-                    Judgement::Allow | Judgement::Deny => self.list(&verdict),
-                    Judgement::RollBack => self.roll_back(&verdict),
-                    _ => self.learn(&verdict),
-                };
-                self.stats.n_verdicts_unmatched += u64::from(!is_matched);
-            }
+/// What verdicts and orders change.
+pub(super) struct Rulings<'a> {
+    pub chain: &'a Chain,
+    pub state: &'a State,
+    pub detectors: &'a mut Detectors,
+    pub triage: &'a mut Triage,
+    /// Verdicts come from outside: it is the stream's event time that they are given and expire in.
+    pub now: EventTime,
+}
+
+impl Rulings<'_> {
+    /// Takes in a verdict or an order; returns whether what it is about is known.
+    pub fn hear(&mut self, verdict: &Verdict) -> bool {
+        match verdict.verdict {
+            Judgement::Allow | Judgement::Deny => self.list(verdict),
+            Judgement::RollBack => self.roll_back(verdict),
+            _ => self.learn(verdict),
         }
     }
 
@@ -71,18 +69,18 @@ impl Engine {
 
     /// Restores a model's previous fit; returns whether there is one.
     fn roll_back(&mut self, verdict: &Verdict) -> bool {
-        let rest = verdict.subject.strip_prefix(&*self.setup.chain.id);
+        let rest = verdict.subject.strip_prefix(&*self.chain.id);
         let model = rest.and_then(|rest| rest.strip_prefix("/model/"));
         model.is_some_and(|id| self.detectors.roll_back(id))
     }
 
     /// Reads whom a verdict is about; `None` where that is no account or transaction of the chain.
     fn ruling(&self, verdict: &Verdict) -> Option<Ruling> {
-        let rest = verdict.subject.strip_prefix(&*self.setup.chain.id)?;
+        let rest = verdict.subject.strip_prefix(&*self.chain.id)?;
         let (account, is_of_tx) = match rest.strip_prefix("/tx/") {
             Some(text) => (Ruling::key_of_tx(&Hash32::parse(text)?), true),
             None => {
-                let account = account::canonical(rest.strip_prefix(':')?, &self.setup.chain);
+                let account = account::canonical(rest.strip_prefix(':')?, self.chain);
                 (self.state.key(&account).0, false)
             }
         };
@@ -93,8 +91,7 @@ impl Engine {
             weight: verdict.weight,
             // Names are only compared: the keyed hash of accounts serves.
             analyst: self.state.key(&Address::Text(verdict.analyst.as_str().into())).0,
-            // Verdicts come from outside: it is event time that they expire in.
-            time: EventTime::from_millis(self.stats.event_time_ms),
+            time: self.now,
         })
     }
 }

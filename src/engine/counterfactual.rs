@@ -3,17 +3,16 @@
 
 mod edits;
 
-use super::{Engine, detectors::Detectors, raise, report::summary};
+use super::{Engine, Setup, detectors::Detectors, raise, report::summary};
 use crate::{
-    decode::{self, Settings},
     detect::{
         Scene,
         models::{TYPICAL_UNIT, write_feature},
     },
     feature::{self, Features},
-    model::{Body, Event, EventId, EventTime, Finding, Quality, Record, Signal},
-    state::Disposition,
-    triage::{Coordinates, Via},
+    model::{Body, Event, EventId, EventTime, Finding, Signal},
+    state::State,
+    triage::{Triage, Via},
 };
 use edits::Ladder;
 use serde::Serialize;
@@ -85,52 +84,51 @@ struct Trial<'a> {
     replaced: Option<(usize, f64)>,
 }
 
-impl Engine {
-    /// Examines an event of a record, a transaction or a payment in a token, instead of learning
-    /// it; `None` when the record does not hold it or it is a duplicate. What stands before it in
-    /// the record is folded: the engine is good for nothing else afterwards.
-    ///
-    /// `typical` are the features of recent events of the kind: single features are moved along
-    /// their ranks among those, a hundredth at a time, and each step is scored by every model.
-    ///
-    /// # Cost
-    /// Up to 200 scores a feature: a tenth of a second.
-    pub fn examine(
-        &mut self,
-        settings: &Settings,
-        record: &Record<'_>,
-        wanted: &EventId,
-        typical: &[Features],
-    ) -> Option<Examination> {
-        self.begin_record();
-        let mut batch = decode::Batch::default();
-        decode::decode(settings, record, &mut batch);
-        let at = Coordinates {
-            topic: record.topic.to_owned(),
-            partition: record.partition,
-            offset: record.offset,
-            part_index: 0,
-        };
-        for part in &batch.parts {
-            let Ok(range) = &part.verdict else { continue };
-            for event in &mut batch.events[range.clone()] {
-                if event.id(&self.setup.chain.id) != *wanted {
-                    self.on_event(event, batch.node.as_deref(), &at, &mut Vec::new());
-                    continue;
-                }
-                let admission = self.state.admit(event);
-                match admission.disposition {
-                    Disposition::Duplicate => return None,
-                    Disposition::Late => event.quality |= Quality::LATE,
-                    Disposition::New => {}
-                }
-                let trial = Trial { event, signals: &admission.signals, replaced: None };
-                return Some(self.examination(trial, typical));
-            }
-        }
-        None
-    }
+/// Looks at events where they are judged: all that stands before them is folded, nothing of them
+/// is learned. May end the fold there.
+pub(super) trait Stop {
+    /// Returns whether the fold ends at this event.
+    fn is_here(&mut self, engine: &Engine, event: &Event, signals: &[Signal]) -> bool;
+}
 
+/// Folds everything.
+pub(super) struct Never;
+
+impl Stop for Never {
+    fn is_here(&mut self, _: &Engine, _: &Event, _: &[Signal]) -> bool {
+        false
+    }
+}
+
+/// Examines one event where the fold judges it.
+pub(super) struct Examiner<'a> {
+    pub wanted: &'a EventId,
+    pub typical: &'a [Features],
+    pub found: Option<Examination>,
+}
+
+impl Stop for Examiner<'_> {
+    fn is_here(&mut self, engine: &Engine, event: &Event, signals: &[Signal]) -> bool {
+        let is_here = event.id(&engine.setup.chain.id) == *self.wanted;
+        if is_here {
+            let Engine { setup, state, detectors, triage, .. } = engine;
+            let trial = Trial { event, signals, replaced: None };
+            let counterfactual = Counterfactual { setup, state, detectors, triage };
+            self.found = Some(counterfactual.examination(trial, self.typical));
+        }
+        is_here
+    }
+}
+
+/// The detectors with the state in which they judge; trials change nothing of it.
+struct Counterfactual<'a> {
+    setup: &'a Setup,
+    state: &'a State,
+    detectors: &'a Detectors,
+    triage: &'a Triage,
+}
+
+impl Counterfactual<'_> {
     fn examination(&self, trial: Trial<'_>, typical: &[Features]) -> Examination {
         let judgement = self.judgement(trial);
         let is_scored = judgement.lanes.contains(&SCORE);
@@ -161,8 +159,8 @@ impl Engine {
 
     /// Shows the detectors an event against the present state, changing nothing.
     fn with_scene<T>(&self, trial: Trial<'_>, look: impl FnOnce(&Scene<'_>, &Detectors) -> T) -> T {
-        let parties = feature::parties(trial.event, &self.state);
-        let mut features = feature::extract(trial.event, &parties, &self.state);
+        let parties = feature::parties(trial.event, self.state);
+        let mut features = feature::extract(trial.event, &parties, self.state);
         if let Some(features) = &mut features {
             if self.setup.params.detect.is_value_blind {
                 features.drop_values();
@@ -175,12 +173,12 @@ impl Engine {
             chain: &self.setup.chain,
             event: trial.event,
             signals: trial.signals,
-            state: &self.state,
+            state: self.state,
             reference: &self.setup.reference,
             parties,
             features: features.as_ref(),
         };
-        look(&scene, &self.detectors)
+        look(&scene, self.detectors)
     }
 
     /// Explains the votes on a scene, with the shares of the combined score, and returns the change
@@ -237,7 +235,7 @@ impl Engine {
         self.with_scene(trial, |scene, detectors| {
             let (mut findings, mut votes, mut opinions) = (Vec::new(), Vec::new(), Vec::new());
             detectors.findings(scene, &mut findings);
-            raise::denials(&self.triage, scene, &mut findings);
+            raise::denials(self.triage, scene, &mut findings);
             let focus = summary::focus(scene);
             if focus.is_some() {
                 detectors.votes(scene, &mut votes, &mut opinions);

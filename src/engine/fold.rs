@@ -1,26 +1,31 @@
 //! The fold itself: decode, admit, score, triage, learn, apply, in that order for every event.
 
 use super::{
-    Action, EngineError, FindingReport, Input, Setup,
-    checks::Contradiction,
+    Action, Control, DeadLetter, EngineError, Examination, Frozen, Input, Setup,
+    checks::{self, Checks, Contradiction},
+    control::Rulings,
+    counterfactual::{Examiner, Never, Stop},
     detectors::Detectors,
     fits::Fits,
+    judge::{self, Judge},
     ledger::{Fate, Ledger},
-    raise::{self, Raiser},
+    mempool::Tending,
     report::{
-        score_report,
         stats::{Stats, count},
         summary,
     },
+    seen::Seen,
+    snapshot,
 };
 use crate::{
-    decode::{self, Refusal, Settings, SkipReason},
-    detect::{FitJob, Need, Opinion, Scene},
-    feature::{self, Features},
-    model::{Alert, Body, Chain, Event, Finding, OutcomeStatus, Quality, Record, Signal},
+    decode::{self, Reason, Refusal, Settings, SkipReason},
+    detect::{FitJob, Need},
+    feature::Features,
+    model::{Alert, Body, Chain, Event, EventId, EventTime, Quality, Record, Signal},
     state::{Disposition, State},
-    triage::{Coordinates, Triage, Vote},
+    triage::{Coordinates, Triage},
 };
+use std::ops::ControlFlow;
 
 /// One partition's detector: a pure fold over its records.
 pub struct Engine {
@@ -37,20 +42,11 @@ pub struct Engine {
     scratch: Scratch,
 }
 
-/// Optional parts of the input that have been seen, on which some rules depend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Seen {
-    logs: bool,
-    outcomes: bool,
-}
-
 /// Buffers kept from record to record, so that the hot path does not allocate.
 #[derive(Default)]
 struct Scratch {
     batch: decode::Batch,
-    findings: Vec<Finding>,
-    votes: Vec<Vote>,
-    opinions: Vec<Opinion>,
+    judging: judge::Buffers,
     alerts: Vec<Alert>,
 }
 
@@ -60,10 +56,8 @@ impl Engine {
     /// # Errors
     /// When a rule's or model's parameters are wrong: all mistakes at once.
     pub fn new(setup: Setup) -> Result<Self, EngineError> {
-        let schema = feature::schema(setup.chain.family);
         let seed = setup.params.seed;
-        let detectors =
-            Detectors::build(&setup.params.detect, schema, seed).map_err(EngineError::Params)?;
+        let detectors = Detectors::of(&setup)?;
         let identity = detectors.identity(&setup);
         Ok(Self {
             state: State::new(setup.chain.clone(), &setup.params.state, seed),
@@ -86,7 +80,10 @@ impl Engine {
     /// depend on timing.
     pub fn step(&mut self, input: Input<'_>, actions: &mut Vec<Action>) {
         match input {
-            Input::Record(settings, record) => self.on_record(settings, &record, actions),
+            Input::Record(settings, record) => {
+                // Nothing stops it.
+                let _ = self.on_record(settings, &record, actions, &mut Never);
+            }
             Input::Poison(settings, record) => self.on_poison(settings, &record, actions),
             Input::Fitted(fitted) => self.fits.deliver(fitted),
             Input::Control(control) => self.on_control(control),
@@ -138,18 +135,166 @@ impl Engine {
         &self.setup.chain
     }
 
-    fn on_record(&mut self, settings: &Settings, record: &Record<'_>, actions: &mut Vec<Action>) {
+    /// Says, in a sentence for operators, that blocks go unverified; `None` while none did.
+    pub fn unverified(&self) -> Option<String> {
+        checks::unverified(&self.stats, &self.setup.chain)
+    }
+
+    /// Examines an event of a record, a transaction or a payment in a token, where the fold judges
+    /// it; `None` when the record does not hold it, or the fold does not judge it: it is refused or
+    /// a duplicate. What stands before it is folded: the engine is good for nothing else
+    /// afterwards.
+    ///
+    /// `typical` are the features of recent events of the kind: single features are moved along
+    /// their ranks among those, a hundredth at a time, and each step is scored by every model.
+    ///
+    /// # Cost
+    /// Up to 200 scores a feature: a tenth of a second.
+    pub fn examine(
+        &mut self,
+        settings: &Settings,
+        record: &Record<'_>,
+        wanted: &EventId,
+        typical: &[Features],
+    ) -> Option<Examination> {
+        let mut examiner = Examiner { wanted, typical, found: None };
+        let _ = self.on_record(settings, record, &mut Vec::new(), &mut examiner);
+        examiner.found
+    }
+
+    /// Returns whether the engine can go on with a setup.
+    ///
+    /// # Errors
+    /// When it is another chain's, or parameters of its detectors are wrong.
+    pub fn check_setup(&self, setup: &Setup) -> Result<(), EngineError> {
+        self.detectors_for(setup).map(drop)
+    }
+
+    /// Goes on with another setup from the next record on.
+    ///
+    /// - Account state and the sequence of alerts are kept. Bounds of `state` keep their old
+    ///   values, and account keys the old seed: tables are sized when a history begins.
+    ///   [`Engine::unapplied`] lists what therefore has to wait for a new history.
+    /// - A model whose seed and parameters are unchanged keeps what it has learned and its pending
+    ///   fit; any other starts anew, and fits that nobody waits for are dropped.
+    /// - Triage keeps open alerts, cool-downs, verdicts and budget, and its calibration when
+    ///   neither models nor weights changed.
+    ///
+    /// It depends on the engine and the setup alone, so every replay takes the same turn.
+    ///
+    /// # Errors
+    /// As [`Engine::check_setup`]; the engine is then unchanged.
+    pub fn reconfigure(&mut self, mut setup: Setup) -> Result<(), EngineError> {
+        let fresh = self.detectors_for(&setup)?;
+        let params = (&self.setup.params, &setup.params);
+        let is_same_score = self.detectors.replace(fresh, params, &mut self.fits);
+        let (family, identity) = (setup.chain.family, self.detectors.identity(&setup));
+        self.triage.reconfigure(setup.params.triage.clone(), identity, family, is_same_score);
+        self.state.set_learns_unincluded(setup.params.state.learns_unincluded);
+        // How to report is the caller's affair and no part of an answer.
+        setup.is_reporting_findings = self.setup.is_reporting_findings;
+        setup.is_reporting_scores = self.setup.is_reporting_scores;
+        self.setup = setup;
+        Ok(())
+    }
+
+    fn detectors_for(&self, setup: &Setup) -> Result<Detectors, EngineError> {
+        if setup.chain != self.setup.chain {
+            return Err(EngineError::OtherSetup { what: "chain" });
+        }
+        Detectors::of(setup)
+    }
+
+    /// Returns the short hash of the configuration, as in alerts.
+    pub fn config_hash(&self) -> &str {
+        &self.setup.config_hash
+    }
+
+    /// Lists the settings of the present setup that wait for a new history: the tables of account
+    /// state keep the size they were made with.
+    pub fn unapplied(&self) -> Vec<&'static str> {
+        self.state.unapplied(&self.setup.params.state)
+    }
+
+    /// Freezes everything that the engine has learned, to be written on another thread.
+    ///
+    /// It takes the engine mutably because it marks the pages that are shared from now on; answers
+    /// do not change.
+    ///
+    /// # Cost
+    /// A few milliseconds at a million accounts; each page of 16 KiB is copied at the first write
+    /// to it afterwards.
+    pub fn freeze(&mut self) -> Frozen {
+        Frozen::of(self)
+    }
+
+    /// Makes an engine from an image. Run [`Engine::unfinished_fits`] before the next record.
+    ///
+    /// # Errors
+    /// When the bytes are no image of a known layout, or were made with another setup.
+    pub fn restore(setup: Setup, bytes: &[u8]) -> Result<Self, EngineError> {
+        snapshot::restore(setup, bytes)
+    }
+
+    /// # Panics
+    /// When a setup is passed that [`Engine::check_setup`] refuses: the driver checks it first.
+    fn on_control(&mut self, control: Control) {
+        match control {
+            Control::Setup(setup) => {
+                let done = self.reconfigure(*setup);
+                assert!(done.is_ok(), "an unchecked setup: {:?}", done.err());
+            }
+            Control::Verdict(verdict) => {
+                count(&mut self.stats.verdicts, verdict.verdict.as_str());
+                let mut rulings = Rulings {
+                    chain: &self.setup.chain,
+                    state: &self.state,
+                    detectors: &mut self.detectors,
+                    triage: &mut self.triage,
+                    now: EventTime::from_millis(self.stats.event_time_ms),
+                };
+                self.stats.n_verdicts_unmatched += u64::from(!rulings.hear(&verdict));
+            }
+        }
+    }
+
+    /// Sets a record aside unread, because reading it brought the process down.
+    fn on_poison(&mut self, settings: &Settings, record: &Record<'_>, actions: &mut Vec<Action>) {
+        self.begin_record();
+        self.stats.n_parts += 1;
+        self.ledger.record(record.topic, record.partition, record.offset);
+        let why = (Reason::CrashLoop, "reading it ended the process three times".to_owned());
+        self.refuse((settings, record), &coordinates(record), why, actions);
+    }
+
+    /// Makes a dead letter of a part.
+    fn refuse(
+        &mut self,
+        (settings, record): (&Settings, &Record<'_>),
+        at: &Coordinates,
+        (reason, detail): (Reason, String),
+        actions: &mut Vec<Action>,
+    ) {
+        self.ledger.part(None, Fate::DeadLetter);
+        count(&mut self.stats.dead_letters, reason.as_str());
+        let letter = DeadLetter::of(settings, record, at, reason, detail);
+        actions.push(Action::DeadLetter(Box::new(letter)));
+    }
+
+    /// Folds a record, as far as nothing stops it.
+    fn on_record(
+        &mut self,
+        settings: &Settings,
+        record: &Record<'_>,
+        actions: &mut Vec<Action>,
+        stop: &mut impl Stop,
+    ) -> ControlFlow<()> {
         let n_record = self.begin_record();
         let mut is_new = false;
         let mut batch = std::mem::take(&mut self.scratch.batch);
         decode::decode(settings, record, &mut batch);
         self.ledger.record(record.topic, record.partition, record.offset);
-        let mut at = Coordinates {
-            topic: record.topic.to_owned(),
-            partition: record.partition,
-            offset: record.offset,
-            part_index: 0,
-        };
+        let mut at = coordinates(record);
         for part in &batch.parts {
             at.part_index = part.index;
             self.stats.n_parts += 1;
@@ -157,8 +302,9 @@ impl Engine {
                 Ok(range) => {
                     let node = batch.node.as_deref();
                     let events = &mut batch.events[range.clone()];
-                    match self.check_part(events, settings) {
-                        Ok(()) => is_new |= self.on_part(events, node, &at, actions),
+                    let Self { state, stats, .. } = self;
+                    match (Checks { state, stats }).check_part(events, settings) {
+                        Ok(()) => is_new |= self.on_part(events, node, &at, actions, stop)?,
                         Err(Contradiction { reason, detail }) => {
                             let why = (reason, detail.to_owned());
                             self.refuse((settings, record), &at, why, actions);
@@ -179,6 +325,7 @@ impl Engine {
         if is_new {
             self.end_record(n_record, actions);
         }
+        ControlFlow::Continue(())
     }
 
     /// Ends a record that said something new.
@@ -192,7 +339,7 @@ impl Engine {
 
     /// Counts a record, after any fit that takes over at it; returns which of those with news it
     /// would be.
-    pub(super) fn begin_record(&mut self) -> u64 {
+    fn begin_record(&mut self) -> u64 {
         let n_record = self.fits.n_new + 1;
         assert!(self.fits.missing(n_record).is_none(), "a due fit was not delivered");
         self.stats.n_records += 1;
@@ -217,11 +364,12 @@ impl Engine {
         node: Option<&str>,
         at: &Coordinates,
         actions: &mut Vec<Action>,
-    ) -> bool {
+        stop: &mut impl Stop,
+    ) -> ControlFlow<(), bool> {
         self.stats.n_decoded += 1;
         let (mut n_duplicates, mut is_scored) = (0, false);
         for event in events.iter_mut() {
-            let is_duplicate = self.on_event(event, node, at, actions);
+            let is_duplicate = self.on_event(event, node, at, actions, stop)?;
             n_duplicates += usize::from(is_duplicate);
             is_scored |= !is_duplicate && summary::is_scored(event);
         }
@@ -236,28 +384,31 @@ impl Engine {
         };
         let height = events.iter().find_map(|event| Some(event.inclusion()?.height));
         self.ledger.part(height, fate);
-        n_duplicates < events.len()
+        ControlFlow::Continue(n_duplicates < events.len())
     }
 
     /// Scores and learns one event; returns whether it was a duplicate instead: another node's
     /// sighting of what is known is an observation.
-    pub(super) fn on_event(
+    fn on_event(
         &mut self,
         event: &mut Event,
         node: Option<&str>,
         at: &Coordinates,
         actions: &mut Vec<Action>,
-    ) -> bool {
+        stop: &mut impl Stop,
+    ) -> ControlFlow<(), bool> {
         self.stats.n_events += 1;
-        let is_news = self.witness(event, node);
+        let is_news = self.state.witness(event, node);
+        self.stats.n_observations += u64::from(is_news);
         let admission = self.state.admit(event);
         let mut alerts = std::mem::take(&mut self.scratch.alerts);
         match admission.disposition {
             Disposition::Duplicate => {
-                self.tend_again(event, at, &mut alerts);
+                self.tending(at, &mut alerts).tend_again(event);
                 self.write(alerts, actions);
                 // An order that is given again is no sighting of the first.
-                return !is_news || matches!(&event.body, Body::Tx(tx) if tx.order().is_some());
+                let is_order = matches!(&event.body, Body::Tx(tx) if tx.order().is_some());
+                return ControlFlow::Continue(!is_news || is_order);
             }
             Disposition::Late => {
                 event.quality |= Quality::LATE;
@@ -266,8 +417,8 @@ impl Engine {
             Disposition::New => {}
         }
         self.stats.event_time_ms = self.stats.event_time_ms.max(event.time.millis());
-        self.note_seen(event);
-        self.count_conflicts(&admission.signals);
+        self.seen.note(event);
+        self.stats.count_conflicts(&admission.signals);
         for signal in &admission.signals {
             if let Signal::Reorg(reorg) = signal {
                 self.stats.n_reorgs += 1;
@@ -277,30 +428,45 @@ impl Engine {
                 self.triage.retract(&reorg.reverted, &by, at, &mut alerts);
             }
         }
-        self.detect(event, &admission.signals, at, actions, &mut alerts);
+        if stop.is_here(self, event, &admission.signals) {
+            return ControlFlow::Break(());
+        }
+        self.judge(event, &admission.signals, at, actions, &mut alerts);
         self.state.apply_labelled(event, &self.setup.reference);
         self.stats.n_gaps = self.state.n_gaps();
         self.stats.n_evicted_accounts = self.state.n_evicted_accounts();
-        self.tend(event, at, &mut alerts);
+        self.tending(at, &mut alerts).tend(event);
         if let Some(tip) = self.state.tip_height() {
             self.stats.tip_height = tip;
             self.triage.advance(tip, at, &mut alerts);
         }
         self.write(alerts, actions);
-        false
+        ControlFlow::Continue(false)
+    }
+
+    fn tending<'a>(&'a mut self, at: &'a Coordinates, alerts: &'a mut Vec<Alert>) -> Tending<'a> {
+        Tending {
+            chain: &self.setup.chain,
+            state: &self.state,
+            triage: &mut self.triage,
+            now: EventTime::from_millis(self.stats.event_time_ms),
+            corroborate_ms: self.setup.params.triage.corroborate_ms,
+            at,
+            alerts,
+        }
     }
 
     /// Hands out alerts, and keeps the buffer that they were in.
     fn write(&mut self, mut alerts: Vec<Alert>, actions: &mut Vec<Action>) {
         for alert in alerts.drain(..) {
-            self.count_alert(&alert);
+            self.stats.count_alert(&alert);
             actions.push(Action::Alert(Box::new(alert)));
         }
         self.scratch.alerts = alerts;
     }
 
     /// Collects all opinions on one event, raises what is worth it, and lets the models learn.
-    fn detect(
+    fn judge(
         &mut self,
         event: &Event,
         signals: &[Signal],
@@ -309,92 +475,16 @@ impl Engine {
         alerts: &mut Vec<Alert>,
     ) {
         let Self { setup, state, detectors, triage, stats, scratch, .. } = self;
-        let Scratch { findings, votes, opinions, .. } = scratch;
-        let tx = match &event.body {
-            Body::Tx(tx) => Some(&**tx),
-            _ => None,
-        };
-        let parties = feature::parties(event, state);
-        let mut features: Option<Features> = feature::extract(event, &parties, state);
-        if let Some(features) = features.as_mut().filter(|_| setup.params.detect.is_value_blind) {
-            features.drop_values();
-        }
-        let scene = Scene {
-            chain: &setup.chain,
-            event,
-            signals,
-            state,
-            reference: &setup.reference,
-            parties,
-            features: features.as_ref(),
-        };
-        findings.clear();
-        detectors.findings(&scene, findings);
-        raise::denials(triage, &scene, findings);
-        let focus = summary::focus(&scene);
-        stats.n_transactions += u64::from(tx.is_some());
-
-        let corroborate_ms = setup.params.triage.corroborate_ms;
-        let mut raiser = Raiser { triage, stats, at, alerts, corroborate_ms };
-        if let Some(focus) = &focus {
-            detectors.votes(&scene, votes, opinions);
-            let report = setup.is_reporting_scores.then(|| {
-                score_report::of(&scene, focus, detectors, votes, opinions, raiser.triage)
-            });
-            let outcome = raiser.score(detectors, &scene, tx, focus, votes, opinions);
-            if outcome.is_alert() {
-                detectors.on_alert(&scene);
-            }
-            actions.extend(report.map(|r| Action::Scored(Box::new(r.ended(outcome)))));
-        }
-        if setup.is_reporting_findings {
-            let mut all = findings.clone();
-            if focus.is_some() {
-                detectors.explain_remarkable(&scene, votes, opinions, &mut all);
-            }
-            actions.extend(all.into_iter().map(|f| Action::Finding(Box::new(report(&scene, f)))));
-        }
-        for finding in findings.drain(..) {
-            raiser.rule(detectors, &scene, tx, finding);
-        }
-        // Once: when it is in a block, where blocks are told of.
-        let is_awaited = tx.is_some_and(|tx| state.is_pending(tx)) && state.tip_height().is_some();
-        if focus.is_some() && !is_awaited {
-            detectors.learn(&scene, votes, opinions);
-        }
-    }
-
-    fn note_seen(&mut self, event: &Event) {
-        match &event.body {
-            // Internal movements come from traces: they promise no logs.
-            Body::Transfer(t) => self.seen.logs |= t.token.is_some(),
-            Body::Approval(_) | Body::Log(_) => self.seen.logs = true,
-            Body::Outcome(o) => self.seen.outcomes |= o.outcome.status != OutcomeStatus::Unknown,
-            Body::Tx(tx) => self.seen.outcomes |= tx.is_outcome_known(),
-            _ => {}
-        }
-    }
-
-    fn count_alert(&mut self, alert: &Alert) {
-        count(&mut self.stats.alerts_by_status, alert.status.as_str());
-        if alert.revision > 1 {
-            self.stats.n_revisions += 1;
-            return;
-        }
-        self.stats.n_alerts += 1;
-        count(&mut self.stats.alerts_by_severity, alert.severity.as_str());
-        if let Some(lead) = alert.evidence.first() {
-            count(&mut self.stats.alerts_by_detector, &lead.detector);
-        }
+        let mut judge = Judge { setup, state, detectors, triage, stats, at };
+        judge.judge(event, signals, &mut scratch.judging, actions, alerts);
     }
 }
 
-fn report(scene: &Scene<'_>, finding: Finding) -> FindingReport {
-    FindingReport {
-        tx: scene.event.tx_id().map(|id| scene.chain.hash_text(&id)),
-        height: scene.event.inclusion().map(|i| i.height),
-        subject: finding.subject.render(scene.chain),
-        event_time_ms: scene.event.time.millis(),
-        finding,
+fn coordinates(record: &Record<'_>) -> Coordinates {
+    Coordinates {
+        topic: record.topic.to_owned(),
+        partition: record.partition,
+        offset: record.offset,
+        part_index: 0,
     }
 }

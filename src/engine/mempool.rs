@@ -1,113 +1,101 @@
 //! Pending transactions: who has seen them, and what a block or the lack of one does to alerts.
 
-use super::{Engine, report::stats::count};
 use crate::{
     detect::Scene,
     model::{
-        Alert, Body, Corroboration, Event, EventTime, Observation, Quality, Retraction,
-        RetractionReason, Signal, Step, Tx, TxId,
+        Alert, Body, Chain, Corroboration, Event, EventTime, Observation, Quality, Retraction,
+        RetractionReason, Step, Tx, TxId,
     },
     state::State,
-    triage::{Coordinates, Included, Pending},
+    triage::{Coordinates, Included, Pending, Triage},
 };
 
-impl Engine {
-    /// Notes which node tells of a pending transaction, and what competes with what; returns
-    /// whether a node tells of it for the first time.
-    pub(super) fn witness(&mut self, event: &Event, node: Option<&str>) -> bool {
-        let is_news = self.state.witness(event, node);
-        self.stats.n_observations += u64::from(is_news);
-        is_news
-    }
+/// What is done to open alerts for an event.
+pub(super) struct Tending<'a> {
+    pub chain: &'a Chain,
+    pub state: &'a State,
+    pub triage: &'a mut Triage,
+    /// The newest event time of the stream.
+    pub now: EventTime,
+    /// Within which other nodes are expected to tell of a transaction, in milliseconds.
+    pub corroborate_ms: i64,
+    pub at: &'a Coordinates,
+    pub alerts: &'a mut Vec<Alert>,
+}
 
-    /// Counts the conflicts that an event revealed, by kind.
-    pub(super) fn count_conflicts(&mut self, signals: &[Signal]) {
-        for signal in signals {
-            if let Signal::Conflict(conflict) = signal {
-                count(&mut self.stats.conflicts, conflict.kind.as_str());
-            }
-        }
-    }
-
+impl Tending<'_> {
     /// Brings open alerts up to what an event says of pending transactions, after it was scored.
-    pub(super) fn tend(&mut self, event: &Event, at: &Coordinates, alerts: &mut Vec<Alert>) {
+    pub fn tend(&mut self, event: &Event) {
         match &event.body {
-            Body::Tx(tx) if tx.inclusion.is_some() => self.on_included(event, tx, at, alerts),
-            Body::Observation(o) => self.on_observation(event, o, at, alerts),
+            Body::Tx(tx) if tx.inclusion.is_some() => self.on_included(event, tx),
+            Body::Observation(o) => self.on_observation(event, o),
             Body::Block(block) if block.step == Step::Final => {
                 if let Some(height) = block.height {
-                    self.triage.finalise(height, at, alerts);
+                    self.triage.finalise(height, self.at, self.alerts);
                 }
             }
             _ => {}
         }
         // The clock of blocks may be hours ahead or behind: nodes are expected by their own.
         if is_of_mempool(&event.body) {
-            let span_ms = self.setup.params.triage.corroborate_ms;
+            let span_ms = self.corroborate_ms;
             while let Some((id, tx)) = self.triage.next_check(event.time) {
-                let nodes = corroboration(&self.state, &tx, event.time, span_ms);
-                self.triage.corroborate(id, nodes, at, alerts);
+                let nodes = corroboration(self.state, &tx, event.time, span_ms);
+                self.triage.corroborate(id, nodes, self.at, self.alerts);
             }
         }
         // A source that has never told of a block cannot tell that one came without them.
         if self.state.tip_height().is_some() {
-            let now = EventTime::from_millis(self.stats.event_time_ms);
-            self.triage.expire(now, at, alerts);
+            self.triage.expire(self.now, self.at, self.alerts);
         }
     }
 
     /// Does the same for an event that repeats what is known: only nodes can tell something by it.
-    pub(super) fn tend_again(&mut self, event: &Event, at: &Coordinates, alerts: &mut Vec<Alert>) {
+    pub fn tend_again(&mut self, event: &Event) {
         if is_of_mempool(&event.body) {
-            self.tend(event, at, alerts);
+            self.tend(event);
         }
     }
 
-    fn on_included(&mut self, event: &Event, tx: &Tx, at: &Coordinates, alerts: &mut Vec<Alert>) {
+    fn on_included(&mut self, event: &Event, tx: &Tx) {
         let is_believed = !event.quality.contains(Quality::MISPLACED);
         let is_needed = is_believed && self.triage.n_pending() > 0;
         let Some(inclusion) = tx.inclusion.filter(|_| is_needed) else { return };
-        let chain = &self.setup.chain;
+        let chain = self.chain;
         let block = inclusion.block.map(|block| chain.hash_text(&block));
-        let span_ms = self.setup.params.triage.corroborate_ms;
+        let span_ms = self.corroborate_ms;
         let included = Included {
             tx: tx.id,
             inclusion,
             time: event.time,
             block: block.as_deref(),
             is_failed: tx.is_failed(),
-            corroboration: corroboration(&self.state, &tx.id, event.time, span_ms),
+            corroboration: corroboration(self.state, &tx.id, event.time, span_ms),
         };
-        self.triage.include(&included, at, alerts);
+        self.triage.include(&included, self.at, self.alerts);
         // Who signed the rival has proven it; else its block must.
         let is_proven = event.quality.contains(Quality::SENDER_VERIFIED);
         if !is_proven && !self.state.is_place_proven(event) {
             return;
         }
         let by = chain.hash_text(&tx.id);
-        self.triage.contradict(&tx.id, self.state.conflict_keys(tx), &by, at, alerts);
+        self.triage.contradict(&tx.id, self.state.conflict_keys(tx), &by, self.at, self.alerts);
     }
 
     /// Takes alerts back once every node that had a transaction has dropped it.
-    fn on_observation(
-        &mut self,
-        event: &Event,
-        seen: &Observation,
-        at: &Coordinates,
-        alerts: &mut Vec<Alert>,
-    ) {
+    fn on_observation(&mut self, event: &Event, seen: &Observation) {
         if seen.phase.is_presence() || self.state.sightings(&seen.tx).any(|s| !s.is_gone) {
             return;
         }
         let (reason, by) = match (&seen.replaced_by, &seen.node) {
-            (Some(tx), _) => (RetractionReason::Contradiction, self.setup.chain.hash_text(tx)),
+            (Some(tx), _) => (RetractionReason::Contradiction, self.chain.hash_text(tx)),
             (None, Some(node)) => (RetractionReason::Expired, format!("dropped by {node}")),
             (None, None) => (RetractionReason::Expired, "dropped from the mempool".to_owned()),
         };
-        let span_ms = self.setup.params.triage.corroborate_ms;
-        let nodes = corroboration(&self.state, &seen.tx, event.time, span_ms);
+        let span_ms = self.corroborate_ms;
+        let nodes = corroboration(self.state, &seen.tx, event.time, span_ms);
         let retraction = Retraction { reason, by };
-        self.triage.drop_pending(&seen.tx, &retraction, &nodes, at, alerts);
+        self.triage.drop_pending(&seen.tx, &retraction, &nodes, self.at, self.alerts);
     }
 }
 

@@ -6,11 +6,12 @@ mod counterfactual;
 mod detectors;
 mod fits;
 mod fold;
+mod judge;
 mod ledger;
 mod mempool;
-mod quarantine;
 mod raise;
 mod report;
+mod seen;
 mod snapshot;
 
 use crate::{

@@ -6,6 +6,7 @@ pub(super) mod summary;
 
 use crate::{
     decode::{Disposition, Reason, Settings},
+    detect::Scene,
     model::{Finding, Record},
     triage::Coordinates,
 };
@@ -96,6 +97,19 @@ impl DeadLetter {
             sha256: digest.iter().map(|b| format!("{b:02x}")).collect(),
             head_b64: STANDARD.encode(&value[..value.len().min(HEAD_BYTES_MAX)]),
             key_b64: record.key.map(|k| STANDARD.encode(&k[..k.len().min(HEAD_BYTES_MAX)])),
+        }
+    }
+}
+
+impl FindingReport {
+    /// Describes one detector's finding on a scene.
+    pub(super) fn of(scene: &Scene<'_>, finding: Finding) -> Self {
+        Self {
+            tx: scene.event.tx_id().map(|id| scene.chain.hash_text(&id)),
+            height: scene.event.inclusion().map(|i| i.height),
+            subject: finding.subject.render(scene.chain),
+            event_time_ms: scene.event.time.millis(),
+            finding,
         }
     }
 }

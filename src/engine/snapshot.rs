@@ -1,7 +1,7 @@
 //! The whole engine as bytes: restoring them and folding on gives the same answers.
 
 use super::{
-    Engine, EngineError, Setup, fits::Fits, fold::Seen, ledger::Ledger, report::stats::Stats,
+    Engine, EngineError, Setup, fits::Fits, ledger::Ledger, report::stats::Stats, seen::Seen,
 };
 use crate::{
     detect::FrozenModel,
@@ -42,6 +42,25 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// See [`Engine::freeze`].
+    pub(super) fn of(engine: &mut Engine) -> Self {
+        let models = engine.detectors.models.iter();
+        Self {
+            head: Head {
+                program: env!("CARGO_PKG_VERSION").to_owned(),
+                chain: engine.setup.chain.id.to_string(),
+                config_hash: engine.setup.config_hash.clone(),
+            },
+            models: models.map(|m| (m.model.meta().id.to_owned(), m.model.freeze())).collect(),
+            state: engine.state.freeze(),
+            triage: engine.triage.clone(),
+            fits: engine.fits.clone(),
+            stats: engine.stats.clone(),
+            seen: engine.seen,
+            ledger: engine.ledger.clone(),
+        }
+    }
+
     /// Writes everything (postcard).
     ///
     /// # Errors
@@ -58,71 +77,36 @@ impl Frozen {
     }
 }
 
-impl Engine {
-    /// Freezes everything that the engine has learned, to be written on another thread.
-    ///
-    /// It takes the engine mutably because it marks the pages that are shared from now on; answers
-    /// do not change.
-    ///
-    /// # Cost
-    /// A few milliseconds at a million accounts; each page of 16 KiB is copied at the first write
-    /// to it afterwards.
-    pub fn freeze(&mut self) -> Frozen {
-        let models = self.detectors.models.iter();
-        Frozen {
-            head: Head {
-                program: env!("CARGO_PKG_VERSION").to_owned(),
-                chain: self.setup.chain.id.to_string(),
-                config_hash: self.setup.config_hash.clone(),
-            },
-            models: models.map(|m| (m.model.meta().id.to_owned(), m.model.freeze())).collect(),
-            state: self.state.freeze(),
-            triage: self.triage.clone(),
-            fits: self.fits.clone(),
-            stats: self.stats.clone(),
-            seen: self.seen,
-            ledger: self.ledger.clone(),
-        }
+/// See [`Engine::restore`].
+pub(super) fn restore(setup: Setup, bytes: &[u8]) -> Result<Engine, EngineError> {
+    let (version, bytes) = postcard::take_from_bytes::<u16>(bytes)?;
+    if version > VERSION {
+        return Err(EngineError::Newer { found: version, known: VERSION });
     }
-
-    /// Makes an engine from an image. Run [`Engine::unfinished_fits`] before the next record.
-    ///
-    /// # Errors
-    /// When the bytes are no image of a known layout, or were made with another setup.
-    pub fn restore(setup: Setup, bytes: &[u8]) -> Result<Self, EngineError> {
-        let (version, bytes) = postcard::take_from_bytes::<u16>(bytes)?;
-        if version > VERSION {
-            return Err(EngineError::Newer { found: version, known: VERSION });
-        }
-        let (head, bytes) = postcard::take_from_bytes::<Head>(bytes)?;
-        let is_same = [
-            (version >= VERSION_MIN, "layout"),
-            (*head.chain == *setup.chain.id, "chain"),
-            (head.config_hash == setup.config_hash, "configuration"),
-        ];
-        if let Some((_, what)) = is_same.iter().find(|(is_same, _)| !is_same) {
-            return Err(EngineError::OtherSetup { what });
-        }
-        let (state, bytes) = postcard::take_from_bytes::<State>(bytes)?;
-        if !state.is_sound() {
-            return Err(postcard::Error::DeserializeBadEncoding.into());
-        }
-        let (models, bytes) = postcard::take_from_bytes::<Vec<(&str, &[u8])>>(bytes)?;
-        let mut engine = Self::new(setup)?;
-        for active in &mut engine.detectors.models {
-            let what = active.model.meta().id;
-            let Some((_, bytes)) = models.iter().find(|(id, _)| *id == what) else {
-                return Err(EngineError::OtherSetup { what: "set of models" });
-            };
-            active.model.restore(bytes).map_err(|source| EngineError::Model { what, source })?;
-        }
-        engine.state = state;
-        let (rest, left) = postcard::take_from_bytes(bytes)?;
-        (engine.triage, engine.fits, engine.stats, engine.seen, engine.ledger) = rest;
-        if left.is_empty() {
-            Ok(engine)
-        } else {
-            Err(postcard::Error::DeserializeBadEncoding.into())
-        }
+    let (head, bytes) = postcard::take_from_bytes::<Head>(bytes)?;
+    let is_same = [
+        (version >= VERSION_MIN, "layout"),
+        (*head.chain == *setup.chain.id, "chain"),
+        (head.config_hash == setup.config_hash, "configuration"),
+    ];
+    if let Some((_, what)) = is_same.iter().find(|(is_same, _)| !is_same) {
+        return Err(EngineError::OtherSetup { what });
     }
+    let (state, bytes) = postcard::take_from_bytes::<State>(bytes)?;
+    if !state.is_sound() {
+        return Err(postcard::Error::DeserializeBadEncoding.into());
+    }
+    let (models, bytes) = postcard::take_from_bytes::<Vec<(&str, &[u8])>>(bytes)?;
+    let mut engine = Engine::new(setup)?;
+    for active in &mut engine.detectors.models {
+        let what = active.model.meta().id;
+        let Some((_, bytes)) = models.iter().find(|(id, _)| *id == what) else {
+            return Err(EngineError::OtherSetup { what: "set of models" });
+        };
+        active.model.restore(bytes).map_err(|source| EngineError::Model { what, source })?;
+    }
+    engine.state = state;
+    let (rest, left) = postcard::take_from_bytes(bytes)?;
+    (engine.triage, engine.fits, engine.stats, engine.seen, engine.ledger) = rest;
+    if left.is_empty() { Ok(engine) } else { Err(postcard::Error::DeserializeBadEncoding.into()) }
 }

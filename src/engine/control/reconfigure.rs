@@ -1,79 +1,38 @@
-//! Another setup for an engine with a history: what it knows stays, as far as it still applies.
+//! Other parameters for detectors with a history: what they know stays, as far as it applies.
 
 use crate::{
     detect::{self, models},
-    engine::{Engine, EngineError, Setup, detectors::Detectors},
+    engine::{EngineError, Params, Setup, detectors::Detectors, fits::Fits},
     feature,
     triage::Identity,
 };
 use serde_json::{Map, Value};
 
-impl Engine {
-    /// Returns whether the engine can go on with a setup.
-    ///
-    /// # Errors
-    /// When it is another chain's, or parameters of its detectors are wrong.
-    pub fn check_setup(&self, setup: &Setup) -> Result<(), EngineError> {
-        self.detectors_for(setup).map(drop)
+impl Detectors {
+    /// Makes the detectors of a setup.
+    pub(in crate::engine) fn of(setup: &Setup) -> Result<Self, EngineError> {
+        let schema = feature::schema(setup.chain.family);
+        Self::build(&setup.params.detect, schema, setup.params.seed).map_err(EngineError::Params)
     }
 
-    /// Goes on with another setup from the next record on.
-    ///
-    /// - Account state and the sequence of alerts are kept. Bounds of `state` keep their old
-    ///   values, and account keys the old seed: tables are sized when a history begins.
-    ///   [`Engine::unapplied`] lists what therefore has to wait for a new history.
-    /// - A model whose seed and parameters are unchanged keeps what it has learned and its pending
-    ///   fit; any other starts anew, and fits that nobody waits for are dropped.
-    /// - Triage keeps open alerts, cool-downs, verdicts and budget, and its calibration when
-    ///   neither models nor weights changed.
-    ///
-    /// It depends on the engine and the setup alone, so every replay takes the same turn.
-    ///
-    /// # Errors
-    /// As [`Engine::check_setup`]; the engine is then unchanged.
-    pub fn reconfigure(&mut self, mut setup: Setup) -> Result<(), EngineError> {
-        let fresh = self.detectors_for(&setup)?;
-        let (old, new) = (&self.setup.params, &setup.params);
-        let is_same_score = fresh.weights() == self.detectors.weights();
+    /// Goes on with the detectors of another setup; a model whose seed and parameters are unchanged
+    /// keeps what it has learned, and its pending fits. Returns whether the score still means the
+    /// same.
+    pub(in crate::engine) fn replace(
+        &mut self,
+        fresh: Self,
+        (old, new): (&Params, &Params),
+        fits: &mut Fits,
+    ) -> bool {
+        let is_same_score = fresh.weights() == self.weights();
         let is_kept =
             |id: &str| old.seed == new.seed && is_same_model(&old.detect, &new.detect, id);
-        let known = std::mem::replace(&mut self.detectors, fresh);
-        let n_kept = self.detectors.adopt(known, is_kept);
-        self.fits.retain(|id| is_kept(id) && self.detectors.models.iter().any(|m| m.id() == id));
-        let is_same_score = is_same_score && n_kept == self.detectors.models.len();
-        let family = setup.chain.family;
-        let identity = self.detectors.identity(&setup);
-        self.triage.reconfigure(setup.params.triage.clone(), identity, family, is_same_score);
-        self.state.set_learns_unincluded(setup.params.state.learns_unincluded);
-        // How to report is the caller's affair and no part of an answer.
-        setup.is_reporting_findings = self.setup.is_reporting_findings;
-        setup.is_reporting_scores = self.setup.is_reporting_scores;
-        self.setup = setup;
-        Ok(())
+        let known = std::mem::replace(self, fresh);
+        let n_kept = self.adopt(known, is_kept);
+        fits.retain(|id| is_kept(id) && self.models.iter().any(|m| m.id() == id));
+        is_same_score && n_kept == self.models.len()
     }
 
-    /// Returns the short hash of the configuration, as in alerts.
-    pub fn config_hash(&self) -> &str {
-        &self.setup.config_hash
-    }
-
-    /// Lists the settings of the present setup that wait for a new history: the tables of account
-    /// state keep the size they were made with.
-    pub fn unapplied(&self) -> Vec<&'static str> {
-        self.state.unapplied(&self.setup.params.state)
-    }
-
-    fn detectors_for(&self, setup: &Setup) -> Result<Detectors, EngineError> {
-        if setup.chain != self.setup.chain {
-            return Err(EngineError::OtherSetup { what: "chain" });
-        }
-        let schema = feature::schema(setup.chain.family);
-        Detectors::build(&setup.params.detect, schema, setup.params.seed)
-            .map_err(EngineError::Params)
-    }
-}
-
-impl Detectors {
     /// Returns what alerts say about who decided.
     pub(in crate::engine) fn identity(&self, setup: &Setup) -> Identity {
         Identity {

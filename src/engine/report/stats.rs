@@ -1,5 +1,6 @@
 //! What an engine has counted; every label comes from a closed list.
 
+use crate::model::{Alert, Signal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -62,6 +63,31 @@ pub(in crate::engine) fn count(counts: &mut Counts, label: &str) {
         Some(n) => *n += 1,
         None => {
             counts.insert(label.to_owned(), 1);
+        }
+    }
+}
+
+impl Stats {
+    /// Counts an alert that is handed out.
+    pub(in crate::engine) fn count_alert(&mut self, alert: &Alert) {
+        count(&mut self.alerts_by_status, alert.status.as_str());
+        if alert.revision > 1 {
+            self.n_revisions += 1;
+            return;
+        }
+        self.n_alerts += 1;
+        count(&mut self.alerts_by_severity, alert.severity.as_str());
+        if let Some(lead) = alert.evidence.first() {
+            count(&mut self.alerts_by_detector, &lead.detector);
+        }
+    }
+
+    /// Counts the conflicts that an event revealed, by kind.
+    pub(in crate::engine) fn count_conflicts(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            if let Signal::Conflict(conflict) = signal {
+                count(&mut self.conflicts, conflict.kind.as_str());
+            }
         }
     }
 }
