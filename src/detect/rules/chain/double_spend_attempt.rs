@@ -26,17 +26,18 @@ const FULL_RBF_SINCE_S: i64 = 1_669_852_800; // 2022-12-01
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least value that recipients of the original lose, in base units. D: 0, every attempt.
+    /// Least value that recipients of the original lose, in base units. Default: 0, every attempt.
     pub value_at_risk_min: u64,
     /// Value at risk below which a replacement that the original allowed is of low severity, in US
-    /// dollars; without a price it is not. D: 1,000, as a deposit worth waiting for.
+    /// dollars; without a price it is not. Default: 1,000, as a deposit worth waiting for.
     pub allowed_usd_min: f64,
     /// Value at risk below which nothing is more than low unless an account is watched, in US
-    /// dollars. D: 1.
+    /// dollars. Default: 1.
     pub usd_min: f64,
     /// From when on nodes of a chain replace whatever pays more (full RBF), in seconds since 1970
-    /// by CAIP-2 id: then no signal promises nothing. S: Bitcoin 2022-12-01, when Core 24 could and
-    /// pools began to; the default since Core 28. Other chains keep what they have seen first.
+    /// by CAIP-2 id: then no signal promises nothing. Published default: Bitcoin 2022-12-01, when
+    /// Core 24 could and pools began to; the default since Core 28. Other chains keep what they
+    /// have seen first.
     pub full_rbf_since_s: BTreeMap<String, i64>,
 }
 

@@ -28,13 +28,13 @@ const TOKEN_CALLS: [[u8; 4]; 6] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Whether speed-ups and cancellations are reported too, as info. D: true.
+    /// Whether speed-ups and cancellations are reported too, as info. Default: true.
     pub is_reporting_bumps: bool,
     /// Loss of the original's recipient that is low, in US dollars (without a price: a thousandth
-    /// of a unit). D: 1, as for `double_spend_attempt`.
+    /// of a unit). Default: 1, as for `double_spend_attempt`.
     pub usd_min: f64,
     /// Share of its payment up to which the same recipient may lose for low: who sends all that an
-    /// account has takes a higher fee out of it. D: 0.05.
+    /// account has takes a higher fee out of it. Default: 0.05.
     pub lost_share_max: f64,
 }
 

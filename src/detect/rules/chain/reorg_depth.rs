@@ -23,8 +23,8 @@ pub struct Level {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Levels by CAIP-2 id, or by namespace for chains that are not listed. D: Bitcoin 1 info,
-    /// 2 high, 3 critical; other `bip122` 2 medium, 3 critical (half of 6 confirmations);
+    /// Levels by CAIP-2 id, or by namespace for chains that are not listed. Default: Bitcoin 1
+    /// info, 2 high, 3 critical; other `bip122` 2 medium, 3 critical (half of 6 confirmations);
     /// `eip155` 2 medium, 7 critical.
     pub levels: BTreeMap<String, Vec<Level>>,
 }

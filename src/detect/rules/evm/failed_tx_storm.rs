@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Failed calls in 60 minutes. S (Nethermind, high volume of failed transactions): 50.
+    /// Failed calls in 60 minutes. Published default (Nethermind, high volume of failed
+    /// transactions): 50.
     pub n_min: u32,
-    /// Least share of all calls into the contract that fail. D: 0.1: popular routers always have
-    /// failures, a few in a hundred.
+    /// Least share of all calls into the contract that fail. Default: 0.1: popular routers always
+    /// have failures, a few in a hundred.
     pub share_min: f64,
-    /// Quiet when the contract carries one of these labels. D: none: exchanges' own contracts
+    /// Quiet when the contract carries one of these labels. Default: none: exchanges' own contracts
     /// fail for reasons worth knowing.
     pub ignore_labels: Vec<LabelKind>,
 }

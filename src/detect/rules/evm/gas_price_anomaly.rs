@@ -16,13 +16,13 @@ const WEI_PER_GWEI: f64 = 1e9;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least multiple of the 95th percentile of recent priority fees. D: 10.
+    /// Least multiple of the 95th percentile of recent priority fees. Default: 10.
     pub priority_multiple_min: f64,
-    /// Least priority fee, in gwei per gas. D: 50.
+    /// Least priority fee, in gwei per gas. Default: 50.
     pub priority_gwei_min: f64,
-    /// Least share of the value that the fee eats. D: 0.5.
+    /// Least share of the value that the fee eats. Default: 0.5.
     pub value_share_min: f64,
-    /// Least value for the share test, in US dollars; needs a price. D: 1,000.
+    /// Least value for the share test, in US dollars; needs a price. Default: 1,000.
     pub value_usd_min: f64,
 }
 

@@ -27,15 +27,16 @@ const BUSY_MOVES_PER_DAY: f64 = 128.0;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Leading hex digits that agree, 1 to 4. D: 3.
+    /// Leading hex digits that agree, 1 to 4. Default: 3.
     pub n_head_digits: u8,
-    /// Trailing hex digits that agree, 1 to 4. S (arXiv 2501.16681; wallets show four): 4.
+    /// Trailing hex digits that agree, 1 to 4. Published default (arXiv 2501.16681; wallets show
+    /// four): 4.
     pub n_tail_digits: u8,
-    /// A transfer worth at most this many dollars is bait. D: 1.
+    /// A transfer worth at most this many dollars is bait. Default: 1.
     pub usd_max: f64,
-    /// So is one of at most this share of the genuine transfer. D: 0.001.
+    /// So is one of at most this share of the genuine transfer. Default: 0.001.
     pub share_max: f64,
-    /// Quiet when either end carries one of these labels. D: exchange, bridge, defi.
+    /// Quiet when either end carries one of these labels. Default: exchange, bridge, defi.
     pub ignore_labels: Vec<LabelKind>,
 }
 

@@ -34,11 +34,11 @@ const STABLECOIN_CHAINS: [&str; 9] = [
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Logs of the transaction. S (Forta): 3.
+    /// Logs of the transaction. Published default (Forta): 3.
     pub n_logs_min: u32,
-    /// Least share of the logs that stablecoins emit. S (Forta): 0.4.
+    /// Least share of the logs that stablecoins emit. Published default (Forta): 0.4.
     pub stablecoin_share_min: f64,
-    /// Quiet when the apparent sender carries one of these labels. D: bridge, defi.
+    /// Quiet when the apparent sender carries one of these labels. Default: bridge, defi.
     pub ignore_labels: Vec<LabelKind>,
 }
 

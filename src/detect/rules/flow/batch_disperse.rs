@@ -23,11 +23,12 @@ const DISPERSE_RECIPIENT_BYTES: u32 = 2 * 32;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Transfers of one token by one account in one transaction. S (Forta): 8.
+    /// Transfers of one token by one account in one transaction. Published default (Forta): 8.
     pub n_min: u32,
-    /// Least native value of a call that disperses the native asset, in whole units. S (Forta): 1.
+    /// Least native value of a call that disperses the native asset, in whole units. Published
+    /// default (Forta): 1.
     pub native_min: f64,
-    /// Quiet when the payer carries one of these labels. D: exchange, bridge, defi.
+    /// Quiet when the payer carries one of these labels. Default: exchange, bridge, defi.
     pub ignore_labels: Vec<LabelKind>,
 }
 

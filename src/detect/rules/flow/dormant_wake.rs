@@ -16,20 +16,23 @@ use std::{borrow::Cow, collections::BTreeMap};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Days without an outgoing payment, account model. S (FATF inactive accounts): D 365.
+    /// Days without an outgoing payment, account model. Default: 365; that inactive accounts are
+    /// worth a look is FATF's, the number is not.
     pub dormant_days_min: f64,
-    /// Age of the oldest coin spent in days, UTXO model. D: 1,826 (five years).
+    /// Age of the oldest coin spent in days, UTXO model. Default: 1,826 (five years).
     pub coin_days_min: f64,
-    /// Least value that fires by itself, in US dollars, where the price is known. D: 1,000,000.
+    /// Least value that fires by itself, in US dollars, where the price is known. Default:
+    /// 1,000,000.
     pub value_usd_min: f64,
-    /// The same in whole units by symbol, where it is not. D: ETH 500, BTC 20.
+    /// The same in whole units by symbol, where it is not. Default: ETH 500, BTC 20.
     pub value_units_min: BTreeMap<String, f64>,
-    /// Least share of the balance seen that fires with a smaller value, account model. D: 0.5.
+    /// Least share of the balance seen that fires with a smaller value, account model. Default:
+    /// 0.5.
     pub balance_share_min: f64,
-    /// Least value for the share test, as a share of the least value that fires by itself, so
-    /// that emptied pocket money stays quiet. D: 0.01.
+    /// Least value for the share test, as a share of the least value that fires by itself, so that
+    /// emptied pocket money stays quiet. Default: 0.01.
     pub balance_value_share_min: f64,
-    /// Quiet when the sender carries one of these labels. D: exchange, bridge, miner.
+    /// Quiet when the sender carries one of these labels. Default: exchange, bridge, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

@@ -22,19 +22,20 @@ const MOVES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Different senders within 24 hours. D: 20.
+    /// Different senders within 24 hours. Default: 20.
     pub n_senders_min: u32,
-    /// Least share of what came in that is forwarded. S (bank rule for money mules): 0.8.
+    /// Least share of what came in that is forwarded. Published default (bank rule for money
+    /// mules): 0.8.
     pub forwarded_min: f64,
-    /// Hours from the first receipt to the forwarding. S (same): 48.
+    /// Hours from the first receipt to the forwarding. Published default (as above): 48.
     pub hours: u32,
-    /// Least sum that comes in, in dollars, where a price is known; less is info. D: 100.
+    /// Least sum that comes in, in dollars, where a price is known; less is info. Default: 100.
     pub usd_min: f64,
-    /// Days below which the account is young. S (FATF): 30.
+    /// Days below which the account is young. Published default (FATF): 30.
     pub young_days: u32,
-    /// What to do while its age is unknown. D: info.
+    /// What to do while its age is unknown. Default: info.
     pub unknown_age: UnknownAge,
-    /// Quiet when the account carries one of these labels. D: exchange, bridge, defi, miner.
+    /// Quiet when the account carries one of these labels. Default: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

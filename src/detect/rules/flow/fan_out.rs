@@ -15,20 +15,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Never seen recipients within an hour, 2 to 64. D: 20 (Bybit's thief had 49).
+    /// Never seen recipients within an hour, 2 to 64. Default: 20 (Bybit's thief had 49).
     pub n_min: u32,
-    /// Greatest coefficient of variation of the amounts. D: 0.1.
+    /// Greatest coefficient of variation of the amounts. Default: 0.1.
     pub variation_max: f64,
-    /// Least sum in dollars, where a price is known; less is info. D: 1,000: what faucets and
+    /// Least sum in dollars, where a price is known; less is info. Default: 1,000: what faucets and
     /// wallets that hand out gas stay below, and nobody launders.
     pub usd_min: f64,
     /// Least sum as a share of all that the sender is known to have got or paid, where none is;
-    /// less is info. D: 0.01.
+    /// less is info. Default: 0.01.
     pub share_min: f64,
     /// With as many recipients before, a sender is a service that pays new accounts all day: low.
-    /// D: 100, five times the group.
+    /// Default: 100, five times the group.
     pub n_service_recipients: u32,
-    /// Quiet when the sender carries one of these labels. D: exchange, bridge, defi, miner.
+    /// Quiet when the sender carries one of these labels. Default: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

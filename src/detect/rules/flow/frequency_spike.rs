@@ -33,16 +33,17 @@ const DIFFERENT_SHARE_MIN: f64 = 0.8;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Fires when −log10 of the tail probability reaches this, 1 to 16. D: 6 (p < 1e-6).
+    /// Fires when −log10 of the tail probability reaches this, 1 to 16. Default: 6 (p < 1e-6).
     pub surprise_min: f64,
-    /// Least count in 10 minutes. D: 20, so that few-a-day accounts do not fire on a busy morning.
+    /// Least count in 10 minutes. Default: 20, so that few-a-day accounts do not fire on a busy
+    /// morning.
     pub n_min: u32,
-    /// Hours of chain history before anything is judged. D: 1.
+    /// Hours of chain history before anything is judged. Default: 1.
     pub watched_hours_min: f64,
-    /// Caps how sure the past makes us of the rate: real rates wander by at least 1/√this.
-    /// D: 10 (32 %).
+    /// Caps how sure the past makes us of the rate: real rates wander by at least 1/√this. Default:
+    /// 10 (32 %).
     pub shape_max: f64,
-    /// Quiet when the sender carries one of these labels. D: exchange, bridge, defi, miner.
+    /// Quiet when the sender carries one of these labels. Default: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

@@ -15,25 +15,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Emptied senders from which on it is low. S (Nethermind, private key compromise): 3.
+    /// Emptied senders from which on it is low. Published default (Nethermind, private key
+    /// compromise): 3.
     pub n_low: u32,
-    /// Emptied senders from which on it is high. S: 10.
+    /// Emptied senders from which on it is high. Published default: 10.
     pub n_high: u32,
-    /// Hours within which they are emptied. S: 6.
+    /// Hours within which they are emptied. Published default: 6.
     pub hours: u32,
-    /// Native units that may stay behind. S: 0.01.
+    /// Native units that may stay behind. Published default: 0.01.
     pub residual_max: f64,
-    /// Least native units that count as a balance. D: 0.02, twice the residual.
+    /// Least native units that count as a balance. Default: 0.02, twice the residual.
     pub value_min: f64,
     /// Least worth of what is taken in all, in US dollars where a price is known; less is info.
-    /// D: 100.
+    /// Default: 100.
     pub usd_min: f64,
-    /// Receivers with as many transactions are services. S: 500.
+    /// Receivers with as many transactions are services. Published default: 500.
     pub n_receiver_max: u32,
     /// Receivers that have paid as many accounts are services too, whose deposits these are: only
-    /// info. D: 50, as for `pass_through`.
+    /// info. Default: 50, as for `pass_through`.
     pub n_service_recipients: u32,
-    /// Quiet when the receiver carries one of these labels. D: exchange, bridge, defi, mixer.
+    /// Quiet when the receiver carries one of these labels. Default: exchange, bridge, defi, mixer.
     pub ignore_labels: Vec<LabelKind>,
 }
 

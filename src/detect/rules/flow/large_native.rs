@@ -14,12 +14,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least value that fires, by symbol of the native asset, in whole units.
-    /// S (NETHFORTA-2): ETH 100, BNB 450, POL 150,000, AVAX 10,000, FTM 600,000.
+    /// Least value that fires, by symbol of the native asset, in whole units. Published default
+    /// (NETHFORTA-2): ETH 100, BNB 450, POL 150,000, AVAX 10,000, FTM 600,000.
     pub units_min: BTreeMap<String, f64>,
-    /// Least value for assets that are not listed, in US dollars; needs a price. D: 200,000.
+    /// Least value for assets that are not listed, in US dollars; needs a price. Default: 200,000.
     pub usd_min: f64,
-    /// Quiet when both ends carry one of these labels. D: exchange, bridge.
+    /// Quiet when both ends carry one of these labels. Default: exchange, bridge.
     pub ignore_labels: Vec<LabelKind>,
 }
 

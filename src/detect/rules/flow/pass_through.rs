@@ -19,26 +19,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least share of what came in that goes out again. S: 0.9 (bank rules: 0.8 in 48 hours).
+    /// Least share of what came in that goes out again. Published default: 0.9 (bank rules: 0.8 in
+    /// 48 hours).
     pub share_min: f64,
-    /// Minutes within which both happen. S: 60.
+    /// Minutes within which both happen. Published default: 60.
     pub minutes: u32,
-    /// Least amount that comes in, in dollars. D: 10,000.
+    /// Least amount that comes in, in dollars. Default: 10,000.
     pub usd_min: f64,
-    /// Days below which the account is young. S (FATF): 30.
+    /// Days below which the account is young. Published default (FATF): 30.
     pub young_days: u32,
-    /// What to do while its age is unknown. D: info.
+    /// What to do while its age is unknown. Default: info.
     pub unknown_age: UnknownAge,
     /// With as many different payers an account is a service: as a sender no mule, as a receiver
-    /// the wallet into which an exchange collects its deposit addresses. D: 200.
+    /// the wallet into which an exchange collects its deposit addresses. Default: 200.
     pub n_collector_payers: u32,
     /// Who pays as many different accounts is a service too (the features' mark of a hub): what
-    /// young accounts are emptied into it is one low alert about it. D: 50.
+    /// young accounts are emptied into it is one low alert about it. Default: 50.
     pub n_service_recipients: u32,
     /// Accounts emptied into one receiver within a day from which on it is the receiver that the
-    /// alert is about: one cause, one alert. D: 3.
+    /// alert is about: one cause, one alert. Default: 3.
     pub n_feeders: u32,
-    /// Quiet when either end carries one of these labels. D: exchange, bridge, defi, miner.
+    /// Quiet when either end carries one of these labels. Default: exchange, bridge, defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

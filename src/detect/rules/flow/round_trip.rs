@@ -18,21 +18,21 @@ const GROWTH_MAX: f64 = 0.01;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least and greatest number of hops, 2 to 8. S (AMLSim cycles): 3 and 6.
+    /// Least and greatest number of hops, 2 to 8. Published default (AMLSim cycles): 3 and 6.
     pub n_hops_min: u32,
     pub n_hops_max: u32,
-    /// Least share of the first payment that returns. D: 0.8.
+    /// Least share of the first payment that returns. Default: 0.8.
     pub returned_min: f64,
-    /// Hours from the first payment to the return. D: 72.
+    /// Hours from the first payment to the return. Default: 72.
     pub hours: u32,
-    /// Least payment, in dollars, where a price is known. D: 1,000.
+    /// Least payment, in dollars, where a price is known. Default: 1,000.
     pub usd_min: f64,
-    /// Moves of the recent graph looked at for one transaction: bounds the search. D: 256.
+    /// Moves of the recent graph looked at for one transaction: bounds the search. Default: 256.
     pub n_visits_max: u32,
-    /// With as many different payers an account is a service, in which money loses its identity:
-    /// no cycle starts there or leads through it. D: 200.
+    /// With as many different payers an account is a service, in which money loses its identity: no
+    /// cycle starts there or leads through it. Default: 200.
     pub n_service_payers: u32,
-    /// Quiet when the owner or the last hop carries one of these labels. D: exchange, bridge,
+    /// Quiet when the owner or the last hop carries one of these labels. Default: exchange, bridge,
     /// defi, miner.
     pub ignore_labels: Vec<LabelKind>,
 }

@@ -14,18 +14,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// The reporting threshold in dollars. S: 10,000 (currency transaction reports); set 1,000 for
-    /// the travel rule.
+    /// The reporting threshold in dollars. Published default: 10,000 (currency transaction
+    /// reports); set 1,000 for the travel rule.
     pub threshold_usd: f64,
-    /// Least and greatest share of the threshold that counts as just below. D: 0.8 and 0.999.
+    /// Least and greatest share of the threshold that counts as just below. Default: 0.8 and 0.999.
     pub share_min: f64,
     pub share_max: f64,
-    /// Payments in 24 hours. S (FATF: several within 24 hours): 3.
+    /// Payments in 24 hours. Published default (FATF: several within 24 hours): 3.
     pub n_min: u32,
-    /// Least share of the sender's payments in those hours that lie in the band. D: 0.3: a busy
-    /// wallet hits the band now and then by chance.
+    /// Least share of the sender's payments in those hours that lie in the band. Default: 0.3: a
+    /// busy wallet hits the band now and then by chance.
     pub share_of_payments_min: f64,
-    /// Quiet when the sender carries one of these labels. D: exchange, bridge, miner.
+    /// Quiet when the sender carries one of these labels. Default: exchange, bridge, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 

@@ -21,10 +21,10 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least confidence of a label that counts, 0–1. D: 0.5.
+    /// Least confidence of a label that counts, 0–1. Default: 0.5.
     pub confidence_min: f64,
     /// What a listed account sends is low below this worth in US dollars, where a price is known:
-    /// anybody can be sent a cent. D: 1.
+    /// anybody can be sent a cent. Default: 1.
     pub usd_min: f64,
 }
 

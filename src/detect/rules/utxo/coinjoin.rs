@@ -20,67 +20,72 @@ use structure::{Match, Shape, Variant};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Whirlpool pool sizes. S (Dumplings): 100,000, 1,000,000, 5,000,000, 50,000,000 of Samourai
-    /// and 2,500,000, 25,000,000 of Ashigaru.
+    /// Whirlpool pool sizes. Published default (Dumplings): 100,000, 1,000,000, 5,000,000,
+    /// 50,000,000 of Samourai and 2,500,000, 25,000,000 of Ashigaru.
     pub whirlpool_pools: Vec<u64>,
-    /// Least equal inputs and outputs of a Whirlpool mix. S: 5.
+    /// Least equal inputs and outputs of a Whirlpool mix. Published default: 5.
     pub whirlpool_n_min: usize,
-    /// Most of them. S (Dumplings): 10; surge cycles have up to 8.
+    /// Most of them. Published default (Dumplings): 10; surge cycles have up to 8.
     pub whirlpool_n_max: usize,
-    /// Whether all scripts of a Whirlpool mix are P2WPKH. S (Dumplings): yes. `false` adds mixes
-    /// with an output to somebody's multisig wallet, which that definition counts as spends.
+    /// Whether all scripts of a Whirlpool mix are P2WPKH. Published default (Dumplings): yes.
+    /// `false` adds mixes with an output to somebody's multisig wallet, which that definition
+    /// counts as spends.
     pub whirlpool_p2wpkh_only: bool,
-    /// Least surplus over the pool size of an entering coin, for its share of the fee. S: 100.
+    /// Least surplus over the pool size of an entering coin, for its share of the fee. Published
+    /// default: 100.
     pub whirlpool_surplus_min: u64,
-    /// Most of it. S: 110,000.
+    /// Most of it. Published default: 110,000.
     pub whirlpool_surplus_max: u64,
-    /// Most premix outputs of a tx0. S: 70.
+    /// Most premix outputs of a tx0. Published default: 70.
     pub tx0_n_premix_max: usize,
-    /// Least coordinator fee of a tx0, as a share of the pool size. D: 0.01 (discounted).
+    /// Least coordinator fee of a tx0, as a share of the pool size. Default: 0.01 (discounted).
     pub tx0_fee_share_min: f64,
-    /// Most of it. S (Whirlpool's published pool fees): 0.05.
+    /// Most of it. Published default (Whirlpool's published pool fees): 0.05.
     pub tx0_fee_share_max: f64,
-    /// Least length of the tx0 data carrier's script in bytes. S: 64 bytes of payload.
+    /// Least length of the tx0 data carrier's script in bytes. Published default: 64 bytes of
+    /// payload.
     pub tx0_data_bytes_min: u32,
-    /// Addresses that the Wasabi 1 coordinator took its fee at. S: the two it had until 2020.
+    /// Addresses that the Wasabi 1 coordinator took its fee at. Published default: the two it had
+    /// until 2020.
     pub wasabi1_coordinators: Vec<String>,
-    /// Least equal outputs of a round that pays one of those. S (Dumplings): 3.
+    /// Least equal outputs of a round that pays one of those. Published default (Dumplings): 3.
     pub wasabi1_coordinated_n_min: usize,
-    /// Least inputs, and equal outputs, of any other Wasabi 1 round. S: 10.
+    /// Least inputs, and equal outputs, of any other Wasabi 1 round. Published default: 10.
     pub wasabi1_n_min: usize,
-    /// Denomination of those. S: 10,000,000.
+    /// Denomination of those. Published default: 10,000,000.
     pub wasabi1_denomination: u64,
-    /// Most difference from it. S (Dumplings): 2,000,000.
+    /// Most difference from it. Published default (Dumplings): 2,000,000.
     pub wasabi1_denomination_slack: u64,
     /// Least outputs of those with a value that no other has: a change and the coordinator's fee.
-    /// S (Dumplings): 2.
+    /// Published default (Dumplings): 2.
     pub wasabi1_n_unique_min: usize,
-    /// Least inputs of a Wasabi 2 round. S: 20.
+    /// Least inputs of a Wasabi 2 round. Published default: 20.
     pub wasabi2_n_inputs_min: usize,
-    /// Least output of a Wasabi 2 round. S: 5,000.
+    /// Least output of a Wasabi 2 round. Published default: 5,000.
     pub wasabi2_output_min: u64,
-    /// Least standard denominations that occur twice in a Wasabi 2 round. S: 3.
+    /// Least standard denominations that occur twice in a Wasabi 2 round. Published default: 3.
     pub wasabi2_n_denominations_min: usize,
-    /// Least share of outputs with a standard denomination. S: 0.5.
+    /// Least share of outputs with a standard denomination. Published default: 0.5.
     pub wasabi2_denominated_share_min: f64,
-    /// Most of the inputs that one address may own. S: 0.1.
+    /// Most of the inputs that one address may own. Published default: 0.1.
     pub wasabi2_top_address_share_max: f64,
-    /// Least equal outputs of a JoinMarket mix; two are told apart from it. S: 3.
+    /// Least equal outputs of a JoinMarket mix; two are told apart from it. Published default: 3.
     pub joinmarket_n_min: usize,
-    /// The equal outputs of a JoinMarket mix are above this. S: 2,730, the dust limit of old nodes.
+    /// The equal outputs of a JoinMarket mix are above this. Published default: 2,730, the dust
+    /// limit of old nodes.
     pub joinmarket_dust: u64,
-    /// Without input values: from this many inputs on, the next two apply. S: 50.
+    /// Without input values: from this many inputs on, the next two apply. Published default: 50.
     pub joinmarket_large_n_inputs: usize,
-    /// Most inputs a participant of a large mix brings on average. S: 20.
+    /// Most inputs a participant of a large mix brings on average. Published default: 20.
     pub joinmarket_inputs_per_participant_max: f64,
-    /// Least outputs a participant of a large mix gets on average. S: 1.7.
+    /// Least outputs a participant of a large mix gets on average. Published default: 1.7.
     pub joinmarket_outputs_per_participant_min: f64,
-    /// Least value of equal outputs. S: 546, the dust limit of the oldest script type. Sales of
-    /// inscriptions have many of little more; 2,731 leaves most of them out.
+    /// Least value of equal outputs. Published default: 546, the dust limit of the oldest script
+    /// type. Sales of inscriptions have many of little more; 2,731 leaves most of them out.
     pub equal_output_min: u64,
     /// Least amount that every input is below the greatest change and an equal output together.
-    /// S (Dumplings): 10,000. It keeps payments of one wallet out, and those mixes whose richest
-    /// participant has one input; 0 brings the latter back.
+    /// Published default (Dumplings): 10,000. It keeps payments of one wallet out, and those mixes
+    /// whose richest participant has one input; 0 brings the latter back.
     pub equal_input_margin_min: u64,
 }
 

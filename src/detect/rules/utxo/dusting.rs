@@ -18,9 +18,10 @@ const RELAYED_MIN: [(&str, u64); 2] = [("LTC", 2_940), ("DOGE", 100_000)];
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Greatest value of a dust output, in satoshi. S (dust limits 546 and 2,730): D 1,000.
+    /// Greatest value of a dust output, in satoshi. Default: 1,000, between the dust limits 546 and
+    /// 2,730.
     pub dust_max: u64,
-    /// Least dust outputs, and least previously used receivers among them. D: 50.
+    /// Least dust outputs, and least previously used receivers among them. Default: 50.
     pub n_receivers_min: usize,
 }
 

@@ -14,16 +14,16 @@ use std::{borrow::Cow, collections::BTreeMap};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Least fee as a share of the outputs. D: 0.1.
+    /// Least fee as a share of the outputs. Default: 0.1.
     pub output_share_min: f64,
-    /// Least fee in US dollars, where the price is known. D: 1,000.
+    /// Least fee in US dollars, where the price is known. Default: 1,000.
     pub fee_usd_min: f64,
-    /// Least fee in whole units by symbol, where it is not. D: BTC 0.02.
+    /// Least fee in whole units by symbol, where it is not. Default: BTC 0.02.
     pub fee_units_min: BTreeMap<String, f64>,
-    /// Least multiple of the 95th percentile of recent fee rates. D: 20.
+    /// Least multiple of the 95th percentile of recent fee rates. Default: 20.
     pub rate_multiple_min: f64,
     /// Least fee in satoshi for the fee-rate test: on an empty chain 20 × nothing is nothing.
-    /// D: 500,000.
+    /// Default: 500,000.
     pub rate_fee_min: u64,
 }
 

@@ -15,18 +15,18 @@ use std::borrow::Cow;
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Hops at which it fires as info, then as low at each doubling: chains of five are how
-    /// exchanges pay withdrawals (88 in 7,815 transactions of five real blocks). D: 5.
+    /// exchanges pay withdrawals (88 in 7,815 transactions of five real blocks). Default: 5.
     pub n_hops_min: u16,
-    /// Hops from which on it is high. D: 20.
+    /// Hops from which on it is high. Default: 20.
     pub n_hops_high: u16,
-    /// Least share of the input that stays in the change. D: 0.8.
+    /// Least share of the input that stays in the change. Default: 0.8.
     pub change_share_min: f64,
-    /// Most time between two hops, in seconds. D: 86,400 (24 h).
+    /// Most time between two hops, in seconds. Default: 86,400 (24 h).
     pub hop_gap_seconds_max: i64,
     /// Least value of the change in US dollars (without a price: a thousandth of a coin); less is
-    /// info. D: 100.
+    /// info. Default: 100.
     pub usd_min: f64,
-    /// Quiet when the account that is peeled carries one of these labels. D: exchange, miner.
+    /// Quiet when the account that is peeled carries one of these labels. Default: exchange, miner.
     pub ignore_labels: Vec<LabelKind>,
 }
 
