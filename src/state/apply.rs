@@ -17,6 +17,7 @@ use super::{
         edges::Pair,
         transfers::{End, NewTransfer},
     },
+    tables::undoable::Undoable,
 };
 use crate::model::{
     AccountKey, Address, Amount, Approval, BlockStep, Body, Event, EvmTx, Hash32, Log,
@@ -42,7 +43,7 @@ impl State {
                 let body = Seen::sealed(event, &self.hasher);
                 self.bodies.upsert(body_key(&tx.id, &self.hasher), body, |seen| *seen = body);
                 // What has been seen has no past to go back to.
-                self.bodies.forget(&self.bodies.mark());
+                self.bodies.forget_all();
                 if !self.params.learns_unincluded {
                     return;
                 }
