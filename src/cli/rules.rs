@@ -3,7 +3,7 @@
 use super::{CliError, check, layout, output};
 use crate::{
     config::Config,
-    detect::{ModelMeta, Need, RuleMeta, models, rules, suggest::nearest},
+    detect::{ModelMeta, Need, RuleMeta, models, rules::Registry, suggest::nearest},
     engine::Engine,
     model::{Chain, LabelKind},
 };
@@ -43,10 +43,10 @@ struct Listed {
     id: &'static str,
     /// `rule`, `statistical` or `cluster`.
     kind: &'static str,
-    title: &'static str,
+    title: String,
     severity: Option<&'static str>,
     families: Vec<String>,
-    subject: Option<&'static str>,
+    subject: Option<String>,
     /// `enabled`, `disabled` or `not_evaluable`.
     state: &'static str,
     /// What is missing, and on which chain.
@@ -109,7 +109,8 @@ fn list(path: Option<&Path>, is_json: bool) -> Result<(), CliError> {
     for row in &rows {
         let families = row.families.join(",");
         let families = if families.is_empty() { "all" } else { &families };
-        let (severity, subject) = (row.severity.unwrap_or("score"), row.subject.unwrap_or("-"));
+        let (severity, subject) =
+            (row.severity.unwrap_or("score"), row.subject.as_deref().unwrap_or("-"));
         text.push_str(&line(
             [row.id, row.kind, severity, families, subject, row.state],
             &row.missing.join("; "),
@@ -133,26 +134,26 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     for chain in chains {
         let setup = config.engine_setup(chain);
         let detect = setup.params.detect.clone();
-        for id in rules::TABLE.iter().map(|e| e.meta.id) {
+        for id in detect.registry.ids() {
             *is_enabled.entry(id).or_default() |= detect.rules.get(id).is_none_or(|m| m.enabled);
         }
         for id in models::TABLE.iter().map(|e| e.meta.id) {
             *is_enabled.entry(id).or_default() |= detect.models.get(id).is_none_or(|m| m.enabled);
         }
-        for entry in rules::TABLE.iter().filter(|e| !serves(e.meta, chains)) {
-            missing.insert(entry.meta.id, vec!["no input of such a chain".to_owned()]);
+        for rule in detect.registry.iter().filter(|rule| !serves(&rule.meta, chains)) {
+            missing.insert(rule.id().as_str(), vec!["no input of such a chain".to_owned()]);
         }
         let engine =
             Engine::new(setup).map_err(|e| CliError::Config(crate::pipeline::causes(&e)))?;
         let is_for = |id: &str| {
-            rules::TABLE.iter().any(|e| e.meta.id == id && e.meta.families.contains(&chain.family))
+            detect.registry.get(id).is_some_and(|rule| rule.meta.families.contains(&chain.family))
         };
         for (rule, need) in engine.not_evaluable().into_iter().filter(|(id, _)| is_for(id)) {
             let texts = missing.entry(rule).or_default();
             texts.push(format!("{chain}: {}", need_text(need)));
         }
     }
-    let mut row = |id: &'static str, kind, title| {
+    let mut row = |id: &'static str, kind, title: &str| {
         let missing = missing.remove(id).unwrap_or_default();
         let state = match (is_enabled.get(id), missing.is_empty()) {
             (Some(false), _) => "disabled",
@@ -160,15 +161,16 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
             (_, false) => "not_evaluable",
         };
         let (severity, families, subject) = (None, Vec::new(), None);
+        let title = title.to_owned();
         Listed { id, kind, title, severity, families, subject, state, missing }
     };
     let mut rows = Vec::new();
-    for meta in rules::TABLE.iter().map(|e| e.meta) {
+    for meta in Registry::default().iter().map(|rule| &rule.meta) {
         rows.push(Listed {
             severity: Some(meta.severity.as_str()),
             families: meta.families.iter().map(word).collect(),
-            subject: Some(meta.subject),
-            ..row(meta.id, "rule", meta.title)
+            subject: Some(meta.subject.clone()),
+            ..row(meta.id.as_str(), "rule", &meta.title)
         });
     }
     for meta in models::TABLE.iter().map(|e| e.meta) {
@@ -188,13 +190,14 @@ fn word(value: &impl Serialize) -> String {
 }
 
 fn show(id: &str) -> Result<(), CliError> {
-    if let Some(entry) = rules::TABLE.iter().find(|e| e.meta.id == id) {
-        return output::stdout(rule_text(entry.meta, &(entry.defaults)()).as_bytes());
+    let registry = Registry::default();
+    if let Some(rule) = registry.get(id) {
+        return output::stdout(rule_text(&rule.meta, &rule.defaults).as_bytes());
     }
     if let Some(entry) = models::TABLE.iter().find(|e| e.meta.id == id) {
         return output::stdout(model_text(entry.meta, &(entry.defaults)()).as_bytes());
     }
-    let ids = rules::TABLE.iter().map(|e| e.meta.id).chain(models::TABLE.iter().map(|e| e.meta.id));
+    let ids = registry.ids().chain(models::TABLE.iter().map(|e| e.meta.id));
     Err(CliError::Usage(match nearest(id, ids) {
         Some(meant) => format!("no rule or model {id:?} (did you mean {meant:?}?)"),
         None => format!("no rule or model {id:?}; see `txwarden rules list`"),
@@ -203,16 +206,16 @@ fn show(id: &str) -> Result<(), CliError> {
 
 fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
     let families: Vec<_> = meta.families.iter().map(word).collect();
-    let mut text = heading(meta.id, meta.title, meta.description);
+    let mut text = heading(meta.id.as_str(), &meta.title, &meta.description);
     let _ = writeln!(text, "severity  {}", meta.severity.as_str());
     let _ = writeln!(text, "chains    {}", families.join(", "));
     let _ = writeln!(text, "subject   {}", meta.subject);
-    for need in meta.needs {
+    for need in &meta.needs {
         let _ = writeln!(text, "needs     quiet when there is {}", need_text(*need));
     }
     section(&mut text, "parameters", parameters(defaults));
-    section(&mut text, "false positives", meta.false_positives.iter().map(|s| (*s).to_owned()));
-    section(&mut text, "references", meta.references.iter().map(|s| (*s).to_owned()));
+    section(&mut text, "false positives", meta.false_positives.iter().cloned());
+    section(&mut text, "references", meta.references.iter().cloned());
     text
 }
 

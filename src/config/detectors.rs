@@ -5,7 +5,7 @@ use super::{
     tree::Node,
 };
 use crate::{
-    detect::{Member, ParamsError, models, rules, suggest::nearest},
+    detect::{Member, ParamsError, models, suggest::nearest},
     engine::Params,
     feature::schema,
     model::Family,
@@ -18,13 +18,13 @@ type Try<'a> = &'a dyn Fn(&Map<String, Value>) -> Result<(), ParamsError>;
 
 /// Adds every mistake in `detect` of one chain's section; `node` is that section.
 pub(super) fn check(params: &Params, family: Family, node: &Node, mistakes: &mut Vec<Mistake>) {
-    let ids = rules::TABLE.iter().map(|e| e.meta.id);
-    unknown("rule", "detect.rules", &params.detect.rules, ids, node, mistakes);
-    for entry in rules::TABLE {
-        if let Some(member) = params.detect.rules.get(entry.meta.id) {
-            let place = Place { node, path: format!("detect.rules.{}.params", entry.meta.id) };
-            let build = |p: &Map<String, Value>| (entry.build)(p).map(|_| ());
-            member_params(member, &(entry.defaults)(), &build, &place, mistakes);
+    let registry = &params.detect.registry;
+    unknown("rule", "detect.rules", &params.detect.rules, registry.ids(), node, mistakes);
+    for rule in registry.iter() {
+        if let Some(member) = params.detect.rules.get(rule.id().as_str()) {
+            let place = Place { node, path: format!("detect.rules.{}.params", rule.id()) };
+            let build = |p: &Map<String, Value>| rule.build(p).map(|_| ());
+            member_params(member, &rule.defaults, &build, &place, mistakes);
         }
     }
     let ids = models::TABLE.iter().map(|e| e.meta.id);

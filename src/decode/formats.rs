@@ -10,90 +10,101 @@ pub(super) mod evm_raw;
 pub(super) mod evm_rpc;
 pub(super) mod mapped;
 
-use super::{Settings, record::Read};
+use super::{
+    Settings,
+    record::{Read, ReadBytes, ReadPart, ReadText},
+};
 use crate::model::Chain;
 use serde::{Deserialize, Serialize};
 
-/// The formats this build reads; one file and one table line each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    EthereumEtl,
-    EthereumEtlCsv,
-    EvmRpc,
-    EvmBlock,
-    EvmRaw,
-    BitcoinEtl,
-    Bitcoind,
-    BitcoinRaw,
-    BitcoinZmq,
+/// Declares every format: one line each.
+macro_rules! formats {
+    ($($(#[$about:meta])* $Format:ident = $name:literal, $chain:expr, $read:expr;)*) => {
+        /// The formats this build reads; one file and one table line each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum Format {
+            $($(#[$about])* #[serde(rename = $name)] $Format,)*
+        }
+
+        impl Format {
+            pub const ALL: &[Self] = &[$(Self::$Format,)*];
+
+            fn line(self) -> Line {
+                match self {
+                    $(Self::$Format => Line { name: $name, chain: $chain, read: $read },)*
+                }
+            }
+        }
+    };
+}
+
+/// What the table says of a format.
+struct Line {
+    name: &'static str,
+    /// CAIP-2 id of the chain that it is named after.
+    chain: &'static str,
+    read: Reader,
+}
+
+/// Who reads a part of a format.
+enum Reader {
+    Fixed(Read),
+    /// What is read where, the settings say.
+    BySettings(fn(&Settings) -> Read),
+}
+
+const fn json(read: ReadPart) -> Reader {
+    Reader::Fixed(Read::Json(read))
+}
+
+const fn text(read: ReadText) -> Reader {
+    Reader::Fixed(Read::Text(read))
+}
+
+const fn bytes(read: ReadBytes) -> Reader {
+    Reader::Fixed(Read::Bytes(read))
+}
+
+formats! {
+    EthereumEtl = "ethereum_etl", Chain::ETHEREUM, json(ethereum_etl::read);
+    EthereumEtlCsv = "ethereum_etl_csv", Chain::ETHEREUM, text(ethereum_etl::csv::read);
+    EvmRpc = "evm_rpc", Chain::ETHEREUM, json(evm_rpc::read);
+    EvmBlock = "evm_block", Chain::ETHEREUM, json(evm_rpc::read_block);
+    EvmRaw = "evm_raw", Chain::ETHEREUM, bytes(evm_raw::read);
+    BitcoinEtl = "bitcoin_etl", Chain::BITCOIN, json(bitcoin_etl::read);
+    Bitcoind = "bitcoind", Chain::BITCOIN, json(bitcoind::read);
+    BitcoinRaw = "bitcoin_raw", Chain::BITCOIN, bytes(bitcoin_raw::read);
+    BitcoinZmq = "bitcoin_zmq", Chain::BITCOIN, bytes(bitcoin_zmq::read);
     /// As the mapping in the settings says.
-    Mapped,
+    Mapped = "mapped", Chain::ETHEREUM, Reader::BySettings(mapped::reader);
 }
 
 impl Format {
-    pub const ALL: [Self; 10] = [
-        Self::EthereumEtl,
-        Self::EthereumEtlCsv,
-        Self::EvmRpc,
-        Self::EvmBlock,
-        Self::EvmRaw,
-        Self::BitcoinEtl,
-        Self::Bitcoind,
-        Self::BitcoinRaw,
-        Self::BitcoinZmq,
-        Self::Mapped,
-    ];
-
     /// Returns the name used in configuration, on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EthereumEtl => "ethereum_etl",
-            Self::EthereumEtlCsv => "ethereum_etl_csv",
-            Self::EvmRpc => "evm_rpc",
-            Self::EvmBlock => "evm_block",
-            Self::EvmRaw => "evm_raw",
-            Self::BitcoinEtl => "bitcoin_etl",
-            Self::Bitcoind => "bitcoind",
-            Self::BitcoinRaw => "bitcoin_raw",
-            Self::BitcoinZmq => "bitcoin_zmq",
-            Self::Mapped => "mapped",
-        }
+        self.line().name
     }
 
     /// Finds a format by its name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|format| format.as_str() == name)
+        Self::ALL.iter().copied().find(|format| format.as_str() == name)
     }
 
     /// Returns the CAIP-2 id of the chain that the format is named after.
     pub fn default_chain(self) -> &'static str {
-        match self {
-            Self::EthereumEtl
-            | Self::EthereumEtlCsv
-            | Self::EvmRpc
-            | Self::EvmBlock
-            | Self::EvmRaw
-            | Self::Mapped => Chain::ETHEREUM,
-            Self::BitcoinEtl | Self::Bitcoind | Self::BitcoinRaw | Self::BitcoinZmq => {
-                Chain::BITCOIN
-            }
-        }
+        self.line().chain
+    }
+
+    /// Returns whether its records can be any bytes: those are never guessed at.
+    pub(super) fn is_binary(self) -> bool {
+        matches!(self.line().read, Reader::Fixed(Read::Bytes(_)))
     }
 
     /// Returns what reads this format.
     pub(super) fn reader(self, settings: &Settings) -> Read {
-        match self {
-            Self::EthereumEtl => Read::Json(ethereum_etl::read),
-            Self::EthereumEtlCsv => Read::Text(ethereum_etl::csv::read),
-            Self::EvmRpc => Read::Json(evm_rpc::read),
-            Self::EvmBlock => Read::Json(evm_rpc::read_block),
-            Self::EvmRaw => Read::Bytes(evm_raw::read),
-            Self::BitcoinEtl => Read::Json(bitcoin_etl::read),
-            Self::Bitcoind => Read::Json(bitcoind::read),
-            Self::BitcoinRaw => Read::Bytes(bitcoin_raw::read),
-            Self::BitcoinZmq => Read::Bytes(bitcoin_zmq::read),
-            Self::Mapped => mapped::reader(settings),
+        match self.line().read {
+            Reader::Fixed(read) => read,
+            Reader::BySettings(choose) => choose(settings),
         }
     }
 }

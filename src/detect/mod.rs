@@ -12,13 +12,15 @@ pub mod surprise;
 
 use crate::{
     feature::{Features, Parties},
-    model::{Chain, DetectorKind, Event, Family, Finding, LabelKind, Reference, Severity, Signal},
+    model::{Chain, DetectorKind, Event, Finding, LabelKind, Reference, Severity, Signal},
     state::State,
 };
+use rules::Registry;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use crate::ml::SURPRISE_MAX;
+pub use rules::{BuiltinMeta, Evaluate, Rule, RuleMeta};
 pub use rulings::Ruling;
 pub use suggest::nearest;
 pub use surprise::FINDING_SURPRISE_MIN;
@@ -73,39 +75,6 @@ pub enum Need {
     GasPrices,
     /// Addresses of hex digits.
     HexAddresses,
-}
-
-/// What a rule says about itself: shown by `rules show`, in the README and in alerts.
-#[derive(Debug)]
-pub struct RuleMeta {
-    pub id: &'static str,
-    pub title: &'static str,
-    /// What it looks at and when it fires, for people.
-    pub description: &'static str,
-    pub severity: Severity,
-    pub families: &'static [Family],
-    /// What its alerts are about, e.g. `receiver`, `sender`, `transaction`, `block`.
-    pub subject: &'static str,
-    /// Data without which it is not evaluable.
-    pub needs: &'static [Need],
-    pub false_positives: &'static [&'static str],
-    /// Papers, projects and incidents the numbers come from.
-    pub references: &'static [&'static str],
-}
-
-/// A deterministic rule: no memory of its own, it reads the scene.
-pub trait Rule: Send {
-    /// Returns what the rule says about itself.
-    fn meta(&self) -> &'static RuleMeta;
-
-    /// Returns what it misses on a chain with these parameters, beside what its table line needs:
-    /// without that it can never fire there.
-    fn misses(&self, _chain: &Chain, _reference: &Reference) -> Option<Need> {
-        None
-    }
-
-    /// Pushes a finding for each way in which the rule fires; usually none.
-    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>);
 }
 
 /// How surprising an event is to a model.
@@ -259,6 +228,9 @@ pub struct Params {
     /// the others achieve alone is what evaluation has to know. Default false.
     #[serde(skip_serializing_if = "is_off")]
     pub is_value_blind: bool,
+    /// Which rules there are. Default: those of the program.
+    #[serde(skip)]
+    pub registry: Registry,
 }
 
 /// Keeps a switch that is off out of what is hashed: configurations written before it exist.

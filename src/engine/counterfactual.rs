@@ -244,7 +244,8 @@ impl Counterfactual<'_> {
             let p_value = focus.and_then(|focus| self.triage.p_value(focus.stratum, &votes, total));
             let named = votes.iter().map(|v| (detectors.models[v.model_idx].id(), v.surprise));
             let surprises = named.collect();
-            let mut lanes: Vec<&'static str> = findings.iter().map(|f| f.detector).collect();
+            let mut lanes: Vec<&'static str> =
+                findings.iter().map(|f| f.detector.as_str()).collect();
             lanes.dedup();
             if p_value.is_some_and(|p| p <= self.triage.p_threshold()) {
                 lanes.push(SCORE);

@@ -2,22 +2,16 @@
 
 use crate::{
     detect::{
-        self, FINDING_SURPRISE_MIN, FitJob, Fitted, Model, Need, Opinion, ParamsError, Rule,
-        Ruling, Scene, models, rules,
+        self, FINDING_SURPRISE_MIN, FitJob, Fitted, Model, Need, Opinion, ParamsError, Ruling,
+        Scene, models, rules,
     },
     feature::Schema,
-    model::{Chain, Family, Finding, Reference, Severity},
+    model::{Chain, Family, Finding, Reference},
     triage::Vote,
 };
 
 /// What would have kept a score quiet that is loud without the model in question.
 const ENOUGH_WITHOUT: &str = "no change of what it looks at: the other models are enough";
-
-/// A rule with its overridden severity.
-pub(super) struct ActiveRule {
-    pub(super) rule: Box<dyn Rule>,
-    severity: Option<Severity>,
-}
 
 /// A model with how it counts in the combined score.
 pub(super) struct ActiveModel {
@@ -35,7 +29,7 @@ impl ActiveModel {
 
 /// Everything that holds opinions.
 pub(super) struct Detectors {
-    pub(super) rules: Vec<ActiveRule>,
+    pub(super) rules: Vec<rules::Enabled>,
     pub(super) models: Vec<ActiveModel>,
     /// Sum of all models' weights, silent ones included.
     pub(super) weight_total: f64,
@@ -61,10 +55,7 @@ impl Detectors {
             return Err(errors);
         }
         Ok(Self {
-            rules: rules
-                .into_iter()
-                .map(|(rule, severity)| ActiveRule { rule, severity })
-                .collect(),
+            rules,
             weight_total: models.iter().map(|m| m.weight).sum(),
             models: models
                 .into_iter()
@@ -253,14 +244,14 @@ impl Detectors {
         reference: &Reference,
         has_seen: impl Fn(Need) -> bool,
     ) -> Vec<(&'static str, Need)> {
-        let missing = |active: &ActiveRule| {
-            let meta = active.rule.meta();
+        let missing = |active: &rules::Enabled| {
+            let meta = &active.meta;
             let of_input = |n: &&Need| matches!(n, Need::Logs | Need::Outcomes);
             let unseen = || meta.needs.iter().find(|n| of_input(n) && !has_seen(**n)).copied();
-            let need = rules::missing(meta, chain, reference)
+            let need = rules::missing(&meta.needs, chain, reference)
                 .or_else(|| active.rule.misses(chain, reference))
                 .or_else(unseen)?;
-            Some((meta.id, need))
+            Some((meta.id.as_str(), need))
         };
         self.rules.iter().filter_map(missing).collect()
     }
@@ -270,7 +261,7 @@ impl Detectors {
         let mut hasher = blake3::Hasher::new();
         hasher.update(format!("{family:?}").as_bytes());
         for active in &self.rules {
-            hasher.update(active.rule.meta().id.as_bytes());
+            hasher.update(active.meta.id.as_str().as_bytes());
             hasher.update(&[0]);
         }
         for active in &self.models {

@@ -83,10 +83,10 @@ impl Raiser<'_> {
         tx: Option<&Tx>,
         finding: Finding,
     ) {
-        count(&mut self.stats.findings, finding.detector);
-        let meta = detectors.rules.iter().map(|r| r.rule.meta()).find(|m| m.id == finding.detector);
+        count(&mut self.stats.findings, finding.detector.as_str());
+        let meta = detectors.rules.iter().map(|r| &r.meta).find(|m| m.id == finding.detector);
         let title = match meta {
-            Some(meta) => meta.title,
+            Some(meta) => &meta.title,
             None => DENY_TITLE,
         };
         let account = match &finding.subject {

@@ -29,8 +29,15 @@ use crate::{
 
 pub use parties::{Parties, parties};
 
-/// The most features a schema may have: presence is one `u64`.
-pub const FEATURES_MAX: usize = 64;
+/// Which features are present, one bit each.
+type Presence = u128;
+
+/// The most features a schema may have. The two schemas have up to 62; each further one costs every
+/// vector 8 bytes, so this is not as many as [`Presence`] could hold.
+pub const FEATURES_MAX: usize = 96;
+
+const _: () = assert!(FEATURES_MAX <= Presence::BITS as usize);
+const _: () = assert!(evm::DEFS.len() <= FEATURES_MAX && utxo::DEFS.len() <= FEATURES_MAX);
 
 /// One feature of a schema.
 #[derive(Debug)]
@@ -79,7 +86,7 @@ impl Schema {
 pub struct Features {
     schema: &'static Schema,
     values: [f64; FEATURES_MAX],
-    present: u64,
+    present: Presence,
 }
 
 impl Features {
@@ -171,4 +178,25 @@ fn log_age(now: EventTime, then: EventTime) -> f64 {
 /// Returns ln(1 + n).
 fn log_count(n: u32) -> f64 {
     libm::log1p(f64::from(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_features_as_are_allowed_are_told_apart() {
+        let def = |_| FeatureDef { name: "f", unit: "", doc: "", is_value: false };
+        let defs: Vec<_> = (0..FEATURES_MAX).map(def).collect();
+        let schema = Schema { family: Family::Evm, defs: Box::leak(defs.into()) };
+        let mut features = Features::new(Box::leak(Box::new(schema)));
+        for idx in (1..FEATURES_MAX).step_by(2) {
+            features.set(idx, idx as f64);
+        }
+        features.set(FEATURES_MAX, 1.0);
+        for idx in 0..FEATURES_MAX {
+            assert_eq!(features.get(idx), (idx % 2 == 1).then_some(idx as f64), "{idx}");
+        }
+        assert_eq!(features.get(FEATURES_MAX), None);
+    }
 }

@@ -39,8 +39,6 @@ pub struct Alert {
     pub evidence: Vec<Evidence>,
     pub priority: Priority,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incident_id: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub related: Option<Related>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corroboration: Vec<Corroboration>,
@@ -276,7 +274,6 @@ impl Alert {
     pub fn succeed(&mut self, earlier: &Self) {
         self.revision = earlier.revision + 1;
         self.related.clone_from(&earlier.related);
-        self.incident_id.clone_from(&earlier.incident_id);
         let is_heard = |node: &str| self.corroboration.iter().any(|c| c.node == node);
         let kept: Vec<_> =
             earlier.corroboration.iter().filter(|c| !is_heard(&c.node)).cloned().collect();

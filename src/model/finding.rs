@@ -3,6 +3,7 @@
 use super::{
     account::Address,
     chain::Chain,
+    detector::DetectorId,
     event::OutPoint,
     id::{BlockHash, TxId},
 };
@@ -112,7 +113,7 @@ impl Band {
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The rule's or model's id, e.g. `fan_out`.
-    pub detector: &'static str,
+    pub detector: DetectorId,
     pub kind: DetectorKind,
     pub severity: Severity,
     /// Written in rendered form by whoever knows the chain.

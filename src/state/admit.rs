@@ -12,7 +12,7 @@ use super::{
     },
     history::History,
     memory::Memory,
-    tables::table::Table,
+    tables::{table::Table, undoable::Undoable},
     witness::sightings::Sightings,
 };
 use crate::model::{
@@ -140,7 +140,7 @@ impl Gate {
                 let body = Seen::sealed(event, hasher);
                 self.bodies.upsert(body_key(&tx.id, hasher), body, |seen| *seen = body);
                 // What has been seen has no past to go back to.
-                self.bodies.forget(&self.bodies.mark());
+                self.bodies.forget_all();
                 if !learns_unincluded {
                     return false;
                 }

@@ -9,54 +9,39 @@ use super::{
     },
     chain::{
         dedup::Seen,
-        fees::{Fees, FeesMark},
+        fees::Fees,
         outputs::Outputs,
         tx_logs::{AllTxLogs, TOKEN_ACCOUNTS_MAX, TOKENS_MAX, TX_LOGS_MAX, Tokens},
     },
-    graph::{
-        edges::{Edges, EdgesMark},
-        entities::Clusters,
-        transfers::{GraphMark, RecentTransfers},
-    },
-    tables::table::{Table, TableMark},
+    graph::{edges::Edges, entities::Clusters, transfers::RecentTransfers},
+    tables::{table::Table, undoable::undoable},
 };
 use crate::model::EventTime;
 use serde::{Deserialize, Serialize};
 
-/// The journalled tables of one chain.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Memory {
-    pub profiles: Table<Profile>,
-    pub edges: Edges,
-    pub graph: RecentTransfers,
-    pub windows: Windows,
-    pub outputs: Outputs,
-    pub tx_logs: AllTxLogs,
-    pub tokens: Tokens,
-    pub token_profiles: Table<Profile>,
-    pub facts: Table<Seen>,
-    pub fees: Fees,
-    pub clusters: Clusters,
-    pub habits: Habits,
-    pub observed_since: Option<EventTime>,
-}
+undoable! {
+    /// The journalled tables of one chain. This is the only list of them: a line here is marked,
+    /// reverted, forgotten and shared, or it does not compile.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    pub(super) struct Memory {
+        pub profiles: Table<Profile>,
+        pub edges: Edges,
+        pub graph: RecentTransfers,
+        pub windows: Windows,
+        pub outputs: Outputs,
+        pub tx_logs: AllTxLogs,
+        pub tokens: Tokens,
+        pub token_profiles: Table<Profile>,
+        pub facts: Table<Seen>,
+        pub fees: Fees,
+        pub clusters: Clusters,
+        pub habits: Habits,
+        pub observed_since: Option<EventTime>,
+    }
 
-/// A point to which a memory can be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct MemoryMark {
-    profiles: TableMark,
-    edges: EdgesMark,
-    graph: GraphMark,
-    windows: TableMark,
-    outputs: TableMark,
-    tx_logs: TableMark,
-    tokens: TableMark,
-    token_profiles: TableMark,
-    facts: TableMark,
-    fees: FeesMark,
-    clusters: TableMark,
-    habits: Habits,
-    observed_since: Option<EventTime>,
+    /// A point to which a memory can be taken back.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    pub(super) struct MemoryMark;
 }
 
 impl Memory {
@@ -84,89 +69,89 @@ impl Memory {
     pub fn is_sound(&self) -> bool {
         self.edges.is_sound() && self.graph.is_sound() && self.fees.is_sound()
     }
+}
 
-    /// Returns the present point.
-    pub fn mark(&self) -> MemoryMark {
-        MemoryMark {
-            profiles: self.profiles.mark(),
-            edges: self.edges.mark(),
-            graph: self.graph.mark(),
-            windows: self.windows.mark(),
-            outputs: self.outputs.mark(),
-            tx_logs: self.tx_logs.mark(),
-            tokens: self.tokens.mark(),
-            token_profiles: self.token_profiles.mark(),
-            facts: self.facts.mark(),
-            fees: self.fees.mark(),
-            clusters: self.clusters.mark(),
-            habits: self.habits,
-            observed_since: self.observed_since,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{AccountKey, UtxoTx},
+        state::{
+            accounts::windows::Window,
+            chain::{
+                outputs::StoredOutput,
+                tx_logs::{TokenStats, TxLogs},
+            },
+            graph::{
+                edges::Pair,
+                entities::Member,
+                transfers::{End, NewTransfer},
+            },
+            tables::undoable::Undoable,
+        },
+    };
+
+    #[test]
+    fn every_part_in_the_list_goes_back() {
+        let mut memory = Memory::new(&Params::default());
+        let (before, mark) = (memory.share(), memory.mark());
+        write_all(&mut memory);
+        // Each part has been written, so that none can pass by standing still.
+        assert_eq!(memory.differing(&before), Memory::PARTS);
+        assert!(memory.n_undo_bytes() > 0);
+        memory.revert(&mark);
+        assert_eq!(memory.differing(&before), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_forgotten_takes_no_bytes() {
+        let mut memory = Memory::new(&Params::default());
+        write_all(&mut memory);
+        memory.forget_all();
+        assert_eq!(memory.n_undo_bytes(), 0);
+    }
+
+    fn write_all(memory: &mut Memory) {
+        memory.profiles.upsert(1, Profile::first_seen_at(7), |_| {});
+        memory.edges.pay(Pair::new(AccountKey(1), AccountKey(2), None), 7);
+        memory.graph.push(&transfer());
+        memory.windows.upsert(1, Window::default(), |_| {});
+        memory.outputs.upsert(1, StoredOutput::default(), |_| {});
+        memory.tx_logs.upsert(1, TxLogs::default(), |_| {});
+        memory.tokens.upsert(1, TokenStats::default(), |_| {});
+        memory.token_profiles.upsert(1, Profile::first_seen_at(7), |_| {});
+        memory.facts.upsert(1, Seen::default(), |_| {});
+        memory.fees.push(3.0);
+        memory.clusters.upsert(1, Member::default(), |_| {});
+        memory.habits.learn(&wallet_tx());
+        memory.observed_since = Some(EventTime::from_secs(7));
+    }
+
+    fn transfer() -> NewTransfer {
+        let end = |key| End { key, ends: [0; 4] };
+        NewTransfer {
+            from: end(1),
+            to: end(2),
+            time: 7,
+            value: 1.0,
+            token: None,
+            tx_prefix: 3,
+            is_new_edge: true,
+            is_fresh_receiver: true,
+            is_failed: false,
         }
     }
 
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: &MemoryMark) {
-        self.profiles.revert(&mark.profiles);
-        self.edges.revert(&mark.edges);
-        self.graph.revert(&mark.graph);
-        self.windows.revert(&mark.windows);
-        self.outputs.revert(&mark.outputs);
-        self.tx_logs.revert(&mark.tx_logs);
-        self.tokens.revert(&mark.tokens);
-        self.token_profiles.revert(&mark.token_profiles);
-        self.facts.revert(&mark.facts);
-        self.fees.revert(&mark.fees);
-        self.clusters.revert(&mark.clusters);
-        self.habits = mark.habits;
-        self.observed_since = mark.observed_since;
-    }
-
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: &MemoryMark) {
-        self.profiles.forget(&mark.profiles);
-        self.edges.forget(&mark.edges);
-        self.graph.forget(&mark.graph);
-        self.windows.forget(&mark.windows);
-        self.outputs.forget(&mark.outputs);
-        self.tx_logs.forget(&mark.tx_logs);
-        self.tokens.forget(&mark.tokens);
-        self.token_profiles.forget(&mark.token_profiles);
-        self.facts.forget(&mark.facts);
-        self.fees.forget(&mark.fees);
-        self.clusters.forget(&mark.clusters);
-    }
-
-    /// Returns the same memory to be written, sharing its pages with this one.
-    pub fn share(&mut self) -> Self {
-        Self {
-            profiles: self.profiles.share(),
-            edges: self.edges.share(),
-            graph: self.graph.share(),
-            windows: self.windows.share(),
-            outputs: self.outputs.share(),
-            tx_logs: self.tx_logs.share(),
-            tokens: self.tokens.share(),
-            token_profiles: self.token_profiles.share(),
-            facts: self.facts.share(),
-            fees: self.fees.share(),
-            clusters: self.clusters.share(),
-            habits: self.habits,
-            observed_since: self.observed_since,
+    fn wallet_tx() -> UtxoTx {
+        UtxoTx {
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            is_coinbase: false,
+            version: Some(2),
+            lock_time: Some(0),
+            size: None,
+            virtual_size: None,
+            has_hidden_value: false,
         }
-    }
-
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
-        self.profiles.n_undo_bytes()
-            + self.edges.n_undo_bytes()
-            + self.graph.n_undo_bytes()
-            + self.windows.n_undo_bytes()
-            + self.outputs.n_undo_bytes()
-            + self.tx_logs.n_undo_bytes()
-            + self.tokens.n_undo_bytes()
-            + self.token_profiles.n_undo_bytes()
-            + self.facts.n_undo_bytes()
-            + self.fees.n_undo_bytes()
-            + self.clusters.n_undo_bytes()
     }
 }

@@ -39,6 +39,7 @@ use admit::Gate;
 use apply::Learner;
 use history::History;
 use serde::{Deserialize, Serialize};
+use tables::undoable::Undoable;
 
 /// What is to be done with an event, decided before it is scored.
 #[derive(Debug)]
@@ -138,6 +139,11 @@ impl State {
     /// Returns the key of an address in this memory.
     pub fn key(&self, address: &Address) -> AccountKey {
         self.hasher.key(address)
+    }
+
+    /// Returns the key under which a transaction stands for itself where no account is known.
+    pub fn key_of_tx(&self, tx: &TxId) -> AccountKey {
+        AccountKey(self.hasher.hash(&[b"accountless", &tx.0]))
     }
 
     /// Returns an account's profile, `None` when it was never seen (or has been evicted).

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Findings that an alert shows, the greatest contributions first.
 const EVIDENCE_MAX: usize = 8;
 /// Sentences of a reason.
-const REASON_FINDINGS_MAX: usize = 2;
+const REASON_EVIDENCE_MAX: usize = 2;
 
 /// One event as triage sees it: built only when something was found.
 #[derive(Clone, Debug)]
@@ -91,7 +91,8 @@ impl Proposal {
 
     /// Writes the first body of the alert.
     pub(super) fn compose(self, case: &Case<'_>, id: AlertId, provenance: Provenance) -> Alert {
-        let reason = reason(&self.findings);
+        let subject = self.subject.render(case.chain);
+        let evidence = evidence(self.findings);
         Alert {
             schema: Alert::SCHEMA.to_owned(),
             alert_id: id.hex(),
@@ -102,14 +103,13 @@ impl Proposal {
             score: self.score,
             confidence: None,
             title: self.title,
-            reason,
+            reason: reason(&evidence),
             chain: case.chain.id.to_string(),
-            subject: self.subject.render(case.chain),
+            subject,
             event_time_ms: case.time.millis(),
             tx: case.tx.clone(),
             priority: priority::rank(&case.stakes, self.severity, self.score),
-            evidence: evidence(self.findings),
-            incident_id: None,
+            evidence,
             related: None,
             corroboration: case.corroboration.clone(),
             provenance,
@@ -119,12 +119,12 @@ impl Proposal {
     }
 }
 
-/// Joins the sentences of the strongest findings.
-fn reason(findings: &[(Finding, f64)]) -> String {
-    let sentences: Vec<&str> = findings
+/// Joins the sentences of the strongest evidence.
+pub(super) fn reason(evidence: &[Evidence]) -> String {
+    let sentences: Vec<&str> = evidence
         .iter()
-        .take(REASON_FINDINGS_MAX)
-        .map(|(finding, _)| finding.explanation.trim_end_matches('.'))
+        .take(REASON_EVIDENCE_MAX)
+        .map(|evidence| evidence.explanation.trim_end_matches('.'))
         .collect();
     let mut reason = sentences.join("; ");
     reason.push('.');
@@ -138,7 +138,7 @@ pub(super) fn evidence(mut findings: Vec<(Finding, f64)>) -> Vec<Evidence> {
     findings
         .into_iter()
         .map(|(finding, share)| Evidence {
-            detector: finding.detector.to_owned(),
+            detector: finding.detector.to_string(),
             kind: finding.kind,
             value: finding.value,
             expected: finding.expected,

@@ -1,7 +1,9 @@
 //! Whom an operator allows or denies, until when, and by whose order.
 
 use super::Triage;
-use crate::model::{AccountKey, Band, Chain, DetectorKind, EventTime, Finding, Severity, Subject};
+use crate::model::{
+    AccountKey, Band, Chain, DetectorId, DetectorKind, EventTime, Finding, Severity, Subject,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -78,7 +80,7 @@ impl Listing {
         let days = self.until.since(now) as f64 / EventTime::DAY as f64;
         let left = libm::ceil(days);
         Finding {
-            detector: DENY_LIST,
+            detector: DetectorId::new(DENY_LIST),
             kind: DetectorKind::Rule,
             severity: Severity::High,
             explanation: format!(

@@ -172,11 +172,11 @@ impl Triage {
             &case.chain.id,
             &subject.render(case.chain),
             EventId([0; 16]),
-            finding.detector,
+            finding.detector.as_str(),
         );
         let key = u64::from_le_bytes(std::array::from_fn(|i| key.0[i]));
         let proposal = Proposal {
-            lane: finding.detector,
+            lane: finding.detector.as_str(),
             title: title.to_owned(),
             subject,
             severity: finding.severity,
@@ -273,7 +273,7 @@ impl Triage {
             if let Some(newest) = newest.first() {
                 alert.reason = format!(
                     "{} Repeated {} within the cool-down, last: {}",
-                    first_sentence(&alert.reason),
+                    compose::reason(&alert.evidence),
                     match alert.related.as_ref().map_or(0, |r| r.suppressed_count) {
                         1 => "once".to_owned(),
                         n => format!("{n} times"),
@@ -310,9 +310,4 @@ impl Triage {
 /// Returns the detector with the largest share: evidence is in that order.
 fn lead_of(alert: &Alert) -> &str {
     alert.evidence.first().map_or("", |evidence| &evidence.detector)
-}
-
-/// Returns what stood before the note on repeats.
-fn first_sentence(reason: &str) -> &str {
-    reason.split(" Repeated ").next().unwrap_or(reason)
 }

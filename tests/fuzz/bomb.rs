@@ -24,7 +24,7 @@ pub fn run(report: &mut Report) {
         }
     };
     let (texts, binaries) = (texts(), binaries());
-    for format in Format::ALL.into_iter().filter(|format| *format != Format::Mapped) {
+    for format in Format::ALL.iter().copied().filter(|format| *format != Format::Mapped) {
         let settings = settings(format, format.default_chain());
         for value in texts.iter().chain(&binaries).chain(&crowds(format)) {
             once(&settings, value.clone(), &[]);

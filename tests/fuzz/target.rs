@@ -126,7 +126,7 @@ impl Target {
             kind: Kind::Records { settings: Box::new(settings), corpus },
         };
         let mut all = Vec::new();
-        for format in Format::ALL.into_iter().filter(|format| *format != Format::Mapped) {
+        for format in Format::ALL.iter().copied().filter(|format| *format != Format::Mapped) {
             let settings = settings(format, format.default_chain());
             all.push(records(format.as_str().to_owned(), settings, of_format));
         }

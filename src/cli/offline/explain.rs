@@ -260,7 +260,7 @@ fn for_people(e: &Examination) -> String {
         }
     }
     for (finding, share) in e.evidence.iter().filter(|(_, share)| *share >= 0.01) {
-        let (percent, id) = (100.0 * share, finding.detector);
+        let (percent, id) = (100.0 * share, finding.detector.as_str());
         line(format_args!("  {percent:>3.0} % {id} (additive): {}", finding.explanation));
         if is_beyond {
             let tried = e.named.iter().find(|(model, _)| *model == id).map(|(_, change)| change);

@@ -2,7 +2,7 @@
 
 use super::{
     Layer, Wrapping, cloudevents, compression,
-    peel::{header, is_binary, members},
+    peel::{header, members},
 };
 use crate::{
     decode::{Limits, Settings, json::Value},
@@ -41,11 +41,11 @@ pub(super) fn layers(settings: &Settings, record: &Record<'_>, value: &[u8]) -> 
     }
     let has_id = header(record.headers, "__value_schema_id").is_some();
     let is_framed = matches!(bytes.first(), Some(0 | 1)) && settings.envelope.schemas.is_at_hand();
-    if has_id || (is_framed && !is_binary(settings.format)) {
+    if has_id || (is_framed && !settings.format.is_binary()) {
         layers.push(Layer::Confluent);
         return Some(layers);
     }
-    if is_binary(settings.format) {
+    if settings.format.is_binary() {
         return Some(layers);
     }
     document(&bytes, &settings.limits, &mut layers)?;
@@ -59,7 +59,7 @@ fn unpack(
     value: &[u8],
 ) -> Option<(Layer, Option<Vec<u8>>)> {
     let limits = &settings.limits;
-    let is_guessable = !is_binary(settings.format);
+    let is_guessable = !settings.format.is_binary();
     let said = header(record.headers, "content-encoding");
     let starts = |magic| said.is_none() && is_guessable && value.starts_with(magic);
     if said == Some(b"gzip") || starts(GZIP) {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     decode::{
-        Format, Limits, Reason, Refusal, Settings,
+        Limits, Reason, Refusal, Settings,
         json::{Scanner, Value, field::refuse},
         record::check_utf8,
     },
@@ -217,9 +217,4 @@ pub(super) fn range_of(bytes: &[u8], part: &[u8]) -> Range<usize> {
     // INVARIANT: callers pass what a scanner over `bytes` returned.
     assert!(start + part.len() <= bytes.len(), "a part outside of its whole");
     start..start + part.len()
-}
-
-/// Returns whether a format's own bytes can be anything: they are never guessed at.
-pub(super) fn is_binary(format: Format) -> bool {
-    matches!(format, Format::EvmRaw | Format::BitcoinRaw | Format::BitcoinZmq)
 }

@@ -3,7 +3,7 @@
 use crate::{
     detect::{ModelMeta, Opinion, Scene, surprise::severity},
     feature::Features,
-    model::{Band, Body, Finding, Subject, Tx, TxBody},
+    model::{Band, Body, DetectorId, Finding, Subject, Tx, TxBody},
 };
 use std::borrow::Cow;
 
@@ -61,7 +61,7 @@ pub fn finding(
     expected: f64,
 ) -> Finding {
     Finding {
-        detector: meta.id,
+        detector: DetectorId::new(meta.id),
         kind: meta.kind,
         severity: severity(opinion.surprise),
         subject: subject(scene),

@@ -1,20 +1,68 @@
-//! What the file of a rule defines, and how rules are made from parameters.
+//! What the file of a rule defines: its parameters, what it says about itself, and when it fires.
 
-use super::{super::suggest::nearest, TABLE};
 use crate::{
-    detect::{Need, Params, ParamsError, Rule, RuleMeta},
-    model::{Address, Band, Chain, DetectorKind, Family, Finding, Reference, Severity, Subject},
+    detect::{Need, ParamsError, Scene},
+    model::{Chain, DetectorId, Family, Finding, Reference, Severity},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
-/// Everything a rule's file defines: with it, the line in the table is one line.
-pub trait Definition: Rule + Sized + 'static {
+/// What a rule that is part of the program says about itself, see [`RuleMeta`].
+#[derive(Debug)]
+pub struct BuiltinMeta {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub description: &'static str,
+    pub severity: Severity,
+    pub families: &'static [Family],
+    pub subject: &'static str,
+    pub needs: &'static [Need],
+    pub false_positives: &'static [&'static str],
+    pub references: &'static [&'static str],
+}
+
+/// What a rule says about itself: shown by `rules show`, in the README and in alerts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleMeta {
+    pub id: DetectorId,
+    pub title: String,
+    /// What it looks at and when it fires, for people.
+    pub description: String,
+    pub severity: Severity,
+    pub families: Vec<Family>,
+    /// What its alerts are about, e.g. `receiver`, `sender`, `transaction`, `block`.
+    pub subject: String,
+    /// Data without which it is not evaluable.
+    pub needs: Vec<Need>,
+    pub false_positives: Vec<String>,
+    /// Papers, projects and incidents the numbers come from.
+    pub references: Vec<String>,
+}
+
+impl From<&BuiltinMeta> for RuleMeta {
+    fn from(meta: &BuiltinMeta) -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            id: DetectorId::new(meta.id),
+            title: meta.title.to_owned(),
+            description: meta.description.to_owned(),
+            severity: meta.severity,
+            families: meta.families.to_vec(),
+            subject: meta.subject.to_owned(),
+            needs: meta.needs.to_vec(),
+            false_positives: texts(meta.false_positives),
+            references: texts(meta.references),
+        }
+    }
+}
+
+/// A deterministic rule as its file defines it: with this, the line in the table is one line. It
+/// has no memory of its own: it reads the scene.
+pub trait Rule: Send + Sized + 'static {
     /// Its parameters: serde, `default`, `deny_unknown_fields`; `Default` holds the defaults.
     type Params: Default + Serialize + DeserializeOwned;
 
-    const META: &'static RuleMeta;
+    const META: &'static BuiltinMeta;
 
     /// Makes the rule from checked parameters.
     fn new(params: Self::Params) -> Self;
@@ -26,103 +74,56 @@ pub trait Definition: Rule + Sized + 'static {
     fn check(_params: &Self::Params) -> Result<(), String> {
         Ok(())
     }
-}
 
-/// Builds a rule from its parameters, an empty map being the defaults.
-pub type Build = fn(&Map<String, Value>) -> Result<Box<dyn Rule>, ParamsError>;
-
-/// A rule that runs, and the severity the configuration gives it in place of its own.
-pub type Enabled = (Box<dyn Rule>, Option<Severity>);
-
-/// The most refs a finding carries: an alert is read by people.
-pub const REFS_MAX: usize = 16;
-
-/// Makes every enabled rule of an account model, in the order of the table.
-///
-/// # Errors
-/// All mistakes at once: ids that are not in the table, parameters that a rule refuses (also
-/// those of disabled rules and of rules for other account models).
-pub fn build(params: &Params, family: Family) -> Result<Vec<Enabled>, Vec<ParamsError>> {
-    let ids = TABLE.iter().map(|e| e.meta.id);
-    let mut mistakes: Vec<ParamsError> = params
-        .rules
-        .keys()
-        .filter(|id| !ids.clone().any(|known| known == id.as_str()))
-        .map(|id| ParamsError::Unknown {
-            family: "rule",
-            id: id.clone(),
-            suggestion: nearest(id, ids.clone()),
-        })
-        .collect();
-    let mut rules = Vec::new();
-    let nothing = Map::new();
-    for entry in TABLE {
-        let member = params.rules.get(entry.meta.id);
-        let is_wanted = member.is_none_or(|m| m.enabled) && entry.meta.families.contains(&family);
-        match (entry.build)(member.map_or(&nothing, |m| &m.params)) {
-            Ok(rule) if is_wanted => rules.push((rule, member.and_then(|m| m.severity))),
-            Ok(_) => {}
-            Err(mistake) => mistakes.push(mistake),
-        }
+    /// Returns what it misses on a chain with these parameters, beside what its metadata needs:
+    /// without that it can never fire there.
+    fn misses(&self, _chain: &Chain, _reference: &Reference) -> Option<Need> {
+        None
     }
-    if mistakes.is_empty() { Ok(rules) } else { Err(mistakes) }
+
+    /// Pushes a finding for each way in which the rule fires; usually none.
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>);
 }
 
-/// Returns the first need of a rule that the reference data of a chain does not meet.
-///
-/// Only needs that reference data decides: whether logs and outcomes arrive, the input tells.
-pub fn missing(meta: &RuleMeta, chain: &Chain, reference: &Reference) -> Option<Need> {
-    meta.needs.iter().copied().find(|need| match need {
-        Need::NativePrice => !has_price(chain, reference),
-        Need::WatchList => !reference.watch.keys().any(|address| may_be_on(chain, address)),
-        Need::Labels(kind) => {
-            let mut here = reference.labels.iter().filter(|(address, _)| may_be_on(chain, address));
-            !here.any(|(_, labels)| labels.iter().any(|label| label.kind == *kind))
-        }
-        // The input tells of the first two, a rule with its parameters of the others.
-        _ => false,
-    })
+/// A rule that has its parameters and can run. Rules of the program have it by their [`Rule`].
+pub trait Evaluate: Send {
+    /// As [`Rule::misses`].
+    fn misses(&self, _chain: &Chain, _reference: &Reference) -> Option<Need> {
+        None
+    }
+
+    /// As [`Rule::evaluate`].
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>);
 }
 
-/// Returns whether an address can be one of a chain's: a list of another chain's labels nobody.
-fn may_be_on(chain: &Chain, address: &Address) -> bool {
-    match chain.id.split(':').next() {
-        Some("eip155") => matches!(address, Address::Evm(_)),
-        Some("bip122" | "solana" | "xrpl") => matches!(address, Address::Text(_)),
-        _ => true,
+impl<R: Rule> Evaluate for R {
+    fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {
+        Rule::misses(self, chain, reference)
+    }
+
+    fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
+        Rule::evaluate(self, scene, out);
     }
 }
 
-/// Returns whether the native asset of a chain has a price at any time.
-pub fn has_price(chain: &Chain, reference: &Reference) -> bool {
-    reference.prices.get(&*chain.native.symbol).is_some_and(|prices| !prices.is_empty())
+/// A rule that was made, or why its parameters were refused.
+pub type Built = Result<Box<dyn Evaluate>, ParamsError>;
+
+/// A line of the rule table.
+pub struct Entry {
+    pub meta: &'static BuiltinMeta,
+    /// Makes the rule from its parameters, an empty map being the defaults.
+    pub build: fn(&Map<String, Value>) -> Built,
+    /// The default parameters as JSON, with every field.
+    pub defaults: fn() -> Value,
 }
 
-/// Returns a finding of a rule, to be completed with what was measured.
-pub fn finding(meta: &RuleMeta, subject: Subject) -> Finding {
-    Finding {
-        detector: meta.id,
-        kind: DetectorKind::Rule,
-        severity: meta.severity,
-        subject,
-        value: 0.0,
-        expected: Band::default(),
-        unit: Cow::Borrowed(""),
-        explanation: String::new(),
-        quiet_if: String::new(),
-        refs: Vec::new(),
-        surprise: 0.0,
-    }
+/// Makes the table line of a rule.
+pub(super) const fn entry<R: Rule>() -> Entry {
+    Entry { meta: R::META, build: build_one::<R>, defaults: defaults_of::<R> }
 }
 
-/// Returns the first [`REFS_MAX`] refs.
-pub fn bounded(refs: impl IntoIterator<Item = String>) -> Vec<String> {
-    refs.into_iter().take(REFS_MAX).collect()
-}
-
-pub(super) fn build_one<R: Definition>(
-    params: &Map<String, Value>,
-) -> Result<Box<dyn Rule>, ParamsError> {
+fn build_one<R: Rule>(params: &Map<String, Value>) -> Built {
     let refuse = |source| ParamsError::Bad { id: R::META.id, source };
     let params: R::Params =
         serde_json::from_value(Value::Object(params.clone())).map_err(refuse)?;
@@ -130,7 +131,7 @@ pub(super) fn build_one<R: Definition>(
     Ok(Box::new(R::new(params)))
 }
 
-pub(super) fn defaults_of<R: Definition>() -> Value {
+fn defaults_of<R: Rule>() -> Value {
     // A Params type that JSON cannot hold would be a bug; the table's test asserts an object.
     serde_json::to_value(R::Params::default()).unwrap_or_default()
 }

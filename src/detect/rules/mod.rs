@@ -1,34 +1,26 @@
 //! The rule table: one file and one line a rule.
+//!
+//! A new rule is a file with a [`Rule`] in it, its `mod` and its line in [`TABLE`] here, and a
+//! folder of its name in `fixtures/rules` with cases in which it fires and stays quiet. Lists,
+//! metrics, the check of a configuration and the README's table follow from its metadata. A rule
+//! that is not part of the program is registered in the parameters' [`Registry`].
 
 pub mod age;
 mod chain;
 mod definition;
+mod evidence;
 mod evm;
 pub mod flow;
 pub mod money;
 mod own;
 pub mod parties;
+mod registry;
 mod utxo;
 
-use super::RuleMeta;
-pub use definition::{
-    Build, Definition, Enabled, REFS_MAX, bounded, build, finding, has_price, missing,
-};
-use definition::{build_one, defaults_of};
-use serde_json::Value;
-
-/// A line of the rule table.
-pub struct Entry {
-    pub meta: &'static RuleMeta,
-    pub build: Build,
-    /// The default parameters as JSON, with every field.
-    pub defaults: fn() -> Value,
-}
-
-/// Makes the table line of a rule.
-const fn entry<R: Definition>() -> Entry {
-    Entry { meta: R::META, build: build_one::<R>, defaults: defaults_of::<R> }
-}
+use definition::entry;
+pub use definition::{Built, BuiltinMeta, Entry, Evaluate, Rule, RuleMeta};
+pub use evidence::{REFS_MAX, bounded, finding, has_price, missing};
+pub use registry::{Duplicate, Enabled, Registered, Registry, build};
 
 /// Every rule, by id in alphabetical order.
 pub const TABLE: &[Entry] = &[

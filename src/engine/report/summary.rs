@@ -23,7 +23,8 @@ pub(in crate::engine) struct Focus {
     /// Calibration stratum: type of transaction inside the chain, or payments in tokens.
     pub(in crate::engine) stratum: usize,
     pub(in crate::engine) subject: Subject,
-    /// The account whose cool-down and calibration sample it is.
+    /// The account whose cool-down and calibration sample it is. A transaction of which no payee is
+    /// known has neither in common with any other.
     pub(in crate::engine) account: AccountKey,
 }
 
@@ -68,7 +69,7 @@ pub(in crate::engine) fn focus(scene: &Scene<'_>) -> Option<Focus> {
                 .max_by_key(|o| o.value)
                 .or_else(|| utxo.outputs.iter().max_by_key(|o| o.value))
                 .and_then(|o| o.address.as_ref())
-                .map_or(AccountKey(0), |a| state.key(a));
+                .map_or_else(|| state.key_of_tx(&tx.id), |a| state.key(a));
             Some(Focus { stratum, subject: Subject::Tx(tx.id), account })
         }
     }

@@ -1,6 +1,6 @@
 //! How transactions of a UTXO chain are usually written: version, lock time and replaceability.
 
-use crate::model::UtxoTx;
+use crate::{model::UtxoTx, state::tables::undoable::own_mark};
 use serde::{Deserialize, Serialize};
 
 /// Ways of writing a transaction that are told apart: three of a version, three of a lock time,
@@ -38,6 +38,8 @@ impl Habits {
         }
     }
 }
+
+own_mark!(Habits);
 
 /// Numbers the way a transaction is written; `None` when its format does not say.
 fn way(utxo: &UtxoTx) -> Option<usize> {

@@ -2,7 +2,10 @@
 
 use crate::{
     model::{BlockHash, Inclusion, Reorg},
-    state::memory::{Memory, MemoryMark},
+    state::{
+        memory::{Memory, MemoryMark},
+        tables::undoable::Undoable,
+    },
 };
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -291,7 +294,7 @@ impl Blocks {
             // Before the kept ones there is no mark: a look at all hashes would cost each block.
             match self.recent.range(n_kept..).find_map(|b| b.mark.as_ref()) {
                 Some(oldest) => memory.forget(oldest),
-                None => memory.forget(&memory.mark()),
+                None => memory.forget_all(),
             }
         }
     }

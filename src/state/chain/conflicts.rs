@@ -11,6 +11,7 @@ use crate::{
         tables::{
             fixed_layout::plain,
             table::{Aged, Table},
+            undoable::Undoable,
         },
     },
 };
@@ -141,7 +142,7 @@ impl Conflicts {
             }
         }
         // Claims have no past to go back to.
-        self.claims.forget(&self.claims.mark());
+        self.claims.forget_all();
         if is_holder {
             self.txs.push(bid.seen(event, tx));
         }

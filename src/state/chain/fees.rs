@@ -1,6 +1,9 @@
 //! What the chain charges at present: quantiles of recent fees, and the base fee.
 
-use crate::state::tables::undo_vec::{Cells, CellsMark};
+use crate::state::tables::{
+    undo_vec::{Cells, CellsMark},
+    undoable::Undoable,
+};
 use serde::{Deserialize, Serialize};
 
 /// Fees looked back at: about 40 blocks of Ethereum, 3 of Bitcoin.
@@ -106,30 +109,31 @@ impl Fees {
     pub fn is_sound(&self) -> bool {
         self.ring.len() as u64 == self.head.n_ever.min(SAMPLES_MAX as u64)
     }
+}
 
-    /// Returns the present point.
-    pub fn mark(&self) -> FeesMark {
-        FeesMark { ring: self.ring.mark(), head: self.head }
+impl Undoable for Fees {
+    type Mark = FeesMark;
+
+    fn mark(&self) -> FeesMark {
+        let Self { ring, head } = self;
+        FeesMark { ring: ring.mark(), head: *head }
     }
 
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: &FeesMark) {
-        self.ring.revert(mark.ring);
-        self.head = mark.head;
+    fn revert(&mut self, mark: &FeesMark) {
+        let FeesMark { ring, head } = mark;
+        self.ring.revert(ring);
+        self.head = *head;
     }
 
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: &FeesMark) {
-        self.ring.forget(mark.ring);
+    fn forget(&mut self, mark: &FeesMark) {
+        self.ring.forget(&mark.ring);
     }
 
-    /// Returns the same fees, sharing memory with these.
-    pub fn share(&mut self) -> Self {
+    fn share(&mut self) -> Self {
         Self { ring: self.ring.share(), head: self.head }
     }
 
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
+    fn n_undo_bytes(&self) -> usize {
         self.ring.n_undo_bytes()
     }
 }

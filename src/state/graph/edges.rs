@@ -3,7 +3,10 @@
 use crate::{
     ml::splitmix::mix,
     model::AccountKey,
-    state::tables::undo_vec::{Cells, CellsMark},
+    state::tables::{
+        undo_vec::{Cells, CellsMark},
+        undoable::Undoable,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,37 +91,38 @@ impl Edges {
         self.cells.len() >= BUCKET && self.cells.len().is_multiple_of(BUCKET)
     }
 
-    /// Returns the present point.
-    pub fn mark(&self) -> EdgesMark {
-        EdgesMark { cells: self.cells.mark(), n_evicted: self.n_evicted }
-    }
-
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: &EdgesMark) {
-        self.cells.revert(mark.cells);
-        self.n_evicted = mark.n_evicted;
-    }
-
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: &EdgesMark) {
-        self.cells.forget(mark.cells);
-    }
-
-    /// Returns the same pairs, sharing memory with these.
-    pub fn share(&mut self) -> Self {
-        Self { cells: self.cells.share(), n_evicted: self.n_evicted }
-    }
-
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
-        self.cells.n_undo_bytes()
-    }
-
     fn place(&self, pair: Pair) -> (usize, u64) {
         let n_buckets = self.cells.len() / BUCKET;
         let bucket = ((u128::from(pair.0) * n_buckets as u128) >> 64) as usize;
         // Never 0: that is the empty cell's.
         let fingerprint = (pair.0 & ((1 << FINGERPRINT_BITS) - 1)).max(1);
         (bucket * BUCKET, fingerprint)
+    }
+}
+
+impl Undoable for Edges {
+    type Mark = EdgesMark;
+
+    fn mark(&self) -> EdgesMark {
+        let Self { cells, n_evicted } = self;
+        EdgesMark { cells: cells.mark(), n_evicted: *n_evicted }
+    }
+
+    fn revert(&mut self, mark: &EdgesMark) {
+        let EdgesMark { cells, n_evicted } = mark;
+        self.cells.revert(cells);
+        self.n_evicted = *n_evicted;
+    }
+
+    fn forget(&mut self, mark: &EdgesMark) {
+        self.cells.forget(&mark.cells);
+    }
+
+    fn share(&mut self) -> Self {
+        Self { cells: self.cells.share(), n_evicted: self.n_evicted }
+    }
+
+    fn n_undo_bytes(&self) -> usize {
+        self.cells.n_undo_bytes()
     }
 }

@@ -8,6 +8,7 @@ use crate::{
             fixed_layout::plain,
             table::{Aged, Table, TableMark},
             undo_vec::{Cells, CellsMark},
+            undoable::Undoable,
         },
     },
 };
@@ -217,35 +218,6 @@ impl RecentTransfers {
         self.n_max > 0 && self.ring.len() as u64 == n_kept
     }
 
-    /// Returns the present point.
-    pub fn mark(&self) -> GraphMark {
-        GraphMark { ring: self.ring.mark(), heads: self.heads.mark(), n_ever: self.n_ever }
-    }
-
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: &GraphMark) {
-        self.ring.revert(mark.ring);
-        self.heads.revert(&mark.heads);
-        self.n_ever = mark.n_ever;
-    }
-
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: &GraphMark) {
-        self.ring.forget(mark.ring);
-        self.heads.forget(&mark.heads);
-    }
-
-    /// Returns the same transfers, sharing memory with these.
-    pub fn share(&mut self) -> Self {
-        let (ring, heads) = (self.ring.share(), self.heads.share());
-        Self { ring, heads, n_ever: self.n_ever, n_max: self.n_max }
-    }
-
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
-        self.ring.n_undo_bytes() + self.heads.n_undo_bytes()
-    }
-
     /// Takes the heads that point at the oldest transfer off, so that heads never outnumber ends.
     fn forget_oldest(&mut self) {
         let number = self.n_ever + 1 - self.n_max as u64;
@@ -276,6 +248,38 @@ impl RecentTransfers {
         let is_kept =
             number > 0 && number <= self.n_ever && self.n_ever - number < self.n_max as u64;
         is_kept.then(|| self.ring.get(((number - 1) % self.n_max as u64) as usize))
+    }
+}
+
+impl Undoable for RecentTransfers {
+    type Mark = GraphMark;
+
+    fn mark(&self) -> GraphMark {
+        // The bound never changes.
+        let Self { ring, heads, n_ever, n_max: _ } = self;
+        GraphMark { ring: ring.mark(), heads: heads.mark(), n_ever: *n_ever }
+    }
+
+    fn revert(&mut self, mark: &GraphMark) {
+        let GraphMark { ring, heads, n_ever } = mark;
+        self.ring.revert(ring);
+        self.heads.revert(heads);
+        self.n_ever = *n_ever;
+    }
+
+    fn forget(&mut self, mark: &GraphMark) {
+        let GraphMark { ring, heads, n_ever: _ } = mark;
+        self.ring.forget(ring);
+        self.heads.forget(heads);
+    }
+
+    fn share(&mut self) -> Self {
+        let (ring, heads) = (self.ring.share(), self.heads.share());
+        Self { ring, heads, n_ever: self.n_ever, n_max: self.n_max }
+    }
+
+    fn n_undo_bytes(&self) -> usize {
+        self.ring.n_undo_bytes() + self.heads.n_undo_bytes()
     }
 }
 

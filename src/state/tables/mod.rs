@@ -8,3 +8,4 @@ pub(super) mod index;
 pub(super) mod pages;
 pub(super) mod table;
 pub(super) mod undo_vec;
+pub(super) mod undoable;

@@ -4,6 +4,7 @@ use super::{
     fixed_layout::Plain,
     index::{Index, Load},
     undo_vec::{Cells, CellsMark},
+    undoable::Undoable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,52 +148,6 @@ impl<V: Aged> Table<V> {
         Some(value)
     }
 
-    /// Returns the present point.
-    pub fn mark(&self) -> TableMark {
-        TableMark { rows: self.rows.mark(), head: self.head }
-    }
-
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: &TableMark) {
-        let past = self.rows.past(mark.rows);
-        let n_then = Cells::<Row<V>>::n_cells_at(mark.rows);
-        // Rows that keep their key keep their place in the index. The others leave it while all
-        // rows still hold the keys under which the index finds them, and come back afterwards.
-        let n_now = self.rows.len();
-        let is_kept = |(row, old): &(u32, Row<V>)| {
-            (*row as usize) < n_now && self.rows.get(*row as usize).key == old.key
-        };
-        let past: Vec<_> = past.into_iter().filter(|entry| !is_kept(entry)).collect();
-        for (row, _) in past.iter().filter(|(row, _)| (*row as usize) < n_now) {
-            self.unindex(*row as usize);
-        }
-        for row in n_then..n_now {
-            self.unindex(row);
-        }
-        self.rows.revert(mark.rows);
-        self.head = mark.head;
-        let Self { rows, index, .. } = self;
-        for (row, old) in past {
-            index.insert(old.key, row, |row| rows.get(row as usize).key);
-        }
-    }
-
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: &TableMark) {
-        self.rows.forget(mark.rows);
-    }
-
-    /// Returns the same rows to be written, sharing memory with these: without an index.
-    pub fn share(&mut self) -> Self {
-        let Self { head, n_rows_max, n_probation, .. } = *self;
-        Self { rows: self.rows.share(), head, n_rows_max, n_probation, index: Index::default() }
-    }
-
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
-        self.rows.n_undo_bytes()
-    }
-
     fn find(&self, key: u64) -> Option<usize> {
         let row = self.index.find(key, |row| self.rows.get(row as usize).key)?;
         Some(row as usize)
@@ -256,6 +211,54 @@ impl<V: Aged> Table<V> {
             (value.is_established(), value.last_used())
         };
         candidates.min_by_key(rank).unwrap_or(first)
+    }
+}
+
+impl<V: Aged> Undoable for Table<V> {
+    type Mark = TableMark;
+
+    fn mark(&self) -> TableMark {
+        // The bounds never change and the index follows from the rows.
+        let Self { rows, head, n_rows_max: _, n_probation: _, index: _ } = self;
+        TableMark { rows: rows.mark(), head: *head }
+    }
+
+    fn revert(&mut self, mark: &TableMark) {
+        let past = self.rows.past(mark.rows);
+        let n_then = Cells::<Row<V>>::n_cells_at(mark.rows);
+        // Rows that keep their key keep their place in the index. The others leave it while all
+        // rows still hold the keys under which the index finds them, and come back afterwards.
+        let n_now = self.rows.len();
+        let is_kept = |(row, old): &(u32, Row<V>)| {
+            (*row as usize) < n_now && self.rows.get(*row as usize).key == old.key
+        };
+        let past: Vec<_> = past.into_iter().filter(|entry| !is_kept(entry)).collect();
+        for (row, _) in past.iter().filter(|(row, _)| (*row as usize) < n_now) {
+            self.unindex(*row as usize);
+        }
+        for row in n_then..n_now {
+            self.unindex(row);
+        }
+        self.rows.revert(&mark.rows);
+        self.head = mark.head;
+        let Self { rows, index, .. } = self;
+        for (row, old) in past {
+            index.insert(old.key, row, |row| rows.get(row as usize).key);
+        }
+    }
+
+    fn forget(&mut self, mark: &TableMark) {
+        self.rows.forget(&mark.rows);
+    }
+
+    /// Leaves the index out: what is shared is only written.
+    fn share(&mut self) -> Self {
+        let Self { head, n_rows_max, n_probation, .. } = *self;
+        Self { rows: self.rows.share(), head, n_rows_max, n_probation, index: Index::default() }
+    }
+
+    fn n_undo_bytes(&self) -> usize {
+        self.rows.n_undo_bytes()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     fixed_layout::Plain,
     pages::{Pages, Queue},
+    undoable::Undoable,
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,14 +97,6 @@ impl<T: Plain> Cells<T> {
         Some(old)
     }
 
-    /// Returns the present point.
-    pub fn mark(&self) -> CellsMark {
-        CellsMark {
-            position: self.n_forgotten + self.undo.len() as u64,
-            n_cells: self.cells.len() as u32,
-        }
-    }
-
     /// Returns what taking everything back to a mark will restore: one pre-image a cell, ascending,
     /// for the cells that existed then.
     ///
@@ -119,9 +112,22 @@ impl<T: Plain> Cells<T> {
         past
     }
 
-    /// Takes everything back to a mark.
-    pub fn revert(&mut self, mark: CellsMark) {
-        for (idx, old) in self.past(mark) {
+    /// Returns the bytes that the cells take.
+    pub fn n_bytes(&self) -> usize {
+        self.cells.n_bytes()
+    }
+}
+
+impl<T: Plain> Undoable for Cells<T> {
+    type Mark = CellsMark;
+
+    fn mark(&self) -> CellsMark {
+        let Self { cells, undo, n_forgotten } = self;
+        CellsMark { position: n_forgotten + undo.len() as u64, n_cells: cells.len() as u32 }
+    }
+
+    fn revert(&mut self, mark: &CellsMark) {
+        for (idx, old) in self.past(*mark) {
             if (idx as usize) < self.cells.len() {
                 *self.cells.edit(idx as usize) = old;
             } else {
@@ -134,27 +140,19 @@ impl<T: Plain> Cells<T> {
         assert_eq!(self.cells.len(), mark.n_cells as usize, "a popped cell was not restored");
     }
 
-    /// Forgets how to go back beyond a mark.
-    pub fn forget(&mut self, mark: CellsMark) {
+    fn forget(&mut self, mark: &CellsMark) {
         let n = mark.position.saturating_sub(self.n_forgotten).min(self.undo.len() as u64);
         self.undo.forget(n as usize);
         self.n_forgotten += n;
     }
 
-    /// Returns the same cells with the same past, sharing memory with these.
-    pub fn share(&mut self) -> Self {
+    fn share(&mut self) -> Self {
         let (cells, undo) = (self.cells.share(), self.undo.share());
         Self { cells, undo, n_forgotten: self.n_forgotten }
     }
 
-    /// Returns the bytes that undo information takes.
-    pub fn n_undo_bytes(&self) -> usize {
+    fn n_undo_bytes(&self) -> usize {
         self.undo.len() * size_of::<Undo<T>>()
-    }
-
-    /// Returns the bytes that the cells take.
-    pub fn n_bytes(&self) -> usize {
-        self.cells.n_bytes()
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
         tables::{
             fixed_layout::plain,
             table::{Aged, Table},
+            undoable::Undoable,
         },
     },
 };
@@ -106,7 +107,7 @@ impl Sightings {
             seen.last = seen.last.max(seconds(event.time));
         });
         // What has been witnessed has no past to go back to.
-        self.txs.forget(&self.txs.mark());
+        self.txs.forget_all();
         is_new
     }
 

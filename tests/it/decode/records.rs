@@ -178,7 +178,7 @@ pub fn check(
 #[test]
 fn fixtures_end_as_they_state() {
     let mut n_with_shapes = 0;
-    for format in Format::ALL {
+    for &format in Format::ALL {
         let mut files = vec!["valid.jsonl", "hostile.jsonl", "truncated.jsonl"];
         // What exporters write that is neither wrong nor what the format's description says.
         let shapes = folder(format.as_str()).join("shapes.jsonl");
@@ -253,7 +253,7 @@ proptest! {
         edits in vec((0..1_000usize, any::<u8>()), 0..6),
         pick in 0..64usize,
     ) {
-        for format in Format::ALL {
+        for &format in Format::ALL {
             let file = format!("fixtures/decode/{}/valid.jsonl", format.as_str());
             let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
             let line = text.lines().cycle().nth(pick).unwrap();

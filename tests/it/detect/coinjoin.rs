@@ -11,7 +11,7 @@ use std::{
 };
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
-    detect::{Rule, Scene, rules::TABLE},
+    detect::{Evaluate, Scene, rules::TABLE},
     feature,
     model::{Body, Chain, Event, Record, Reference, TxBody},
     state::State,
@@ -53,7 +53,11 @@ fn each_transaction(path: &Path, mut visit: impl FnMut(&Event)) {
     }
 }
 
-fn count(rule: &dyn Rule, path: &Path, mut class: impl FnMut(&Event) -> Option<String>) -> Table {
+fn count(
+    rule: &dyn Evaluate,
+    path: &Path,
+    mut class: impl FnMut(&Event) -> Option<String>,
+) -> Table {
     let chain = Chain::parse(Chain::BITCOIN).unwrap();
     // An empty state: what the rule finds here, it finds in the transaction alone.
     let state = State::new(chain.clone(), &Default::default(), 1);
@@ -124,7 +128,7 @@ fn print(title: &str, table: &Table) {
     }
 }
 
-fn rule() -> Box<dyn Rule> {
+fn rule() -> Box<dyn Evaluate> {
     let entry = TABLE.iter().find(|e| e.meta.id == "coinjoin").unwrap();
     (entry.build)(&Map::new()).unwrap()
 }

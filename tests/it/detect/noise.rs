@@ -282,7 +282,7 @@ fn every_sentence_about_the_demo_and_the_fixtures_reads_well() {
             let fixture = fixture::read(&file.unwrap().path(), entry.meta.families[0]);
             let rule = (entry.build)(&fixture.params).unwrap();
             for finding in rules::fold(&*rule, &fixture).findings {
-                read(finding.detector, [&finding.explanation, &finding.quiet_if]);
+                read(finding.detector.as_str(), [&finding.explanation, &finding.quiet_if]);
             }
         }
     }
@@ -313,7 +313,7 @@ fn every_sentence_about_the_demo_and_the_fixtures_reads_well() {
                 match action {
                     Action::Finding(report) => {
                         let found = &report.finding;
-                        read(found.detector, [&found.explanation, &found.quiet_if]);
+                        read(found.detector.as_str(), [&found.explanation, &found.quiet_if]);
                     }
                     Action::Alert(alert) => read("alert", [&alert.reason, &alert.title]),
                     _ => {}

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
     detect::{
-        Member, Need, Params, ParamsError, Rule, Scene,
-        rules::{self, Entry, REFS_MAX, TABLE},
+        Evaluate, Member, Need, Params, ParamsError, RuleMeta, Scene,
+        rules::{self, Entry, REFS_MAX, Registered, TABLE},
     },
     feature,
-    model::{Chain, DetectorKind, Family, Finding, Record, Reference},
+    model::{Chain, DetectorId, DetectorKind, Family, Finding, Record, Reference, Subject},
     state::{Disposition, State},
 };
 
@@ -25,7 +25,7 @@ pub struct Outcome {
 }
 
 /// Folds exporter lines: decode, admit, evaluate, apply, as the engine does, without the rest.
-pub fn fold(rule: &dyn Rule, fixture: &Fixture) -> Outcome {
+pub fn fold(rule: &dyn Evaluate, fixture: &Fixture) -> Outcome {
     let settings = Settings {
         format: match fixture.chain.family {
             Family::Evm => Format::EthereumEtl,
@@ -135,7 +135,7 @@ fn every_rule_is_quiet_on_what_only_looks_like_it() {
 }
 
 fn assert_well_formed(id: &str, finding: &Finding) {
-    assert_eq!((finding.detector, finding.kind), (id, DetectorKind::Rule));
+    assert_eq!((finding.detector.as_str(), finding.kind), (id, DetectorKind::Rule));
     assert!(finding.value.is_finite(), "{id}: value");
     assert_eq!(finding.surprise, 0.0, "{id}: a rule claims no surprise");
     let band = finding.expected;
@@ -205,7 +205,7 @@ fn every_mistake_is_reported_at_once() {
 fn disabled_rules_and_other_families_are_left_out() {
     let mut params = Params::default();
     let ids = |params: &Params, family| -> Vec<&str> {
-        rules::build(params, family).unwrap().iter().map(|(r, _)| r.meta().id).collect()
+        rules::build(params, family).unwrap().iter().map(|r| r.meta.id.as_str()).collect()
     };
     assert!(ids(&params, Family::Evm).contains(&"large_native"));
     assert!(!ids(&params, Family::Utxo).contains(&"large_native"));
@@ -219,7 +219,7 @@ fn reference_data_decides_what_is_evaluable() {
     let mut meta_needs_price = None;
     for entry in TABLE {
         let ethereum = Chain::parse(Chain::ETHEREUM).unwrap();
-        let missing = rules::missing(entry.meta, &ethereum, &Reference::default());
+        let missing = rules::missing(entry.meta.needs, &ethereum, &Reference::default());
         let decided = |need: &&Need| !matches!(need, Need::Logs | Need::Outcomes);
         assert_eq!(missing, entry.meta.needs.iter().find(decided).copied(), "{}", entry.meta.id);
         if missing == Some(Need::NativePrice) {
@@ -228,10 +228,44 @@ fn reference_data_decides_what_is_evaluable() {
     }
     if let Some(meta) = meta_needs_price {
         let fixture = fixture::read(&folder_of(meta.id), meta.families[0]);
-        assert_eq!(rules::missing(meta, &fixture.chain, &fixture.reference), None, "{}", meta.id);
+        assert_eq!(
+            rules::missing(meta.needs, &fixture.chain, &fixture.reference),
+            None,
+            "{}",
+            meta.id
+        );
     }
 }
 
 fn folder_of(id: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(id).join("fires.jsonl")
+}
+
+/// A rule that a user wrote: it fires on every transaction.
+struct Always(DetectorId);
+
+impl Evaluate for Always {
+    fn evaluate(&self, _: &Scene<'_>, out: &mut Vec<Finding>) {
+        let mut finding = rules::finding(TABLE[0].meta, Subject::Chain);
+        finding.detector = self.0;
+        out.push(finding);
+    }
+}
+
+#[test]
+fn a_rule_registered_at_run_time_is_one_like_any_other() {
+    let mut params = Params::default();
+    let id = DetectorId::intern(&["mine", "own"].join("_"));
+    let meta = RuleMeta { id, families: vec![Family::Utxo], ..RuleMeta::from(TABLE[0].meta) };
+    let rule = Registered::new(meta, json!({}), move |_| Ok(Box::new(Always(id))));
+    params.registry.register(rule.clone()).unwrap();
+    assert_eq!(params.registry.register(rule).unwrap_err().id, "mine_own");
+    assert_ne!(params.registry, Params::default().registry);
+    let built = |params: &Params, family| {
+        let rules = rules::build(params, family).unwrap();
+        rules.into_iter().any(|rule| rule.meta.id == id)
+    };
+    assert!(built(&params, Family::Utxo) && !built(&params, Family::Evm));
+    params.rules.insert(id.to_string(), Member { enabled: false, ..Member::default() });
+    assert!(!built(&params, Family::Utxo));
 }

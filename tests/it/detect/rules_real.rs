@@ -64,12 +64,12 @@ fn fold(path: &std::path::Path, format: Format, chain: &str, usd: f64) -> Tally 
                 parties,
                 features: None,
             };
-            rules.iter().for_each(|(rule, _)| rule.evaluate(&scene, &mut found));
+            rules.iter().for_each(|active| active.rule.evaluate(&scene, &mut found));
             state.apply(event);
         }
         for finding in found.drain(..) {
-            *tally.by_rule.entry(finding.detector).or_default() += 1;
-            tally.examples.entry(finding.detector).or_insert(finding.explanation);
+            *tally.by_rule.entry(finding.detector.as_str()).or_default() += 1;
+            tally.examples.entry(finding.detector.as_str()).or_insert(finding.explanation);
         }
     }
     tally

@@ -239,3 +239,39 @@ fn duplicates_change_nothing_and_every_part_is_accounted_for() {
     assert_eq!(stats.n_parts, letters as u64 + stats.skipped.values().sum::<u64>());
     assert!(letters >= 2, "{stats:?}");
 }
+
+#[test]
+fn transactions_without_an_account_have_none_in_common() {
+    let line = |n: u64, outputs: &str| {
+        format!(
+            r#"{{"type": "transaction", "hash": "{n:064x}", "is_coinbase": false, "inputs": [{{
+            "index": 0, "spent_transaction_hash": "{:064x}", "spent_output_index": 0,
+            "sequence": 4294967295, "type": null, "addresses": [], "value": null}}],
+            "outputs": [{outputs}], "block_timestamp": 1700000000, "block_number": 800000,
+            "block_hash": "{:064x}", "index": {n}, "version": 2, "lock_time": 0}}"#,
+            n + 500,
+            9
+        )
+    };
+    let data = r#"{"index": 0, "script_hex": "6a", "type": "nulldata", "addresses": [],
+                   "value": 7}"#;
+    let paid = data
+        .replace("[]", r#"["bc1qpaid"]"#)
+        .replace("nulldata", "witness_v0_keyhash")
+        .replace("6a", "");
+    let chain = Chain::parse(Chain::BITCOIN).unwrap();
+    let settings = Settings { format: Format::BitcoinEtl, chain: chain.clone(), ..settings() };
+    let setup = Setup { chain, is_reporting_scores: true, ..setup() };
+    let mut driver = Driver::new(setup, Fits::Inline).unwrap();
+    let mut actions = Vec::new();
+    for (n, outputs) in (1..).zip([data, data, &paid, &paid]) {
+        driver.feed(&settings, record(&line(n, outputs), n as usize), &mut actions);
+    }
+    let accounts: Vec<_> = actions
+        .iter()
+        .filter_map(|a| if let Action::Scored(r) = a { Some(r.account) } else { None })
+        .collect();
+    let [first, second, third, fourth] = accounts[..] else { panic!("{accounts:?}") };
+    assert_ne!(first, second);
+    assert_eq!(third, fourth);
+}

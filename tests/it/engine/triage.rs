@@ -2,8 +2,8 @@
 
 use txwarden::{
     model::{
-        AccountKey, Address, Alert, Band, BlockHash, Chain, DetectorKind, EventId, EventTime,
-        Family, Finding, Inclusion, Severity, Status, Subject,
+        AccountKey, Address, Alert, Band, BlockHash, Chain, DetectorId, DetectorKind, EventId,
+        EventTime, Family, Finding, Inclusion, Severity, Status, Subject,
     },
     triage::{Case, Coordinates, Identity, Params, Raised, Stakes, Suppression, Triage, Via, Vote},
 };
@@ -14,7 +14,7 @@ fn block(n: u8) -> BlockHash {
 
 fn finding(detector: &'static str, severity: Severity, account: u8) -> Finding {
     Finding {
-        detector,
+        detector: DetectorId::new(detector),
         kind: DetectorKind::Rule,
         severity,
         subject: Subject::Account(Address::Evm([account; 20])),

@@ -136,7 +136,10 @@ fn an_order_that_is_given_twice_is_told_or_a_conflict() {
         assert_eq!(&ended, end, "{record}");
         assert_eq!(found.len(), amounts.len(), "{record}");
         for (found, amount) in found.iter().zip(*amounts) {
-            assert_eq!((found.detector, found.severity), ("double_spend_attempt", Severity::High));
+            assert_eq!(
+                (found.detector.as_str(), found.severity),
+                ("double_spend_attempt", Severity::High)
+            );
             let text = &found.explanation;
             assert!(text.contains(amount) && text.contains("order of account:u-1"), "{text}");
         }

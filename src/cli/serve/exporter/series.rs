@@ -90,11 +90,12 @@ pub(super) fn describe(metrics: &Metrics, setup: &Setup) -> Result<(), EngineErr
     metrics.set(Metric::Watched, &[&chain.id], reference.watch.len() as f64);
     metrics.set(Metric::Prices, &[&chain.id], reference.prices.len() as f64);
     let mut n_enabled = 0;
-    for entry in rules::TABLE {
-        let is_enabled = setup.params.detect.rules.get(entry.meta.id).is_none_or(|m| m.enabled)
-            && entry.meta.families.contains(&chain.family);
+    let detect = &setup.params.detect;
+    for meta in detect.registry.iter().map(|rule| &rule.meta) {
+        let is_enabled = detect.rules.get(meta.id.as_str()).is_none_or(|m| m.enabled)
+            && meta.families.contains(&chain.family);
         n_enabled += usize::from(is_enabled);
-        metrics.set(Metric::NotEvaluable, &[&chain.id, entry.meta.id], 0.0);
+        metrics.set(Metric::NotEvaluable, &[&chain.id, meta.id.as_str()], 0.0);
     }
     metrics.set(Metric::RulesEnabled, &[&chain.id], n_enabled as f64);
     for (rule, need) in Engine::new(setup.clone())?.not_evaluable() {

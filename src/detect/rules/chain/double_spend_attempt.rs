@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, money},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{bounded, finding, money},
     },
     model::{
         Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference, Severity,
@@ -58,10 +58,10 @@ pub struct DoubleSpendAttempt {
     params: Params,
 }
 
-impl Definition for DoubleSpendAttempt {
+impl Rule for DoubleSpendAttempt {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "double_spend_attempt",
         title: "Double-spend attempt",
         description: "A second transaction spends an output that is already spent, and pays \
@@ -90,12 +90,6 @@ impl Definition for DoubleSpendAttempt {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for DoubleSpendAttempt {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

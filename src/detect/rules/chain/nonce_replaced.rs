@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{bounded, finding, money, parties},
     },
     model::{
         Address, Band, Chain, Conflict, ConflictKey, ConflictKind, Family, Finding, Reference,
@@ -49,10 +49,10 @@ pub struct NonceReplaced {
     params: Params,
 }
 
-impl Definition for NonceReplaced {
+impl Rule for NonceReplaced {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "nonce_replaced",
         title: "Transaction replaced at its nonce",
         description: "A sender's second transaction with the nonce of a pending one. A speed-up \
@@ -79,12 +79,6 @@ impl Definition for NonceReplaced {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for NonceReplaced {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

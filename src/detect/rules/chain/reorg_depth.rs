@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, money},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{bounded, finding, money},
     },
     model::{Band, Chain, Family, Finding, Reference, Reorg, Severity, Signal, Subject},
 };
@@ -50,10 +50,10 @@ pub struct ReorgDepth {
     params: Params,
 }
 
-impl Definition for ReorgDepth {
+impl Rule for ReorgDepth {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "reorg_depth",
         title: "Chain reorganisation",
         description: "Blocks that were part of the chain were replaced. The severity grows with \
@@ -73,12 +73,6 @@ impl Definition for ReorgDepth {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for ReorgDepth {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Band, Family, Finding, LabelKind, Severity, Subject},
     state::WindowKind,
@@ -36,10 +36,10 @@ pub struct FailedTxStorm {
     params: Params,
 }
 
-impl Definition for FailedTxStorm {
+impl Rule for FailedTxStorm {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "failed_tx_storm",
         title: "Storm of failed calls",
         description: "At least 50 transactions into one contract failed within 60 minutes, and at \
@@ -62,12 +62,6 @@ impl Definition for FailedTxStorm {
 
     fn check(params: &Params) -> Result<(), String> {
         if params.n_min == 0 { Err("n_min must be at least 1".to_owned()) } else { Ok(()) }
-    }
-}
-
-impl Rule for FailedTxStorm {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Amount, Band, Chain, EvmTx, Family, Finding, Reference, Severity, Subject, Tx},
 };
@@ -42,10 +42,10 @@ pub struct GasPriceAnomaly {
     params: Params,
 }
 
-impl Definition for GasPriceAnomaly {
+impl Rule for GasPriceAnomaly {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "gas_price_anomaly",
         title: "Gas price out of all proportion",
         description: "The priority fee is at least 10 times the 95th percentile of recent \
@@ -64,12 +64,6 @@ impl Definition for GasPriceAnomaly {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for GasPriceAnomaly {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

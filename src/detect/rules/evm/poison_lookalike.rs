@@ -4,8 +4,8 @@
 use super::claims::{self, Claim};
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, flow::moves, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, flow::moves, money, parties},
     },
     model::{
         AccountKey, Address, Amount, Band, Body, Chain, EventTime, Family, Finding, LabelKind,
@@ -57,10 +57,10 @@ pub struct PoisonLookalike {
     params: Params,
 }
 
-impl Definition for PoisonLookalike {
+impl Rule for PoisonLookalike {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "poison_lookalike",
         title: "Look-alike address",
         description: "An address whose first 3 and last 4 hex digits equal those of somebody the \
@@ -91,12 +91,6 @@ impl Definition for PoisonLookalike {
             return Err("n_head_digits and n_tail_digits must lie between 1 and 4".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for PoisonLookalike {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{
         AccountKey, Address, Approval, Band, Body, Chain, Family, Finding, LabelKind, Reference,
@@ -57,10 +57,10 @@ pub struct PoisonZero {
     params: Params,
 }
 
-impl Definition for PoisonZero {
+impl Rule for PoisonZero {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "poison_zero",
         title: "Address poisoning with zero-value transfers",
         description: "One transaction emits at least 3 logs, all of them transfers or approvals of \
@@ -95,12 +95,6 @@ impl Definition for PoisonZero {
             return Err("stablecoin_share_min must lie between 0 and 1".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for PoisonZero {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {

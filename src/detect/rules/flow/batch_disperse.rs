@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{
         Address, Band, Body, EventTime, Family, Finding, LabelKind, Severity, Subject, Transfer,
@@ -47,10 +47,10 @@ pub struct BatchDisperse {
     params: Params,
 }
 
-impl Definition for BatchDisperse {
+impl Rule for BatchDisperse {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "batch_disperse",
         title: "Batch payment",
         description: "One account makes at least 8 transfers of one token in one transaction, or a \
@@ -74,12 +74,6 @@ impl Definition for BatchDisperse {
         // The recent graph holds 64 moves an account.
         let n = 2..=64;
         if n.contains(&params.n_min) { Ok(()) } else { Err("n_min must lie in 2..=64".to_owned()) }
-    }
-}
-
-impl Rule for BatchDisperse {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, has_price, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{bounded, finding, has_price, money, parties},
     },
     model::{
         Amount, Band, Chain, EventTime, Family, Finding, LabelKind, Reference, Severity, Subject,
@@ -55,10 +55,10 @@ pub struct DormantWake {
     params: Params,
 }
 
-impl Definition for DormantWake {
+impl Rule for DormantWake {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "dormant_wake",
         title: "Dormant funds wake up",
         description: "An account that had sent nothing for 365 days sends $1,000,000 or at least \
@@ -76,12 +76,6 @@ impl Definition for DormantWake {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for DormantWake {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {

@@ -3,9 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
+        BuiltinMeta, Rule, Scene,
         rules::{
-            Definition,
             age::{self, UnknownAge},
             finding, money, parties,
         },
@@ -63,10 +62,10 @@ pub struct FanIn {
     params: Params,
 }
 
-impl Definition for FanIn {
+impl Rule for FanIn {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "fan_in",
         title: "Collected from many and forwarded",
         description: "An account younger than 30 days gets the native asset from at least 20 \
@@ -101,12 +100,6 @@ impl Definition for FanIn {
             return Err("forwarded_min must lie between 0 and 1".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for FanIn {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::Move,
@@ -55,10 +55,10 @@ pub struct FanOut {
     params: Params,
 }
 
-impl Definition for FanOut {
+impl Rule for FanOut {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "fan_out",
         title: "Split into equal parts for new accounts",
         description: "Within an hour an account pays at least 20 accounts that were never seen \
@@ -90,12 +90,6 @@ impl Definition for FanOut {
     fn check(params: &Params) -> Result<(), String> {
         let n = 2..=64;
         if n.contains(&params.n_min) { Ok(()) } else { Err("n_min must lie in 2..=64".to_owned()) }
-    }
-}
-
-impl Rule for FanOut {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

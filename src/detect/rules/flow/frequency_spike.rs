@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     ml::negative_binomial::NegativeBinomial,
     model::{AccountKey, Address, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
@@ -69,10 +69,10 @@ pub struct FrequencySpike {
     params: Params,
 }
 
-impl Definition for FrequencySpike {
+impl Rule for FrequencySpike {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "frequency_spike",
         title: "Sudden burst of transactions",
         description: "An account sends at least 20 transactions in 10 minutes, a count that its own \
@@ -106,12 +106,6 @@ impl Definition for FrequencySpike {
             return Err("shape_max must be at least 1".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for FrequencySpike {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

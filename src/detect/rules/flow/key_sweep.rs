@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{AccountKey, Band, EventTime, EvmTx, Family, Finding, LabelKind, Severity, Subject},
     state::Profile,
@@ -64,10 +64,10 @@ pub struct KeySweep {
     params: Params,
 }
 
-impl Definition for KeySweep {
+impl Rule for KeySweep {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "key_sweep",
         title: "Several accounts emptied into one",
         description: "Within 6 hours an account with fewer than 500 transactions receives all that \
@@ -96,12 +96,6 @@ impl Definition for KeySweep {
             return Err("n_low must be at least 2 and n_high above it".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for KeySweep {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

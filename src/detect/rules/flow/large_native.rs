@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, has_price, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, has_price, money, parties},
     },
     model::{Band, Chain, Family, Finding, LabelKind, Reference, Severity, Subject},
 };
@@ -45,10 +45,10 @@ pub struct LargeNative {
     params: Params,
 }
 
-impl Definition for LargeNative {
+impl Rule for LargeNative {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "large_native",
         title: "Large native transfer",
         description: "A successful transaction moves at least the chain's threshold of the native \
@@ -63,12 +63,6 @@ impl Definition for LargeNative {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for LargeNative {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {

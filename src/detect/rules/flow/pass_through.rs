@@ -3,9 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
+        BuiltinMeta, Need, Rule, Scene,
         rules::{
-            Definition,
             age::{self, UnknownAge},
             finding, money, parties,
         },
@@ -69,10 +68,10 @@ pub struct PassThrough {
     params: Params,
 }
 
-impl Definition for PassThrough {
+impl Rule for PassThrough {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "pass_through",
         title: "Forwarded as soon as it came in",
         description: "An account younger than 30 days receives at least $10,000 of the native \
@@ -106,12 +105,6 @@ impl Definition for PassThrough {
             return Err("share_min must lie between 0 and 1".to_owned());
         }
         if params.minutes == 0 { Err("minutes must be at least 1".to_owned()) } else { Ok(()) }
-    }
-}
-
-impl Rule for PassThrough {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{AccountKey, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::{Move, Profile},
@@ -62,10 +62,10 @@ pub struct RoundTrip {
     params: Params,
 }
 
-impl Definition for RoundTrip {
+impl Rule for RoundTrip {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "round_trip",
         title: "Money returns to its owner",
         description: "A payment of the native asset closes a cycle of 3 to 6 hops in order of \
@@ -104,12 +104,6 @@ impl Definition for RoundTrip {
             return Err("returned_min must lie above 0 and up to 1".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for RoundTrip {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -3,8 +3,8 @@
 use super::moves;
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
 };
@@ -47,10 +47,10 @@ pub struct Structuring {
     params: Params,
 }
 
-impl Definition for Structuring {
+impl Rule for Structuring {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "structuring",
         title: "Payments just below the reporting threshold",
         description: "Within 24 hours one sender makes at least 3 payments of the native asset, \
@@ -83,12 +83,6 @@ impl Definition for Structuring {
             return Err("threshold_usd must be above 0 and n_min lie in 2..=64".to_owned());
         }
         Ok(())
-    }
-}
-
-impl Rule for Structuring {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -2,9 +2,9 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
+        BuiltinMeta, Need, Rule, Scene,
         rules::{
-            Definition, bounded,
+            bounded,
             evm::claims::{self, Claim},
             finding, money, parties,
         },
@@ -82,10 +82,10 @@ enum Ground<'a> {
     Event(&'a Address, Claim),
 }
 
-impl Definition for Sanctioned {
+impl Rule for Sanctioned {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "sanctioned",
         title: "Contact with a sanctioned account",
         description: "A transaction or transfer goes to or comes from an account that is \
@@ -120,12 +120,6 @@ impl Definition for Sanctioned {
             return Ok(());
         }
         Err("confidence_min must be from 0 to 1".to_owned())
-    }
-}
-
-impl Rule for Sanctioned {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

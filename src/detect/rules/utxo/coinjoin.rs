@@ -4,8 +4,8 @@ mod structure;
 
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Amount, Band, Family, Finding, Severity, Subject, TxIn},
 };
@@ -132,10 +132,10 @@ pub struct CoinJoin {
     params: Params,
 }
 
-impl Definition for CoinJoin {
+impl Rule for CoinJoin {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "coinjoin",
         title: "CoinJoin",
         description: "The inputs and outputs have the structure of a Whirlpool mix or its tx0, a \
@@ -162,12 +162,6 @@ impl Definition for CoinJoin {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for CoinJoin {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

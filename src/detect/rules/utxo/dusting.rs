@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Need, Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, parties},
+        BuiltinMeta, Need, Rule, Scene,
+        rules::{bounded, finding, parties},
     },
     model::{Address, Band, Chain, Family, Finding, Reference, ScriptType, Severity, Subject},
 };
@@ -36,10 +36,10 @@ pub struct Dusting {
     params: Params,
 }
 
-impl Definition for Dusting {
+impl Rule for Dusting {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "dusting",
         title: "Dusting",
         description: "One transaction creates at least 50 outputs of at most 1,000 sat to 50 \
@@ -59,12 +59,6 @@ impl Definition for Dusting {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for Dusting {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, finding, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{finding, money, parties},
     },
     model::{Amount, Band, Family, Finding, Severity, Subject, Tx, UtxoTx},
 };
@@ -44,10 +44,10 @@ pub struct FeeFatFinger {
     params: Params,
 }
 
-impl Definition for FeeFatFinger {
+impl Rule for FeeFatFinger {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "fee_fat_finger",
         title: "Fat-finger fee",
         description: "The fee is at least a tenth of what the outputs hold and at least $1,000, \
@@ -65,12 +65,6 @@ impl Definition for FeeFatFinger {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-}
-
-impl Rule for FeeFatFinger {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -2,8 +2,8 @@
 
 use crate::{
     detect::{
-        Rule, RuleMeta, Scene,
-        rules::{Definition, bounded, finding, flow::moves, money, parties},
+        BuiltinMeta, Rule, Scene,
+        rules::{bounded, finding, flow::moves, money, parties},
     },
     model::{Amount, Band, EventTime, Family, Finding, LabelKind, Severity, Subject, TxOut},
 };
@@ -48,10 +48,10 @@ pub struct PeelChain {
     params: Params,
 }
 
-impl Definition for PeelChain {
+impl Rule for PeelChain {
     type Params = Params;
 
-    const META: &'static RuleMeta = &RuleMeta {
+    const META: &'static BuiltinMeta = &BuiltinMeta {
         id: "peel_chain",
         title: "Peel chain",
         description: "A chain of transactions with one input and two outputs, each spending the \
@@ -82,12 +82,6 @@ impl Definition for PeelChain {
         } else {
             Ok(())
         }
-    }
-}
-
-impl Rule for PeelChain {
-    fn meta(&self) -> &'static RuleMeta {
-        Self::META
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use txwarden::{
     detect::{Model, ModelMeta, Opinion, Scene, SnapshotError},
     feature::evm,
-    model::{Band, DetectorKind, Finding, Severity, Subject},
+    model::{Band, DetectorId, DetectorKind, Finding, Severity, Subject},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +62,7 @@ impl Model for Broken {
 
     fn explain(&self, _scene: &Scene<'_>, opinion: &Opinion, _bar: f64) -> Finding {
         Finding {
-            detector: META.id,
+            detector: DetectorId::new(META.id),
             kind: META.kind,
             severity: Severity::Low,
             subject: Subject::Chain,
