@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     detect::{ModelMeta, Need, RuleMeta, models, rules, suggest::nearest},
     engine::Engine,
-    model::{Chain, LabelKind},
+    model::{Chain, LabelKind, Reference},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -47,10 +47,15 @@ struct Listed {
     severity: Option<&'static str>,
     families: Vec<String>,
     subject: Option<&'static str>,
-    /// `enabled`, `disabled` or `not_evaluable`.
+    /// `enabled`, `disabled`, `not_evaluable`, or `weight_0`: a model whose opinion is formed and
+    /// counts for nothing.
     state: &'static str,
     /// What is missing, and on which chain.
     missing: Vec<String>,
+    /// What it says less without, and on which chain.
+    weaker: Vec<String>,
+    /// A model's weight in the combined score; the greatest where chains differ.
+    weight: Option<f64>,
 }
 
 /// Runs the command.
@@ -112,10 +117,20 @@ fn list(path: Option<&Path>, is_json: bool) -> Result<(), CliError> {
         let (severity, subject) = (row.severity.unwrap_or("score"), row.subject.unwrap_or("-"));
         text.push_str(&line(
             [row.id, row.kind, severity, families, subject, row.state],
-            &row.missing.join("; "),
+            &[&row.missing[..], &row.weaker[..]].concat().join("; "),
         ));
     }
     output::stdout(text.as_bytes())
+}
+
+/// Returns the rules of a chain that say less without reference data that is not there.
+pub(super) fn weaker_on(chain: &Chain, reference: &Reference) -> Vec<(&'static str, Need)> {
+    let of_chain = rules::TABLE.iter().filter(|e| e.meta.families.contains(&chain.family));
+    let weaker = of_chain.filter_map(|entry| {
+        let need = rules::first_missing(entry.helped_by, chain, reference)?;
+        Some((entry.meta.id, need))
+    });
+    weaker.collect()
 }
 
 /// Returns whether a rule is for one of these chains.
@@ -129,6 +144,8 @@ fn default_chains() -> Vec<Chain> {
 
 fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut weaker: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
     let mut is_enabled: BTreeMap<&str, bool> = BTreeMap::new();
     for chain in chains {
         let setup = config.engine_setup(chain);
@@ -136,8 +153,15 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
         for id in rules::TABLE.iter().map(|e| e.meta.id) {
             *is_enabled.entry(id).or_default() |= detect.rules.get(id).is_none_or(|m| m.enabled);
         }
-        for id in models::TABLE.iter().map(|e| e.meta.id) {
-            *is_enabled.entry(id).or_default() |= detect.models.get(id).is_none_or(|m| m.enabled);
+        for (id, entry) in models::TABLE.iter().map(|e| (e.meta.id, e)) {
+            let member = detect.models.get(id);
+            *is_enabled.entry(id).or_default() |= member.is_none_or(|m| m.enabled);
+            let weight = member.and_then(|m| m.weight).unwrap_or(entry.weight);
+            let greatest = weights.entry(id).or_default();
+            *greatest = greatest.max(weight);
+        }
+        for (rule, need) in weaker_on(chain, &setup.reference) {
+            weaker.entry(rule).or_default().push(format!("{chain}: weaker: {}", need_text(need)));
         }
         for entry in rules::TABLE.iter().filter(|e| !serves(e.meta, chains)) {
             missing.insert(entry.meta.id, vec!["no input of such a chain".to_owned()]);
@@ -153,13 +177,17 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     }
     let mut row = |id: &'static str, kind, title| {
         let missing = missing.remove(id).unwrap_or_default();
+        let weaker = weaker.remove(id).unwrap_or_default();
+        let weight = weights.get(id).copied();
+        let is_claimant = models::TABLE.iter().any(|e| e.meta.id == id && e.is_claimant);
         let state = match (is_enabled.get(id), missing.is_empty()) {
             (Some(false), _) => "disabled",
-            (_, true) => "enabled",
             (_, false) => "not_evaluable",
+            _ if weight == Some(0.0) && !is_claimant => "weight_0",
+            _ => "enabled",
         };
         let (severity, families, subject) = (None, Vec::new(), None);
-        Listed { id, kind, title, severity, families, subject, state, missing }
+        Listed { id, kind, title, severity, families, subject, state, missing, weaker, weight }
     };
     let mut rows = Vec::new();
     for meta in rules::TABLE.iter().map(|e| e.meta) {
@@ -188,7 +216,7 @@ fn word(value: &impl Serialize) -> String {
 
 fn show(id: &str) -> Result<(), CliError> {
     if let Some(entry) = rules::TABLE.iter().find(|e| e.meta.id == id) {
-        return output::stdout(rule_text(entry.meta, &(entry.defaults)()).as_bytes());
+        return output::stdout(rule_text(entry).as_bytes());
     }
     if let Some(entry) = models::TABLE.iter().find(|e| e.meta.id == id) {
         return output::stdout(model_text(entry.meta, &(entry.defaults)()).as_bytes());
@@ -200,7 +228,8 @@ fn show(id: &str) -> Result<(), CliError> {
     }))
 }
 
-fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
+fn rule_text(entry: &rules::Entry) -> String {
+    let (meta, defaults) = (entry.meta, (entry.defaults)());
     let families: Vec<_> = meta.families.iter().map(word).collect();
     let mut text = heading(meta.id, meta.title, meta.description);
     let _ = writeln!(text, "severity  {}", meta.severity.as_str());
@@ -209,7 +238,10 @@ fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
     for need in meta.needs {
         let _ = writeln!(text, "needs     quiet when there is {}", need_text(*need));
     }
-    section(&mut text, "parameters", parameters(defaults));
+    for need in entry.helped_by {
+        let _ = writeln!(text, "helped    says less when there is {}", need_text(*need));
+    }
+    section(&mut text, "parameters", parameters(&defaults));
     section(&mut text, "false positives", meta.false_positives.iter().map(|s| (*s).to_owned()));
     section(&mut text, "references", meta.references.iter().map(|s| (*s).to_owned()));
     text

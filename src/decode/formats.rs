@@ -12,10 +12,11 @@ pub(super) mod mapped;
 
 use super::{Settings, record::Read};
 use crate::model::Chain;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The formats this build reads; one file and one table line each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     EthereumEtl,

@@ -7,7 +7,7 @@ use super::{
         profile::{Profile, seconds},
         windows::WindowKind,
     },
-    apply::{end, tx_prefix},
+    apply::end,
     chain::outputs::{Peel, StoredOutput, output_key},
     graph::{
         taint::{Labels, Taint},
@@ -68,7 +68,7 @@ impl State {
                 time,
                 value: receipt.value,
                 token: None,
-                tx_prefix: tx_prefix(&tx.id),
+                tx: Some(tx.id),
                 is_new_edge,
                 is_fresh_receiver,
                 is_failed: false,

@@ -109,11 +109,9 @@ impl Proposal {
             tx: case.tx.clone(),
             priority: priority::rank(&case.stakes, self.severity, self.score),
             evidence: evidence(self.findings),
-            incident_id: None,
             related: None,
             corroboration: case.corroboration.clone(),
             provenance,
-            links: None,
             drill: false,
         }
     }
@@ -147,7 +145,6 @@ pub(super) fn evidence(mut findings: Vec<(Finding, f64)>) -> Vec<Evidence> {
             method: Method::Additive,
             explanation: finding.explanation,
             quiet_if: finding.quiet_if,
-            features: Vec::new(),
             refs: finding.refs,
         })
         .collect()

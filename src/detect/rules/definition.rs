@@ -2,9 +2,10 @@
 
 use super::{super::suggest::nearest, TABLE};
 use crate::{
-    detect::{Need, Params, ParamsError, Rule, RuleMeta},
+    detect::{Need, Params, ParamsError, Rule, RuleMeta, bounds},
     model::{Address, Band, Chain, DetectorKind, Family, Finding, Reference, Severity, Subject},
 };
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -12,14 +13,19 @@ use std::borrow::Cow;
 /// Everything a rule's file defines: with it, the line in the table is one line.
 pub trait Definition: Rule + Sized + 'static {
     /// Its parameters: serde, `default`, `deny_unknown_fields`; `Default` holds the defaults.
-    type Params: Default + Serialize + DeserializeOwned;
+    ///
+    /// Its schema has the range and unit of each.
+    type Params: Default + Serialize + DeserializeOwned + JsonSchema;
 
     const META: &'static RuleMeta;
+
+    /// Data without which it runs and says less, e.g. grades without knowing whom it concerns.
+    const HELPED_BY: &'static [Need] = &[];
 
     /// Makes the rule from checked parameters.
     fn new(params: Self::Params) -> Self;
 
-    /// Returns what is wrong with parameters whose types are right, e.g. a share above 1.
+    /// Returns what is wrong between parameters each of which is right.
     ///
     /// # Errors
     /// A lower-case sentence that names the field.
@@ -72,7 +78,12 @@ pub fn build(params: &Params, family: Family) -> Result<Vec<Enabled>, Vec<Params
 ///
 /// Only needs that reference data decides: whether logs and outcomes arrive, the input tells.
 pub fn missing(meta: &RuleMeta, chain: &Chain, reference: &Reference) -> Option<Need> {
-    meta.needs.iter().copied().find(|need| match need {
+    first_missing(meta.needs, chain, reference)
+}
+
+/// Returns the first of these needs that the reference data of a chain does not meet.
+pub fn first_missing(needs: &[Need], chain: &Chain, reference: &Reference) -> Option<Need> {
+    needs.iter().copied().find(|need| match need {
         Need::NativePrice => !has_price(chain, reference),
         Need::WatchList => !reference.watch.keys().any(|address| may_be_on(chain, address)),
         Need::Labels(kind) => {
@@ -124,8 +135,7 @@ pub(super) fn build_one<R: Definition>(
     params: &Map<String, Value>,
 ) -> Result<Box<dyn Rule>, ParamsError> {
     let refuse = |source| ParamsError::Bad { id: R::META.id, source };
-    let params: R::Params =
-        serde_json::from_value(Value::Object(params.clone())).map_err(refuse)?;
+    let params: R::Params = bounds::read(params).map_err(refuse)?;
     R::check(&params).map_err(|text| refuse(serde::de::Error::custom(text)))?;
     Ok(Box::new(R::new(params)))
 }

@@ -10,24 +10,36 @@ mod own;
 pub mod parties;
 mod utxo;
 
-use super::RuleMeta;
+use super::{Need, RuleMeta};
 pub use definition::{
-    Build, Definition, Enabled, REFS_MAX, bounded, build, finding, has_price, missing,
+    Build, Definition, Enabled, REFS_MAX, bounded, build, finding, first_missing, has_price,
+    missing,
 };
 use definition::{build_one, defaults_of};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
 /// A line of the rule table.
 pub struct Entry {
     pub meta: &'static RuleMeta,
+    /// Data without which it runs and says less.
+    pub helped_by: &'static [Need],
     pub build: Build,
     /// The default parameters as JSON, with every field.
     pub defaults: fn() -> Value,
+    /// The JSON Schema of its parameters: what each is, its range and its unit.
+    pub shape: fn(&mut SchemaGenerator) -> Schema,
 }
 
 /// Makes the table line of a rule.
 const fn entry<R: Definition>() -> Entry {
-    Entry { meta: R::META, build: build_one::<R>, defaults: defaults_of::<R> }
+    Entry {
+        meta: R::META,
+        helped_by: R::HELPED_BY,
+        build: build_one::<R>,
+        defaults: defaults_of::<R>,
+        shape: <R::Params as JsonSchema>::json_schema,
+    }
 }
 
 /// Every rule, by id in alphabetical order.
