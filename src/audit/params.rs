@@ -1,18 +1,22 @@
 //! The settings of checkpoints: how often, and signed with which key.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// How often checkpoints are written, and who signs them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// File with an Ed25519 private key, `openssl genpkey -algorithm ed25519`. Without it
     /// checkpoints are unsigned: whoever can write to the topics can forge both.
+    #[schemars(length(min = 1, max = 4_096))]
     pub key_file: Option<PathBuf>,
     /// Alerts of a partition from one checkpoint to the next. Default 1000.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "alerts"))]
     pub checkpoint_alerts: u64,
     /// Milliseconds from one checkpoint of a partition to the next, idle or not. Default 60 000.
+    #[schemars(range(min = CHECKPOINT_MS_MIN, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub checkpoint_ms: u64,
 }
 
@@ -22,22 +26,5 @@ pub const CHECKPOINT_MS_MIN: u64 = 100;
 impl Default for Params {
     fn default() -> Self {
         Self { key_file: None, checkpoint_alerts: 1_000, checkpoint_ms: 60_000 }
-    }
-}
-
-impl Params {
-    /// Returns every mistake that can be seen without reading the key.
-    pub fn problems(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        if self.checkpoint_alerts == 0 {
-            found.push("checkpoint_alerts: must be positive".to_owned());
-        }
-        if self.checkpoint_ms < CHECKPOINT_MS_MIN {
-            found.push(format!(
-                "checkpoint_ms: {} is less than {CHECKPOINT_MS_MIN}",
-                self.checkpoint_ms
-            ));
-        }
-        found
     }
 }

@@ -53,6 +53,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         for (rule, needs) in missing {
             let _ = writeln!(text, "{chain}: {rule} stays quiet: {}", needs.join("; "));
         }
+        for (rule, need) in super::rules::weaker_on(&chain, &config.engine_setup(&chain).reference)
+        {
+            let need = super::rules::need_text(need);
+            let _ = writeln!(text, "{chain}: {rule} runs, and says less: {need}");
+        }
     }
     match crate::pipeline::load_signer(&config.run.audit) {
         Ok(Some(signer)) => {

@@ -1,9 +1,7 @@
 //! Points in time and spans of it, as people write and read them.
 
-use crate::model::EventTime;
-use jiff::{Timestamp, civil::Date};
-
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+use crate::{decode::day, model::EventTime};
+use jiff::Timestamp;
 
 /// Writes milliseconds since the epoch as UTC, to the second.
 pub(super) fn utc(ms: i64) -> String {
@@ -16,20 +14,13 @@ pub(super) fn utc(ms: i64) -> String {
 
 /// Reads the beginning of a year, month or day, in UTC.
 pub(super) fn date(text: &str) -> Result<EventTime, String> {
-    let wrong = || "expected YYYY, YYYY-MM or YYYY-MM-DD".to_owned();
-    let parts: Vec<u16> =
-        text.split('-').map(str::parse).collect::<Result<_, _>>().map_err(|_| wrong())?;
-    let (year, month, day) = match parts[..] {
-        [year] => (year, 1, 1),
-        [year, month] => (year, month, 1),
-        [year, month, day] => (year, month, day),
-        _ => return Err(wrong()),
+    let written_out = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.to_owned(),
     };
-    let small = |n: u16| i8::try_from(n).map_err(|_| wrong());
-    let year = i16::try_from(year).map_err(|_| wrong())?;
-    let date = Date::new(year, small(month)?, small(day)?).map_err(|_| wrong())?;
-    let since = date.duration_since(EPOCH);
-    if since.is_negative() { Err(wrong()) } else { Ok(EventTime::from_secs(since.as_secs())) }
+    day(&written_out)
+        .ok_or_else(|| "expected a day of the calendar: YYYY, YYYY-MM or YYYY-MM-DD".to_owned())
 }
 
 /// Reads `1d`, `12h`, `30m` or `90s`.
@@ -75,11 +66,13 @@ mod tests {
         assert_eq!(secs("2018-01"), Some(1_514_764_800));
         assert_eq!(secs("2024-02-29"), Some(1_709_164_800));
         assert_eq!([secs("2018-13"), secs("18"), secs("x"), secs("2018-01-01-01")], [None; 4]);
+        assert_eq!([secs("2018-1"), secs("0000"), secs("10000"), secs("2018-1-1")], [None; 4]);
         assert_eq!([secs("2018-02-31"), secs("2023-02-29"), secs("1969-12-31")], [None; 3]);
         assert_eq!(span("12h"), Ok(12 * EventTime::HOUR));
         assert!([span(""), span("d"), span("1y")].iter().all(Result::is_err));
         assert_eq!(until("90d", 5), Ok(5 + 90 * 86_400_000));
         assert_eq!((until("now", 5), until("1970-01-02", 5)), (Ok(5), Ok(86_400_000)));
-        assert!(until("soon", 5).is_err());
+        let none = ["soon", "2024-02-31", "2023-02-29", "2024-01-01T24:00:00Z", "10000-01-01"];
+        assert!(none.into_iter().all(|text| until(text, 5).is_err()));
     }
 }

@@ -3,9 +3,13 @@
 use super::{CliError, check, layout, output};
 use crate::{
     config::Config,
-    detect::{ModelMeta, Need, RuleMeta, models, rules::Registry, suggest::nearest},
+    detect::{
+        ModelMeta, Need, RuleMeta, models,
+        rules::{Registered, Registry, missing},
+        suggest::nearest,
+    },
     engine::Engine,
-    model::{Chain, LabelKind},
+    model::{Chain, LabelKind, Reference},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -47,10 +51,15 @@ struct Listed {
     severity: Option<&'static str>,
     families: Vec<String>,
     subject: Option<String>,
-    /// `enabled`, `disabled` or `not_evaluable`.
+    /// `enabled`, `disabled`, `not_evaluable`, or `weight_0`: a model whose opinion is formed and
+    /// counts for nothing.
     state: &'static str,
     /// What is missing, and on which chain.
     missing: Vec<String>,
+    /// What it says less without, and on which chain.
+    weaker: Vec<String>,
+    /// A model's weight in the combined score; the greatest where chains differ.
+    weight: Option<f64>,
 }
 
 /// Runs the command.
@@ -113,10 +122,21 @@ fn list(path: Option<&Path>, is_json: bool) -> Result<(), CliError> {
             (row.severity.unwrap_or("score"), row.subject.as_deref().unwrap_or("-"));
         text.push_str(&line(
             [row.id, row.kind, severity, families, subject, row.state],
-            &row.missing.join("; "),
+            &[&row.missing[..], &row.weaker[..]].concat().join("; "),
         ));
     }
     output::stdout(text.as_bytes())
+}
+
+/// Returns the rules of a chain that say less without reference data that is not there.
+pub(super) fn weaker_on(chain: &Chain, reference: &Reference) -> Vec<(&'static str, Need)> {
+    let registry = Registry::default();
+    let of_chain = registry.iter().filter(|rule| rule.meta.families.contains(&chain.family));
+    let weaker = of_chain.filter_map(|rule| {
+        let need = missing(&rule.helped_by, chain, reference)?;
+        Some((rule.id().as_str(), need))
+    });
+    weaker.collect()
 }
 
 /// Returns whether a rule is for one of these chains.
@@ -130,6 +150,8 @@ fn default_chains() -> Vec<Chain> {
 
 fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut weaker: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
     let mut is_enabled: BTreeMap<&str, bool> = BTreeMap::new();
     for chain in chains {
         let setup = config.engine_setup(chain);
@@ -137,8 +159,15 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
         for id in detect.registry.ids() {
             *is_enabled.entry(id).or_default() |= detect.rules.get(id).is_none_or(|m| m.enabled);
         }
-        for id in models::TABLE.iter().map(|e| e.meta.id) {
-            *is_enabled.entry(id).or_default() |= detect.models.get(id).is_none_or(|m| m.enabled);
+        for (id, entry) in models::TABLE.iter().map(|e| (e.meta.id, e)) {
+            let member = detect.models.get(id);
+            *is_enabled.entry(id).or_default() |= member.is_none_or(|m| m.enabled);
+            let weight = member.and_then(|m| m.weight).unwrap_or(entry.weight);
+            let greatest = weights.entry(id).or_default();
+            *greatest = greatest.max(weight);
+        }
+        for (rule, need) in weaker_on(chain, &setup.reference) {
+            weaker.entry(rule).or_default().push(format!("{chain}: weaker: {}", need_text(need)));
         }
         for rule in detect.registry.iter().filter(|rule| !serves(&rule.meta, chains)) {
             missing.insert(rule.id().as_str(), vec!["no input of such a chain".to_owned()]);
@@ -155,14 +184,18 @@ fn listed(config: &Config, chains: &[Chain]) -> Result<Vec<Listed>, CliError> {
     }
     let mut row = |id: &'static str, kind, title: &str| {
         let missing = missing.remove(id).unwrap_or_default();
+        let weaker = weaker.remove(id).unwrap_or_default();
+        let weight = weights.get(id).copied();
+        let is_claimant = models::TABLE.iter().any(|e| e.meta.id == id && e.is_claimant);
         let state = match (is_enabled.get(id), missing.is_empty()) {
             (Some(false), _) => "disabled",
-            (_, true) => "enabled",
             (_, false) => "not_evaluable",
+            _ if weight == Some(0.0) && !is_claimant => "weight_0",
+            _ => "enabled",
         };
         let (severity, families, subject) = (None, Vec::new(), None);
         let title = title.to_owned();
-        Listed { id, kind, title, severity, families, subject, state, missing }
+        Listed { id, kind, title, severity, families, subject, state, missing, weaker, weight }
     };
     let mut rows = Vec::new();
     for meta in Registry::default().iter().map(|rule| &rule.meta) {
@@ -192,7 +225,7 @@ fn word(value: &impl Serialize) -> String {
 fn show(id: &str) -> Result<(), CliError> {
     let registry = Registry::default();
     if let Some(rule) = registry.get(id) {
-        return output::stdout(rule_text(&rule.meta, &rule.defaults).as_bytes());
+        return output::stdout(rule_text(rule).as_bytes());
     }
     if let Some(entry) = models::TABLE.iter().find(|e| e.meta.id == id) {
         return output::stdout(model_text(entry.meta, &(entry.defaults)()).as_bytes());
@@ -204,7 +237,8 @@ fn show(id: &str) -> Result<(), CliError> {
     }))
 }
 
-fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
+fn rule_text(rule: &Registered) -> String {
+    let meta = &rule.meta;
     let families: Vec<_> = meta.families.iter().map(word).collect();
     let mut text = heading(meta.id.as_str(), &meta.title, &meta.description);
     let _ = writeln!(text, "severity  {}", meta.severity.as_str());
@@ -213,7 +247,10 @@ fn rule_text(meta: &RuleMeta, defaults: &Value) -> String {
     for need in &meta.needs {
         let _ = writeln!(text, "needs     quiet when there is {}", need_text(*need));
     }
-    section(&mut text, "parameters", parameters(defaults));
+    for need in &rule.helped_by {
+        let _ = writeln!(text, "helped    says less when there is {}", need_text(*need));
+    }
+    section(&mut text, "parameters", parameters(&rule.defaults));
     section(&mut text, "false positives", meta.false_positives.iter().cloned());
     section(&mut text, "references", meta.references.iter().cloned());
     text

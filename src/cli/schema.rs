@@ -21,6 +21,8 @@ enum What {
     Finding,
     /// Print that of a record of the checkpoint topic
     Checkpoint,
+    /// Print that of the configuration file, with the range and unit of every key
+    Config,
     /// Fill the directory that an input's `schemas` names from a Schema Registry
     #[cfg(feature = "cloud")]
     Fetch(fetch::Args),
@@ -29,11 +31,12 @@ enum What {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schema = match &args.what {
-        What::Alert => schemars::schema_for!(Alert),
-        What::Finding => schemars::schema_for!(FindingReport),
-        What::Checkpoint => schemars::schema_for!(Checkpoint),
+        What::Alert => schemars::schema_for!(Alert).to_value(),
+        What::Finding => schemars::schema_for!(FindingReport).to_value(),
+        What::Checkpoint => schemars::schema_for!(Checkpoint).to_value(),
+        What::Config => crate::config::editor_schema(),
         #[cfg(feature = "cloud")]
         What::Fetch(args) => return fetch::run(args),
     };
-    output::stdout(format!("{:#}\n", schema.to_value()).as_bytes())
+    output::stdout(format!("{schema:#}\n").as_bytes())
 }

@@ -5,8 +5,9 @@ use super::{
     envelope::{self, Envelopes},
     mapping::{self, Mappings},
     mistake::{At, ConfigError, Mistake},
-    read::read,
+    read::read_without,
     reference::{self, ReferenceParams},
+    schema,
     tree::{Env, Key, Kind, Node},
 };
 use crate::{
@@ -15,13 +16,18 @@ use crate::{
     detect::Params as DetectParams,
     engine::{Params, Setup},
     kafka,
-    model::{Chain, Reference},
+    model::{Chain, Family, Reference},
     ops::{http, log},
     pipeline::{self, route},
     state, triage,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 /// The version of the file's shape.
 const VERSION: u32 = 1;
@@ -73,33 +79,58 @@ impl Section {
 }
 
 /// The names of [`Section`]'s fields, which the file has at its top level.
-const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference"];
+pub(super) const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference"];
 
 /// The top level of the file.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct File {
+pub(super) struct File {
+    /// The version of this file's shape.
+    #[schemars(range(min = VERSION, max = VERSION), extend("x-unit" = "version"))]
     version: u32,
+    /// How to reach Kafka, and as which member of which group.
     kafka: kafka::Params,
+    /// The topics that are read, each with its chain and format.
+    #[schemars(length(max = 1_000))]
     inputs: Vec<pipeline::InputParams>,
+    /// What `route` merges into what, before `run`.
     route: route::Params,
+    /// The topics that are written.
     outputs: pipeline::Outputs,
+    /// When a batch ends: at whichever limit is reached first.
     batch: pipeline::Batching,
+    /// Where the state is saved, how often, and how many times over.
     snapshots: crate::store::Params,
+    /// Checkpoints of the alerts' hash chains, and who signs them.
     audit: audit::Params,
+    /// Where analysts' verdicts come from.
     verdicts: pipeline::Verdicts,
+    /// Worker threads of this process; more than there are partitions stay idle.
+    #[schemars(range(min = 1, max = pipeline::WORKERS_MAX), extend("x-unit" = "threads"))]
     workers: usize,
+    /// What to do with a partition in which format errors pile up.
     on_flood: pipeline::OnFlood,
+    /// What to do when the log no longer holds the records that the group started with.
     on_lost_history: crate::journal::takeover::OnLostHistory,
+    /// The server of metrics and health.
     http: http::Params,
+    /// How the process logs.
     log: log::Params,
+    /// Bounds on hostile input.
     limits: Limits,
+    /// Seeds hashing, reservoirs and fits: another seed gives other, equally good answers.
+    #[schemars(range(min = 0, max = u64::MAX), extend("x-unit" = "seed"))]
     seed: u64,
+    /// How much is remembered of each chain.
     state: state::Params,
+    /// Which rules and models run, and with what parameters.
     detect: DetectParams,
+    /// How findings become alerts.
     triage: triage::Params,
+    /// What rules need beside the stream.
     reference: ReferenceParams,
-    /// Read per chain.
+    /// The settings of one chain, by its CAIP-2 id: they go before those of all chains.
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     chains: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
@@ -161,11 +192,8 @@ impl Config {
     }
 
     fn of(node: &Node, dir: &Path, mistakes: &mut Vec<Mistake>) -> Option<Self> {
-        let file: File = read(node, mistakes)?;
-        if file.version != VERSION {
-            let text = format!("version {} is not known (this is version {VERSION})", file.version);
-            mistakes.push(Mistake::new(node.locate("version"), text));
-        }
+        let dead = schema::check(node, mistakes);
+        let file: File = read_without(node, &dead, mistakes)?;
         let mut run = pipeline::Params {
             kafka: file.kafka,
             inputs: file.inputs,
@@ -179,12 +207,15 @@ impl Config {
             on_lost_history: file.on_lost_history,
         };
         run.audit.key_file = run.audit.key_file.map(|file| dir.join(file));
-        if node.get("inputs").is_some() {
-            mistakes.extend(run.problems().into_iter().map(|text| {
-                let path = text.split([':', ',']).next().unwrap_or_default();
-                Mistake::new(node.locate(path), text.clone())
-            }));
-        }
+        let has_inputs =
+            matches!(node.get("inputs").map(|n| &n.kind), Some(Kind::Seq(i)) if !i.is_empty());
+        mistakes.extend(run.problems().into_iter().filter_map(|text| {
+            let path = text.split([':', ',']).next().unwrap_or_default();
+            // An input that could not be read is there, and without the section `run` says it.
+            let is_about_none = run.inputs.is_empty() && path == "inputs";
+            let is_said = !is_about_none || node.get("inputs").is_some() && !has_inputs;
+            is_said.then(|| Mistake::new(node.locate(path), text.clone()))
+        }));
         let topics: Vec<&str> = run.inputs.iter().map(|input| input.topic.as_str()).collect();
         mistakes.extend(
             file.route
@@ -193,23 +224,25 @@ impl Config {
                 .map(|text| Mistake::new(node.locate("route.streams"), format!("route.{text}"))),
         );
         let base = section_of(node);
+        let loading = Loading { dir, dead: &dead };
+        if let Some(section) = read_without::<Section>(&base, &dead, &mut Vec::new()) {
+            detectors::check(&section.engine(), Family::Evm, &base, &dead, mistakes);
+        }
         let mut chains = BTreeMap::new();
         let no_chains = Node::map(Vec::new());
         let overrides = node.get("chains").unwrap_or(&no_chains);
         if let Kind::Map(entries) = &overrides.kind {
             for (key, over) in entries {
                 let merged = base.overlaid(over);
-                let chain = (key.name.as_str(), key.at);
-                chains.extend(chain_setup(chain, &merged, dir, mistakes));
+                chains.extend(loading.chain((&key.name, key.at), &merged, mistakes));
             }
         }
-        for input in &run.inputs {
-            if !chains.contains_key(&input.chain) && overrides.get(&input.chain).is_none() {
-                let at = chain_at(node, &input.chain);
-                chains.extend(chain_setup((&input.chain, at), &base, dir, mistakes));
+        for (chain, at) in input_chains(node) {
+            if !chains.contains_key(chain) && overrides.get(chain).is_none() {
+                chains.extend(loading.chain((chain, at), &base, mistakes));
             }
         }
-        let defaults = read(&base, &mut Vec::new()).unwrap_or_default();
+        let defaults = read_without(&base, &dead, &mut Vec::new()).unwrap_or_default();
         let mappings = mapping::load_all(&run.inputs, node, dir, mistakes);
         let envelopes = envelope::load_all(&run.inputs, node, dir, mistakes);
         let File { route, http, log, limits, .. } = file;
@@ -274,14 +307,16 @@ impl Config {
     }
 }
 
-/// Returns where the first input of a chain names it.
-fn chain_at(node: &Node, chain: &str) -> At {
+/// Returns the chains that inputs name, and where; also those of inputs with other mistakes.
+fn input_chains(node: &Node) -> impl Iterator<Item = (&str, At)> {
     let inputs = match node.get("inputs").map(|n| &n.kind) {
         Some(Kind::Seq(items)) => items.as_slice(),
         _ => &[],
     };
-    let is_chain = |n: &&Node| matches!(&n.kind, Kind::Text(t) | Kind::Env(t) if t == chain);
-    inputs.iter().filter_map(|n| n.get("chain")).find(is_chain).map_or(node.at, |n| n.at)
+    inputs.iter().filter_map(|input| input.get("chain")).filter_map(|n| match &n.kind {
+        Kind::Text(text) | Kind::Env(text) => Some((text.as_str(), n.at)),
+        _ => None,
+    })
 }
 
 /// Returns the entries of the file that chains can override.
@@ -291,27 +326,35 @@ fn section_of(node: &Node) -> Node {
     Node::map(entries.iter().filter(|(key, _)| is_section(key)).cloned().collect())
 }
 
-fn chain_setup(
-    (id, at): (&str, At),
-    node: &Node,
-    dir: &Path,
-    mistakes: &mut Vec<Mistake>,
-) -> Option<(String, ChainSetup)> {
-    let chain = match Chain::parse(id) {
-        Ok(chain) => chain,
-        Err(error) => {
-            mistakes.push(Mistake::new(at, error.to_string()));
-            return None;
-        }
-    };
-    let section: Section = read(node, mistakes)?;
-    detectors::check(&section.engine(), chain.family, node, mistakes);
-    let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    let loaded = reference::load(&section.reference, &chain, dir, &mut problems, &mut notes);
-    mistakes.extend(
-        problems
-            .into_iter()
-            .map(|(path, text)| Mistake::new(node.locate(&format!("reference.{path}")), text)),
-    );
-    Some((id.to_owned(), ChainSetup { section, reference: Arc::new(loaded), notes }))
+/// What the sections of chains are read with.
+struct Loading<'a> {
+    dir: &'a Path,
+    /// What was found to be wrong.
+    dead: &'a BTreeSet<u32>,
+}
+
+impl Loading<'_> {
+    /// Reads the section of a chain and the files that it names.
+    fn chain(
+        &self,
+        (id, at): (&str, At),
+        node: &Node,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<(String, ChainSetup)> {
+        let chain = match Chain::parse(id) {
+            Ok(chain) => chain,
+            Err(error) => {
+                mistakes.push(Mistake::new(at, error.to_string()));
+                return None;
+            }
+        };
+        let section: Section = read_without(node, self.dead, mistakes)?;
+        detectors::check(&section.engine(), chain.family, node, self.dead, mistakes);
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
+        let params = &section.reference;
+        let loaded = reference::load(params, &chain, self.dir, &mut problems, &mut notes);
+        let place = |path: &str| node.locate(&format!("reference.{path}"));
+        mistakes.extend(problems.into_iter().map(|(path, text)| Mistake::new(place(&path), text)));
+        Some((id.to_owned(), ChainSetup { section, reference: Arc::new(loaded), notes }))
+    }
 }

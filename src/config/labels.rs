@@ -2,20 +2,23 @@
 
 use super::{
     entry::{Entry, Tally},
-    reference::{parse_date, read_file},
+    reference::read_file,
 };
 use crate::{
-    decode::account,
+    decode::{account, day},
     model::{Chain, EventTime, Label, LabelKind, Reference},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// One list of labelled accounts; all its accounts get the same kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelFile {
+    /// CSV, JSON, or text with one address a line; relative to the configuration file.
+    #[schemars(length(min = 1, max = 4_096))]
     pub file: PathBuf,
     pub kind: LabelKind,
     /// By default told from the file's extension.
@@ -23,26 +26,33 @@ pub struct LabelFile {
     pub format: Option<ListFormat>,
     /// Who says so; by default the file's name.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub source: Option<String>,
     /// 0–1, default 1.
     #[serde(default = "certain")]
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub confidence: f64,
     /// `YYYY-MM-DD`: from then on the labels no longer count.
     #[serde(default)]
+    #[schemars(length(min = 10, max = 10))]
     pub expires: Option<String>,
     /// CSV: the column of addresses; by default the first whose name contains `address`.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub address_column: Option<String>,
     /// CSV: the column of names; by default the first whose name contains `tag` or `name`.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub name_column: Option<String>,
     /// CSV: the column that says of which asset or chain an entry is; by default one that is named
     /// `asset`, `currency`, `chain`, `network` or `blockchain`. JSON: a key of one of these names.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub asset_column: Option<String>,
     /// The asset or chain of all entries (`XMR`): what is none of another chain's accounts is then
     /// left out there, and no mistake.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 256))]
     pub asset: Option<String>,
 }
 
@@ -51,7 +61,7 @@ fn certain() -> f64 {
 }
 
 /// How a label list is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ListFormat {
     /// With a header line.
@@ -129,12 +139,13 @@ fn read(list: &LabelFile, path: &Path) -> Result<(String, Vec<Row>, Option<Event
         Some("json") => ListFormat::Json,
         _ => ListFormat::Text,
     });
-    let expires = match &list.expires {
-        Some(date) => {
-            Some(parse_date(date).ok_or_else(|| format!("expires: {date:?} is not YYYY-MM-DD"))?)
-        }
-        None => None,
-    };
+    let expires =
+        match &list.expires {
+            Some(date) => Some(day(date).ok_or_else(|| {
+                format!("expires: {date:?} is no day of the calendar, YYYY-MM-DD")
+            })?),
+            None => None,
+        };
     if !(0.0..=1.0).contains(&list.confidence) {
         return Err(format!("confidence: {} is not between 0 and 1", list.confidence));
     }

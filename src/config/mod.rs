@@ -9,6 +9,7 @@ mod mapping;
 mod mistake;
 mod read;
 mod reference;
+mod schema;
 mod tree;
 
 pub use envelope::load_schemas;
@@ -17,3 +18,4 @@ pub use labels::{LabelFile, ListFormat};
 pub use mapping::load_mapping;
 pub use mistake::{At, ConfigError, Mistake};
 pub use reference::ReferenceParams;
+pub use schema::{editor_schema, schema};

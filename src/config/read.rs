@@ -20,7 +20,17 @@ const MISTAKES_MAX: usize = 100;
 
 /// Reads a section; `None` when nothing usable is left of it.
 pub(super) fn read<T: DeserializeOwned>(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<T> {
-    let mut dead = BTreeSet::new();
+    read_without(node, &BTreeSet::new(), mistakes)
+}
+
+/// Reads a section without the nodes that are known to be wrong.
+pub(super) fn read_without<T: DeserializeOwned>(
+    node: &Node,
+    wrong: &BTreeSet<u32>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<T> {
+    let mut dead = wrong.clone();
+    let n_wrong = dead.len();
     loop {
         let error = match T::deserialize(Reader { node, dead: &dead }) {
             Ok(section) => return Some(section),
@@ -29,9 +39,13 @@ pub(super) fn read<T: DeserializeOwned>(node: &Node, mistakes: &mut Vec<Mistake>
         let (at, culprit) = error.place.unwrap_or((node.at, node.id));
         // A key whose value was wrong is not missing.
         if !(error.is_missing && node.has_dead_entry(culprit, &dead)) {
-            mistakes.push(Mistake::new(at, error.text));
+            let text = match node.path_to(culprit) {
+                Some(path) if !path.is_empty() => format!("{path}: {}", error.text),
+                _ => error.text,
+            };
+            mistakes.push(Mistake::new(at, text));
         }
-        if culprit == node.id || !dead.insert(culprit) || dead.len() > MISTAKES_MAX {
+        if culprit == node.id || !dead.insert(culprit) || dead.len() - n_wrong > MISTAKES_MAX {
             return None;
         }
     }

@@ -6,8 +6,11 @@ use super::{
     read::read,
     tree::Node,
 };
-use crate::model::{Chain, EventTime, Price, Reference, WatchEntry};
-use jiff::civil::{Date, date};
+use crate::{
+    decode::day,
+    model::{Chain, Price, Reference, WatchEntry},
+};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -16,13 +19,17 @@ use std::{
 };
 
 /// Data beside the stream; paths are relative to the configuration file.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReferenceParams {
     /// YAML: for each asset a list of `{from: YYYY-MM-DD, usd}`.
+    #[schemars(length(min = 1, max = 4_096))]
     pub prices: Option<PathBuf>,
     /// YAML: a list of `{address, name, role}`.
+    #[schemars(length(min = 1, max = 4_096))]
     pub watch: Option<PathBuf>,
+    /// Lists of labelled accounts, each with what it says about them.
+    #[schemars(length(max = 1_000))]
     pub labels: Vec<LabelFile>,
 }
 
@@ -89,17 +96,6 @@ pub(super) fn read_file(path: &Path) -> Result<String, String> {
     checked.map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-const EPOCH: Date = date(1970, 1, 1);
-
-/// Parses `YYYY-MM-DD` as the start of that day.
-pub(super) fn parse_date(text: &str) -> Option<EventTime> {
-    let mut parts = text.splitn(3, '-').map(|p| p.parse().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
-    let since = date.duration_since(EPOCH);
-    (!since.is_negative()).then(|| EventTime::from_secs(since.as_secs()))
-}
-
 fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
     let mut mistakes = Vec::new();
     let node = Node::parse(&read_file(path)?, &|_| None, &mut mistakes);
@@ -115,8 +111,12 @@ fn prices(path: &Path, reference: &mut Reference) -> Result<(), String> {
     for (asset, rows) in table {
         let mut series = Vec::with_capacity(rows.len());
         for row in rows {
-            let from = parse_date(&row.from).ok_or_else(|| {
-                format!("{}: {asset}: {:?} is not YYYY-MM-DD", path.display(), row.from)
+            let from = day(&row.from).ok_or_else(|| {
+                format!(
+                    "{}: {asset}: {:?} is no day of the calendar, YYYY-MM-DD",
+                    path.display(),
+                    row.from
+                )
             })?;
             if !row.usd.is_finite() || row.usd < 0.0 {
                 return Err(format!("{}: {asset}: {} is not a price", path.display(), row.usd));
@@ -150,20 +150,4 @@ fn watch(path: &Path, chain: &Chain, reference: &mut Reference) -> Result<Tally,
         }
     }
     tally.end()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_days_of_the_calendar() {
-        let day = |text| parse_date(text).map(|t| t.secs() / 86_400);
-        assert_eq!(day("1970-01-01"), Some(0));
-        assert_eq!(day("2000-03-01"), Some(11_017));
-        assert_eq!(day("2024-02-29"), Some(19_782));
-        assert_eq!(day("9999-12-31"), Some(2_932_896));
-        let none = ["2024-13-01", "yesterday", "2024-02-31", "2023-02-29", "1969-12-31"];
-        assert_eq!(none.map(day), [None; 5]);
-    }
 }

@@ -2,8 +2,12 @@
 
 use super::mistake::{At, Mistake};
 use serde::{Deserialize, Deserializer, de};
-use serde_saphyr::{Location, Spanned};
+use serde_json::{Number, Value};
+use serde_saphyr::{Location, NonFiniteFloatPolicy, Spanned};
 use std::{collections::BTreeSet, fmt};
+
+/// Levels of a document: three times what any setting needs, and little of a thread's stack.
+const DEPTH_MAX: usize = 24;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -42,7 +46,12 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 impl Node {
     /// Parses a document and replaces `${VAR}` and `${VAR:-default}` in its texts.
     pub(super) fn parse(text: &str, env: Env<'_>, mistakes: &mut Vec<Mistake>) -> Option<Self> {
-        let raw: Spanned<Raw> = match serde_saphyr::from_str(text) {
+        // `.nan` is told at its key, not as a file that cannot be read.
+        let options = serde_saphyr::options! {
+            non_finite_float_policy: NonFiniteFloatPolicy::AsString,
+            budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
+        };
+        let raw: Spanned<Raw> = match serde_saphyr::from_str_with_options(text, options) {
             Ok(raw) => raw,
             Err(error) => {
                 let at = error.location().map(at_of).unwrap_or_default();
@@ -71,9 +80,14 @@ impl Node {
 
     /// Returns the position of the deepest node on a path like `inputs.0.topic` that exists.
     pub(super) fn locate(&self, path: &str) -> At {
+        self.find(path.split('.')).0
+    }
+
+    /// Returns the position of the deepest node on a path that exists, and that node.
+    pub(super) fn find<'a>(&self, path: impl Iterator<Item = &'a str>) -> (At, &Self) {
         let mut node = self;
         let mut at = self.at;
-        for step in path.split('.') {
+        for step in path {
             let next = match &node.kind {
                 Kind::Map(entries) => {
                     let entry = entries.iter().find(|(k, _)| k.name == step);
@@ -89,7 +103,64 @@ impl Node {
                 None => break,
             }
         }
-        at
+        (at, node)
+    }
+
+    /// Returns the path to a node here or below.
+    pub(super) fn path_to(&self, id: u32) -> Option<String> {
+        if self.id == id {
+            return Some(String::new());
+        }
+        let join = |step: &str, rest: String| match rest.is_empty() {
+            true => step.to_owned(),
+            false => format!("{step}.{rest}"),
+        };
+        match &self.kind {
+            Kind::Map(entries) => entries
+                .iter()
+                .find_map(|(key, node)| node.path_to(id).map(|rest| join(&key.name, rest))),
+            Kind::Seq(items) => items
+                .iter()
+                .enumerate()
+                .find_map(|(i, node)| node.path_to(id).map(|rest| join(&i.to_string(), rest))),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a node here or below is one of these.
+    pub(super) fn has_any(&self, ids: &BTreeSet<u32>) -> bool {
+        ids.contains(&self.id)
+            || match &self.kind {
+                Kind::Map(entries) => entries.iter().any(|(_, node)| node.has_any(ids)),
+                Kind::Seq(items) => items.iter().any(|node| node.has_any(ids)),
+                _ => false,
+            }
+    }
+
+    /// Returns the value as JSON has it; what is no number there is written out.
+    pub(super) fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(v) => (*v).into(),
+            Kind::Int(v) => (*v).into(),
+            Kind::UInt(v) => (*v).into(),
+            Kind::Float(v) => match Number::from_f64(*v) {
+                Some(number) => Value::Number(number),
+                None => v.to_string().into(),
+            },
+            Kind::Text(text) => text.as_str().into(),
+            Kind::Env(text) => match (text.parse::<bool>(), text.parse::<i64>(), text.parse()) {
+                (Ok(v), ..) => v.into(),
+                (_, Ok(v), _) => v.into(),
+                (.., Ok(v)) if f64::is_finite(v) => v.into(),
+                _ => text.as_str().into(),
+            },
+            Kind::Seq(items) => items.iter().map(Self::to_json).collect(),
+            Kind::Map(entries) => {
+                let entries = entries.iter();
+                entries.map(|(key, node)| (key.name.clone(), node.to_json())).collect()
+            }
+        }
     }
 
     /// Returns whether the map with this id, here or below, has an entry among `dead`.

@@ -6,10 +6,11 @@ use super::{
     json::field::{Reader, refuse},
 };
 use crate::model::Quality;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a part that a check refutes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Its events carry `CHECK_FAILED`.
@@ -20,7 +21,7 @@ pub enum Policy {
 }
 
 /// The policy of each check that a format can make; what carries too little is not checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Checks {
     /// Ids of transactions and blocks against the hash of their contents.

@@ -15,13 +15,14 @@ use super::{
     record::{Read, ReadBytes, ReadPart, ReadText},
 };
 use crate::model::Chain;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Declares every format: one line each.
 macro_rules! formats {
     ($($(#[$about:meta])* $Format:ident = $name:literal, $chain:expr, $read:expr;)*) => {
         /// The formats this build reads; one file and one table line each.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Format {
             $($(#[$about])* #[serde(rename = $name)] $Format,)*
         }

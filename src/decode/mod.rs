@@ -22,8 +22,10 @@ pub use formats::mapped::Mapping;
 pub use json::field::DETAIL_BYTES_MAX;
 pub use reason::{Disposition, Reason, Refusal, SkipReason};
 pub use record::decode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{ops::Range, sync::Arc};
+pub use value::calendar::day;
 
 /// How one topic is read.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,30 +43,44 @@ pub struct Settings {
 }
 
 /// Bounds on hostile input, checked before anything is parsed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Of the value, and of what its envelopes hold, in bytes.
+    #[schemars(range(min = 1, max = 1_073_741_824), extend("x-unit" = "bytes"))]
     pub value_bytes_max: usize,
     /// Bytes that one compressed byte may unpack to; real records reach 31.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "bytes a byte"))]
     pub ratio_max: usize,
+    /// Of the record's key, in bytes.
+    #[schemars(range(min = 0, max = 1_073_741_824), extend("x-unit" = "bytes"))]
     pub key_bytes_max: usize,
+    /// Headers of one record.
+    #[schemars(range(min = 0, max = 100_000), extend("x-unit" = "headers"))]
     pub headers_max: usize,
     /// Of all header names and values together.
+    #[schemars(range(min = 0, max = 1_073_741_824), extend("x-unit" = "bytes"))]
     pub header_bytes_max: usize,
     /// Nesting of a document, never more than 128.
+    #[schemars(range(min = 1, max = 128), extend("x-unit" = "levels"))]
     pub depth_max: usize,
     /// Items of one array.
+    #[schemars(range(min = 1, max = 100_000_000), extend("x-unit" = "items"))]
     pub items_max: usize,
     /// Keys of one object.
+    #[schemars(range(min = 1, max = 100_000_000), extend("x-unit" = "keys"))]
     pub keys_max: usize,
     /// Digits of one number: 2^256 has 78.
+    #[schemars(range(min = 1, max = 10_000), extend("x-unit" = "digits"))]
     pub digits_max: usize,
     /// How far event time may be ahead of the record's Kafka time, in milliseconds.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub future_ms_max: i64,
     /// The same for block times, in milliseconds: Bitcoin's rule allows a block two hours.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub future_block_ms_max: i64,
     /// Signatures checked in one record: at 100 µs each, they and not its bytes are what it costs.
+    #[schemars(range(min = 0, max = 100_000_000), extend("x-unit" = "signatures"))]
     pub signatures_max: usize,
     /// What becomes of records whose hash or sender is not what their bytes say.
     pub checks: Checks,

@@ -1,5 +1,6 @@
 //! Opinions: deterministic rules and learning models, each family a table with one line a member.
 
+pub mod bounds;
 pub mod ensemble;
 pub mod judged_samples;
 pub mod models;
@@ -16,6 +17,7 @@ use crate::{
     state::State,
 };
 use rules::Registry;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -217,7 +219,7 @@ pub struct Fitted {
 }
 
 /// Which rules and models run, and with what parameters.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// By rule id; a rule that is not listed runs with its defaults.
@@ -239,13 +241,15 @@ fn is_off(switch: &bool) -> bool {
 }
 
 /// The settings of one rule or model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Member {
+    /// Whether it runs. Default true.
     pub enabled: bool,
     /// Overrides a rule's severity.
     pub severity: Option<Severity>,
     /// Overrides a model's weight in the combined score.
+    #[schemars(range(min = 0.0, max = 100.0), extend("x-unit" = "weight"))]
     pub weight: Option<f64>,
     /// The member's own parameters, checked by its own type.
     pub params: serde_json::Map<String, serde_json::Value>,

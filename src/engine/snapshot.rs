@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Counts the layouts of an image; a reader refuses those it does not know by name. Layout 1 was
 /// never released; layout 2 knew no entities and no taint; layout 3 did not know which blocks were
-/// verified, and is read as if none had been.
-const VERSION: u16 = 4;
+/// verified, and is read as if none had been; layout 4 kept eight bytes of the ids of recent
+/// transfers' transactions, and is read with those, so that they are named by a prefix.
+const VERSION: u16 = 5;
 /// The oldest layout that is read.
 const VERSION_MIN: u16 = 3;
 

@@ -1,18 +1,22 @@
 //! The settings of the Kafka connection, and the mistakes that can be seen without a broker.
 
 use crate::model::Start;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
 
 /// How to reach Kafka, and as which member of which group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// `host:port`, comma-separated. Default `127.0.0.1:9092`.
+    #[schemars(length(min = 1, max = 4_096))]
     pub brokers: String,
     /// The consumer group, also the first part of the transactional ids. Default `txwarden`.
+    #[schemars(length(min = 1, max = 249))]
     pub group: String,
     /// Tells the processes of one group apart; needed when there is more than one process.
+    #[schemars(length(min = 1, max = 249))]
     pub instance: Option<String>,
     /// Static membership: a restart within the session timeout moves no partition. Default false.
     pub is_static_member: bool,
@@ -21,12 +25,15 @@ pub struct Params {
     /// first start.
     pub start: Option<Start>,
     /// How long a silent member keeps its partitions. Default 10 000.
+    #[schemars(range(min = 1_000, max = 900_000), extend("x-unit" = "ms"))]
     pub session_timeout_ms: u32,
     /// How long the broker waits for an abandoned transaction. Default 10 000: longer values
     /// only delay the takeover.
+    #[schemars(range(min = 1_000, max = 900_000), extend("x-unit" = "ms"))]
     pub transaction_timeout_ms: u32,
     pub security: Security,
     /// Further librdkafka options; secrets and the options that correctness rests on are refused.
+    #[schemars(extend("additionalProperties" = {"type": "string", "maxLength": 4096}, "maxProperties" = 1_000))]
     pub options: BTreeMap<String, String>,
 }
 
@@ -47,24 +54,30 @@ impl Default for Params {
 }
 
 /// Encryption and authentication. Secrets are named by file, never written in the configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Security {
     pub protocol: Protocol,
     pub mechanism: Option<Mechanism>,
+    /// Who authenticates with SASL.
+    #[schemars(length(min = 1, max = 249))]
     pub username: Option<String>,
     /// A file that holds the SASL password; one trailing line end is ignored.
+    #[schemars(length(min = 1, max = 4_096))]
     pub password_file: Option<PathBuf>,
     /// The certificate authority that signed the brokers' certificates, PEM.
+    #[schemars(length(min = 1, max = 4_096))]
     pub ca_file: Option<PathBuf>,
     /// Our certificate, for mutual TLS, PEM.
+    #[schemars(length(min = 1, max = 4_096))]
     pub cert_file: Option<PathBuf>,
     /// The key of our certificate, PEM, not encrypted.
+    #[schemars(length(min = 1, max = 4_096))]
     pub key_file: Option<PathBuf>,
 }
 
 /// How the connection is protected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     #[default]
@@ -95,7 +108,7 @@ impl Protocol {
 }
 
 /// The SASL mechanisms that need no further library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mechanism {
     #[serde(rename = "PLAIN")]
     Plain,
@@ -150,17 +163,6 @@ impl Params {
         let mut found = Vec::new();
         if self.brokers.trim().is_empty() {
             found.push("brokers: no broker is named".to_owned());
-        }
-        if self.group.is_empty() {
-            found.push("group: is empty".to_owned());
-        }
-        for (name, value) in [("session_timeout_ms", self.session_timeout_ms)]
-            .into_iter()
-            .chain([("transaction_timeout_ms", self.transaction_timeout_ms)])
-        {
-            if !(1_000..=900_000).contains(&value) {
-                found.push(format!("{name}: {value} is not between 1000 and 900000"));
-            }
         }
         if self.is_static_member && self.instance.is_none() {
             found.push("is_static_member: needs an instance".to_owned());

@@ -43,8 +43,6 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub corroboration: Vec<Corroboration>,
     pub provenance: Provenance,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links: Option<Links>,
     pub drill: bool,
 }
 
@@ -91,7 +89,6 @@ pub enum RetractionReason {
     Reorg,
     Contradiction,
     Expired,
-    LabelWithdrawn,
 }
 
 /// The transaction an alert is about.
@@ -152,24 +149,7 @@ pub struct Evidence {
     /// together, the score, the others being as they are.
     pub quiet_if: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub features: Vec<EvidenceFeature>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refs: Vec<String>,
-}
-
-/// One feature behind a detector's opinion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct EvidenceFeature {
-    pub name: String,
-    pub value: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub baseline: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub percentile: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delta_score: Option<f64>,
 }
 
 /// In which order to look at alerts; each part 0–1 and shown.
@@ -224,15 +204,6 @@ pub struct Provenance {
     /// SHA-256 of the body as it is written, with zeros in place of these 64 hex digits.
     #[serde(default)]
     pub hash: String,
-}
-
-/// Where to look next.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Links {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub explorer: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub runbook: Option<String>,
 }
 
 /// The evidence that an oversize alert keeps.
@@ -297,7 +268,6 @@ impl Alert {
         };
         self.evidence.truncate(EVIDENCE_KEPT);
         for evidence in &mut self.evidence {
-            evidence.features.clear();
             evidence.refs.clear();
             cut(&mut evidence.explanation);
             cut(&mut evidence.quiet_if);

@@ -17,8 +17,8 @@ mod verdict;
 
 pub use account::{AccountHasher, AccountKey, Address};
 pub use alert::{
-    Alert, Corroboration, Evidence, EvidenceFeature, Links, Method, Priority, Provenance, Related,
-    Retraction, RetractionReason, Status, TxBlock, TxSummary,
+    Alert, Corroboration, Evidence, Method, Priority, Provenance, Related, Retraction,
+    RetractionReason, Status, TxBlock, TxSummary,
 };
 pub use asset::amount::Amount;
 pub use asset::coin::{COINS, Coin, HeaderRecipe, Hiding, TxRecipe};

@@ -1,7 +1,8 @@
 //! Partitions of a log: which one, in whose reading, and where a reader starts.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,19 @@ impl Serialize for Start {
             Self::Latest => s.serialize_str("latest"),
             Self::TimestampMs(ms) => s.serialize_i64(*ms),
         }
+    }
+}
+
+impl JsonSchema for Start {
+    fn schema_name() -> Cow<'static, str> {
+        "Start".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "string", "enum": ["earliest", "latest"]},
+            {"type": "integer", "minimum": 0, "maximum": i64::MAX, "x-unit": "ms since 1970"},
+        ]})
     }
 }
 

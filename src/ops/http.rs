@@ -8,6 +8,7 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     future::Future,
@@ -21,10 +22,11 @@ use std::{
 };
 
 /// Where the server listens.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Default `127.0.0.1:9464`: reachable from this machine only.
+    #[schemars(with = "String", length(min = 1, max = 64))]
     pub listen: SocketAddr,
 }
 

@@ -1,15 +1,17 @@
 //! Logging to stderr: JSON for machines, readable on a terminal.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 
 /// How the process logs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// `error`, `warn`, `info`, `debug`, `trace`, or a filter like `info,txwarden::pipeline=debug`.
     /// Default `info`.
+    #[schemars(length(min = 1, max = 4_096))]
     pub level: String,
     /// Default `auto`: JSON unless stderr is a terminal.
     pub format: Format,
@@ -22,7 +24,7 @@ impl Default for Params {
 }
 
 /// How a log line is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     #[default]

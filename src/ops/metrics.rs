@@ -89,6 +89,14 @@ impl Metrics {
         }
     }
 
+    /// Removes a gauge's series: of an info metric one is alive, that of what is in force.
+    pub fn remove(&self, id: Metric, labels: &[&str]) {
+        if let Instrument::Gauge(gauge) = &self.instruments[id as usize] {
+            // It fails only where there is no such series.
+            drop(gauge.remove_label_values(labels));
+        }
+    }
+
     /// Adds an observation to a histogram; nothing happens to metrics of another kind.
     pub fn observe(&self, id: Metric, labels: &[&str], value: f64) {
         if let Instrument::Histogram(histogram) = &self.instruments[id as usize] {

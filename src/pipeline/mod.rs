@@ -35,7 +35,7 @@ pub use driver::{Driver, Fits};
 pub use error::{RuntimeError, causes};
 pub use flood::Flood;
 pub use observer::{Observer, Phase, Silent};
-pub use params::{Batching, InputParams, OnFlood, Outputs, Params, Verdicts};
+pub use params::{Batching, InputParams, OnFlood, Outputs, Params, Verdicts, WORKERS_MAX};
 pub use signing::load_signer;
 #[cfg(feature = "kafka")]
 pub use topics::{not_one, prepare_topics};

@@ -6,6 +6,7 @@ use crate::{
     journal::takeover::OnLostHistory,
     kafka, store,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -51,15 +52,19 @@ impl Default for Params {
 }
 
 /// One input topic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputParams {
+    /// The Kafka topic, in one partition unless `allow_partitions` is set.
+    #[schemars(length(min = 1, max = 249))]
     pub topic: String,
     pub format: Format,
     /// CAIP-2, e.g. `eip155:1`.
+    #[schemars(length(min = 1, max = 128))]
     pub chain: String,
     /// For the format `mapped`: the file that says what records are.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 4_096))]
     pub mapping: Option<PathBuf>,
     /// What records are wrapped in: `none`, `auto`, or layers from outside in. Default `none`.
     #[serde(default)]
@@ -67,6 +72,7 @@ pub struct InputParams {
     /// Schemas: for the layers `avro` and `protobuf` the file of the one, for `confluent` a
     /// directory with a file for each id of the registry: `7.avsc`, `8.proto`, `9.json`.
     #[serde(default)]
+    #[schemars(length(min = 1, max = 4_096))]
     pub schemas: Option<PathBuf>,
     /// Accepts more than one partition, each then judged on its own: an account's history is
     /// split between them. Default false.
@@ -82,14 +88,20 @@ fn yes() -> bool {
 }
 
 /// The output topics.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Outputs {
+    /// Alerts, and what becomes of them. Default `tx.alerts.v1`.
+    #[schemars(length(min = 1, max = 249))]
     pub alerts: String,
+    /// Records that cannot be read, each with the reason. Default `tx.deadletter.v1`.
+    #[schemars(length(min = 1, max = 249))]
     pub dead_letters: String,
     /// Signed heads of the alerts' hash chains.
+    #[schemars(length(min = 1, max = 249))]
     pub checkpoints: String,
     /// What changed an answer apart from the inputs, with the offset at which it applies.
+    #[schemars(length(min = 1, max = 249))]
     pub control: String,
     /// Creates missing output topics. Default false: topics are usually an administrator's.
     pub create_topics: bool,
@@ -115,22 +127,26 @@ impl Default for Outputs {
 }
 
 /// Where analysts' verdicts come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Verdicts {
     /// The topic, e.g. `tx.verdicts.v1`; without it no verdicts are read. Default none.
+    #[schemars(length(min = 1, max = 249))]
     pub topic: Option<String>,
 }
 
 /// When a batch ends: at whichever limit is reached first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Batching {
     /// Default 10 000: from there on a transaction costs nothing measurable.
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-unit" = "records"))]
     pub records_max: usize,
     /// Default 8 MiB, of input and of output each.
+    #[schemars(range(min = 1, max = 1_073_741_824), extend("x-unit" = "bytes"))]
     pub bytes_max: usize,
     /// Default 100, counted from the batch's first record.
+    #[schemars(range(min = 0, max = 60_000), extend("x-unit" = "ms"))]
     pub linger_ms: u64,
 }
 
@@ -141,7 +157,7 @@ impl Default for Batching {
 }
 
 /// What to do with a partition in which format errors pile up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFlood {
     /// Commits the offending records, then stops reading the partition until a restart.
@@ -150,7 +166,8 @@ pub enum OnFlood {
 }
 
 impl Params {
-    /// Returns every mistake that can be seen without a broker.
+    /// Returns every mistake between settings that can be seen without a broker; the range of each
+    /// setting is in its schema.
     pub fn problems(&self) -> Vec<String> {
         let mut found: Vec<String> =
             self.kafka.problems().into_iter().map(|p| format!("kafka.{p}")).collect();
@@ -165,18 +182,6 @@ impl Params {
             } else if !seen.insert(topic) {
                 found.push(format!("inputs, outputs: topic {topic} is named twice"));
             }
-        }
-        found.extend(self.audit.problems().into_iter().map(|p| format!("audit.{p}")));
-        if !(1..=WORKERS_MAX).contains(&self.workers) {
-            found.push(format!("workers: {} is not between 1 and {WORKERS_MAX}", self.workers));
-        }
-        if self.batch.records_max == 0 || self.batch.bytes_max == 0 {
-            found.push("batch: records_max and bytes_max must be positive".to_owned());
-        }
-        let snapshots = self.snapshots.problems();
-        found.extend(snapshots.into_iter().map(|p| format!("snapshots.{p}")));
-        if self.batch.linger_ms > 60_000 {
-            found.push(format!("batch.linger_ms: {} is more than a minute", self.batch.linger_ms));
         }
         found
     }

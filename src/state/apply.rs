@@ -111,7 +111,7 @@ impl Learner<'_> {
                 time,
                 value: payment.value.unwrap_or(0.0),
                 token: None,
-                tx_prefix: tx_prefix(&tx.id),
+                tx: Some(tx.id),
                 is_new_edge,
                 is_fresh_receiver,
                 is_failed,

@@ -5,7 +5,7 @@ use super::{
         payment::{Payment, Receipt},
         profile::{Profile, seconds},
     },
-    apply::{Learner, receipt_of, tx_prefix},
+    apply::{Learner, receipt_of},
     chain::tx_logs::{EVERYBODY, TokenStats, token_key},
     graph::{
         edges::Pair,
@@ -42,7 +42,7 @@ pub(super) fn learn(learner: &mut Learner<'_>, event: &Event, transfer: &Transfe
         time,
         value,
         token,
-        tx_prefix: transfer.tx.as_ref().map_or(0, tx_prefix),
+        tx: transfer.tx,
         is_new_edge: n_before == Some(0),
         is_fresh_receiver,
         is_failed: false,

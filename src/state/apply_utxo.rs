@@ -6,7 +6,7 @@ use super::{
         profile::{Profile, seconds},
         windows::WindowKind,
     },
-    apply::{Learner, end, tx_prefix},
+    apply::{Learner, end},
     chain::outputs::{Peel, StoredOutput, output_key},
     graph::{
         entities,
@@ -78,7 +78,7 @@ impl UtxoLearner<'_, '_> {
                 time,
                 value: receipt.value,
                 token: None,
-                tx_prefix: tx_prefix(&tx.id),
+                tx: Some(tx.id),
                 is_new_edge,
                 is_fresh_receiver,
                 is_failed: false,

@@ -135,7 +135,7 @@ mod tests {
             time: 7,
             value: 1.0,
             token: None,
-            tx_prefix: 3,
+            tx: None,
             is_new_edge: true,
             is_fresh_receiver: true,
             is_failed: false,

@@ -113,7 +113,6 @@ impl Proposal {
             related: None,
             corroboration: case.corroboration.clone(),
             provenance,
-            links: None,
             drill: false,
         }
     }
@@ -147,7 +146,6 @@ pub(super) fn evidence(mut findings: Vec<(Finding, f64)>) -> Vec<Evidence> {
             method: Method::Additive,
             explanation: finding.explanation,
             quiet_if: finding.quiet_if,
-            features: Vec::new(),
             refs: finding.refs,
         })
         .collect()

@@ -24,46 +24,61 @@ pub use raise::{Raised, Suppression, Triage};
 pub use score_lane::Via;
 
 use crate::model::{Family, Severity};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How findings become alerts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Alerts of the score lane per day of event time: a ceiling, never a quota.
+    #[schemars(range(min = 0.0, max = 1e6), extend("x-unit" = "alerts a day"))]
     pub budget_per_day: f64,
     /// Days of budget that may be saved up and spent at once.
+    #[schemars(range(min = 0.0, max = 365.0), extend("x-unit" = "days of budget"))]
     pub burst_share: f64,
     /// Share of the budget that is spent below the threshold, on one in four of what comes near
     /// it, as long as verdicts arrive: they say what the score does not know.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub explore_share: f64,
     /// How long a subject that was confirmed has a lane of its own, outside the budget.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub confirmed_ms: i64,
     /// How long a subject that was judged innocent raises no alert of the score lane.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub refuted_ms: i64,
     /// The floor of surprise: nothing with a greater p-value is raised to fill the budget.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "probability"))]
     pub p_max: f64,
     /// Samples per stratum, at most one an account and hour, before the score lane speaks.
+    #[schemars(range(min = 0, max = 10_000_000), extend("x-unit" = "samples"))]
     pub warm_up: u32,
     /// Repeats about one subject in one lane within this time are suppressed or revised.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub cool_down_ms: i64,
     /// Rule findings below this severity raise no alert.
     pub severity_min: Severity,
     /// Blocks on top of an alert's block before it is `confirmed`; when absent 12 on EVM chains and
     /// 6 on UTXO chains, the depths at which exchanges commonly credit deposits.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "blocks"))]
     pub n_confirmations: Option<u64>,
     /// Blocks on top of an alert's block before it is `final`; when absent 64 on EVM chains, two
     /// epochs, after which Ethereum finalises, and 100 on UTXO chains, where coinbases mature.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "blocks"))]
     pub n_final: Option<u64>,
     /// Event time after which an alert on a pending transaction expires, unless a block has come
     /// with that: 72 h, as long as mempools keep one. Where no block is ever told, none expires.
+    #[schemars(range(min = 0, max = 315_360_000_000_i64), extend("x-unit" = "ms"))]
     pub pending_max_ms: i64,
     /// Event time within which other nodes are expected to tell of a pending transaction that an
     /// alert is about; then the alert names those that have not.
+    #[schemars(range(min = 0, max = 86_400_000), extend("x-unit" = "ms"))]
     pub corroborate_ms: i64,
     /// Alerts that can still be revised or retracted; the oldest leave first.
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-unit" = "alerts"))]
     pub open_alerts_max: usize,
     /// Subjects in cool-down; the oldest leave first.
+    #[schemars(range(min = 1, max = 100_000_000), extend("x-unit" = "subjects"))]
     pub cool_downs_max: usize,
 }
 

@@ -89,7 +89,7 @@ impl Exporter {
                 continue;
             }
             if let Some(before) = configs.insert(Arc::clone(chain), hash.clone()) {
-                self.metrics.set(Metric::ConfigInfo, &[chain, &before], 0.0);
+                self.metrics.remove(Metric::ConfigInfo, &[chain, &before]);
             }
             series::describe(&self.metrics, setup)?;
         }
@@ -197,13 +197,10 @@ impl Observer for Exporter {
         if before == Some(wrapping) || (before.is_some() && *wrapping == Wrapping::Auto) {
             return;
         }
-        let set = |wrapping: &Wrapping, value| {
-            self.metrics.set(Metric::InputEnvelope, &[topic, &wrapping.to_string()], value);
-        };
         if let Some(before) = known.insert(topic.to_owned(), wrapping.clone()) {
-            set(&before, 0.0);
+            self.metrics.remove(Metric::InputEnvelope, &[topic, &before.to_string()]);
         }
-        set(wrapping, 1.0);
+        self.metrics.set(Metric::InputEnvelope, &[topic, &wrapping.to_string()], 1.0);
     }
 
     fn engine(&self, topic: &str, partition: i32, engine: &Engine) {
@@ -312,5 +309,36 @@ impl ReadObserver for Exporter {
 
     fn client_error(&self) {
         self.metrics.add(Metric::ClientErrors, &[], 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, model::Chain};
+    use std::path::Path;
+
+    fn setup(budget: u32) -> Setup {
+        let text = format!("version: 1\ntriage: {{ budget_per_day: {budget} }}\n");
+        let config = Config::parse("f", Path::new("."), &text, &|_| None).unwrap();
+        config.engine_setup(&Chain::parse(Chain::ETHEREUM).unwrap())
+    }
+
+    #[test]
+    fn one_series_tells_of_the_settings_in_force() {
+        let shared = Shared::new().unwrap();
+        let exporter = Exporter::new(&shared, &[]).unwrap();
+        let mut hashes = BTreeSet::new();
+        for budget in [10, 20, 30, 30, 10] {
+            let setup = setup(budget);
+            exporter.reconfigured(&[&setup]).unwrap();
+            let text = shared.metrics.encode().unwrap();
+            let is_series = |line: &&str| line.starts_with("txwarden_config_info{");
+            let series: Vec<&str> = text.lines().filter(is_series).collect();
+            let hash = format!("hash=\"{}\"", setup.config_hash);
+            assert!(matches!(series[..], [one] if one.contains(&hash) && one.ends_with(" 1")));
+            hashes.insert(setup.config_hash);
+        }
+        assert_eq!(hashes.len(), 3);
     }
 }

@@ -1,10 +1,11 @@
 //! The table of layers, and how a topic's setting names them.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{self, SeqAccess, Visitor},
 };
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// One layer around a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +135,19 @@ impl fmt::Display for Wrapping {
                 f.write_str(&names.join("+"))
             }
         }
+    }
+}
+
+impl JsonSchema for Wrapping {
+    fn schema_name() -> Cow<'static, str> {
+        "Wrapping".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "string", "minLength": 1, "maxLength": 128},
+            {"type": "array", "maxItems": 16, "items": {"type": "string", "enum": NAMES}},
+        ]})
     }
 }
 

@@ -1,12 +1,34 @@
-//! Dates with a time as text: RFC 3339, and what databases write instead of it.
+//! The one reader of the calendar: days, and dates with a time (RFC 3339, and as databases write).
+//!
+//! Strict: what the calendar does not have is no day, and no part may have more or fewer digits.
 
-use jiff::fmt::temporal::DateTimeParser;
+use crate::model::EventTime;
+use jiff::{civil::Date, fmt::temporal::DateTimeParser};
+
+/// Bytes of `2021-04-17`.
+const DAY_BYTES: usize = 10;
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// Bytes of `2021-04-17 16:43:37`, which every such text begins with.
 const CLOCK_BYTES: usize = 19;
 /// Bytes of a point and nine digits: finer than a nanosecond is not read.
 const FRACTION_BYTES_MAX: usize = 10;
 static PARSER: DateTimeParser = DateTimeParser::new();
+
+/// Reads `YYYY-MM-DD` from 1970 to 9999 as the start of that day, in UTC.
+pub fn day(text: &str) -> Option<EventTime> {
+    let is_written_out = text.len() == DAY_BYTES
+        && text.bytes().enumerate().all(|(i, byte)| match i {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
+    if !is_written_out {
+        return None;
+    }
+    let (year, month, day) = (text[..4].parse(), text[5..7].parse(), text[8..].parse());
+    let since = Date::new(year.ok()?, month.ok()?, day.ok()?).ok()?.duration_since(EPOCH);
+    (!since.is_negative()).then(|| EventTime::from_secs(since.as_secs()))
+}
 
 /// Returns whether a text begins as a date does, with a year and a dash: no number does.
 pub(in crate::decode) fn is_date(text: &[u8]) -> bool {
@@ -44,6 +66,44 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_are_those_of_the_calendar() {
+        let days = |text| day(text).map(|t| t.secs() / 86_400);
+        for (text, n) in [
+            ("1970-01-01", 0),
+            ("2000-02-29", 11_016),
+            ("2000-03-01", 11_017),
+            ("2024-02-29", 19_782),
+            ("9999-12-31", 2_932_896),
+        ] {
+            assert_eq!(days(text), Some(n), "{text}");
+        }
+        for bad in [
+            "",
+            "2024-02-31",
+            "2024-02-30",
+            "2023-02-29",
+            "2100-02-29",
+            "2024-04-31",
+            "2024-13-01",
+            "2024-00-01",
+            "2024-01-00",
+            "1969-12-31",
+            "0000-01-01",
+            "0001-01-01",
+            "10000-01-01",
+            "2024-1-01",
+            "+024-01-01",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01 00:00",
+            "2024/01/01",
+            "yesterday",
+            "２０２４-01-01",
+        ] {
+            assert_eq!(day(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
     fn known_instants_are_reproduced() {
         for (text, us) in [
             ("1970-01-01T00:00:00Z", 0),
@@ -66,6 +126,13 @@ mod tests {
         for bad in [
             "",
             "2021-02-29T00:00:00Z",
+            "1900-02-29T00:00:00Z",
+            "2021-04-31T00:00:00Z",
+            "10000-01-01T00:00:00Z",
+            "2021-00-01T00:00:00Z",
+            "2021-01-00T00:00:00Z",
+            "2021-01-01T23:60:00Z",
+            "2021-01-01T23:59:61Z",
             "2021-02-31 00:00:00 UTC",
             "2021-13-01T00:00:00Z",
             "2021-01-01",

@@ -3,17 +3,21 @@
 use super::TABLE;
 use crate::{
     detect::{
-        FINDING_SURPRISE_MIN, FitJob, Fitted, Model, ModelMeta, Params, ParamsError, nearest,
+        FINDING_SURPRISE_MIN, FitJob, Fitted, Model, ModelMeta, Params, ParamsError, bounds,
+        nearest,
     },
     feature::Schema,
 };
+use schemars::{JsonSchema, Schema as JsonShape, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 /// Everything a model's file defines: with it, the line in the table is one line.
 pub trait Definition: Model + Sized + 'static {
     /// Its parameters: serde, `default`, `deny_unknown_fields`; `Default` holds the defaults.
-    type Params: Default + Serialize + DeserializeOwned;
+    ///
+    /// Its schema has the range and unit of each.
+    type Params: Default + Serialize + DeserializeOwned + JsonSchema;
 
     const META: &'static ModelMeta;
 
@@ -23,7 +27,7 @@ pub trait Definition: Model + Sized + 'static {
     /// Makes the model from checked parameters, the chain's features and a seed.
     fn new(params: Self::Params, schema: &'static Schema, seed: u64) -> Self;
 
-    /// Returns what is wrong with parameters whose types are right, e.g. a share above 1.
+    /// Returns what is wrong between parameters each of which is right.
     ///
     /// # Errors
     /// A lower-case sentence that names the field.
@@ -42,10 +46,14 @@ pub struct Entry {
     pub meta: &'static ModelMeta,
     pub build: Build,
     pub defaults: fn() -> Value,
+    /// The JSON Schema of its parameters: what each is, its range and its unit.
+    pub shape: fn(&mut SchemaGenerator) -> JsonShape,
     /// The default weight of its surprise in the combined score.
     pub weight: f64,
     /// The surprise from which on it counts in the combined score.
     pub counts_from: f64,
+    /// Whether it claims a share of the score beyond its weight, once it has earned one.
+    pub is_claimant: bool,
     /// Runs its background fit, where it has one: pure, on any thread.
     pub fit: Option<fn(&FitJob) -> Fitted>,
 }
@@ -115,10 +123,17 @@ pub(super) const fn entry<M: Definition>(weight: f64) -> Entry {
         meta: M::META,
         build: build_one::<M>,
         defaults: defaults_of::<M>,
+        shape: <M::Params as JsonSchema>::json_schema,
         weight,
         counts_from: 0.0,
+        is_claimant: false,
         fit: M::FIT,
     }
+}
+
+/// Makes the table line of a model that has no weight and claims the share that it has earned.
+pub(super) const fn claimant<M: Definition>() -> Entry {
+    Entry { is_claimant: true, ..entry::<M>(0.0) }
 }
 
 /// Makes the table line of a model that guards: it counts where it would be a finding on its own.
@@ -132,8 +147,7 @@ fn build_one<M: Definition>(
     seed: u64,
 ) -> Result<Box<dyn Model>, ParamsError> {
     let refuse = |source| ParamsError::Bad { id: M::META.id, source };
-    let params: M::Params =
-        serde_json::from_value(Value::Object(params.clone())).map_err(refuse)?;
+    let params: M::Params = bounds::read(params).map_err(refuse)?;
     M::check(&params).map_err(|text| refuse(serde::de::Error::custom(text)))?;
     Ok(Box::new(M::new(params, schema, seed)))
 }

@@ -19,7 +19,7 @@ pub use account::peer_z::PeerZ;
 pub use cluster::dbscan::Dbscan;
 pub use cluster::kmeans::Kmeans;
 pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
-use definition::{entry, guard};
+use definition::{claimant, entry, guard};
 pub use evidence::TYPICAL_UNIT;
 pub use feedback::verdicts::Verdicts;
 pub use ranks::soft_and::SoftAnd;
@@ -46,5 +46,5 @@ pub const TABLE: &[Entry] = &[
     guard::<Dbscan>(0.15),
     guard::<Creep>(0.1),
     // It claims a share that grows with the accounts judged fraud, and nothing before.
-    entry::<Verdicts>(0.0),
+    claimant::<Verdicts>(),
 ];

@@ -4,19 +4,24 @@ use crate::{
     detect::FitJob,
     ml::{reservoir::Reservoir, splitmix::mix},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// When a model refits, and on how much.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Transactions in the sample before the first fit. Default 2,000.
+    #[schemars(range(min = 0, max = 65_536), extend("x-unit" = "transactions"))]
     pub n_samples_min: u32,
     /// Transactions in the sample at most. Default 8,192.
+    #[schemars(range(min = 64, max = 65_536), extend("x-unit" = "transactions"))]
     pub n_samples_max: u32,
     /// Records between two fits. Default 20,000.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_i64), extend("x-unit" = "records"))]
     pub every_records: u64,
     /// Records from the request to the takeover, in which the fit has to be done. Default 2,000.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_i64), extend("x-unit" = "records"))]
     pub takeover_records: u64,
 }
 
@@ -37,11 +42,11 @@ impl Schedule {
     /// # Errors
     /// A lower-case sentence that names the field.
     pub fn check(&self) -> Result<(), String> {
-        if !(64..=65_536).contains(&self.n_samples_max) || self.n_samples_min > self.n_samples_max {
-            return Err("n_samples_max must be from 64 to 65536 and at least n_samples_min".into());
+        if self.n_samples_min > self.n_samples_max {
+            return Err("schedule.n_samples_min must be at most n_samples_max".to_owned());
         }
-        if self.takeover_records == 0 || self.every_records < self.takeover_records {
-            return Err("takeover_records must be from 1 to every_records".to_owned());
+        if self.every_records < self.takeover_records {
+            return Err("schedule.takeover_records must be at most every_records".to_owned());
         }
         Ok(())
     }

@@ -11,18 +11,22 @@ use crate::{
     ml::negative_binomial::NegativeBinomial,
     model::{DetectorKind, EventTime, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Seasonal`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Whole buckets before the first opinion. Default 36: six hours.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "buckets of 10 minutes"))]
     pub n_buckets_min: u32,
     /// Buckets of an hour of the week before it is preferred to the running day. Default 12: two
     /// weeks of that hour.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "buckets of 10 minutes"))]
     pub n_slot_buckets_min: u32,
     /// Weight of the newest bucket in the running means, 0–1. Default 0.05.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "x-unit" = "weight"))]
     pub gain: f64,
 }
 
@@ -139,14 +143,6 @@ impl Definition for Seasonal {
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
         let slots = vec![Slot::default(); SLOTS + 1];
         Self { params, learned: Learned { slots, ..Learned::default() } }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if params.gain > 0.0 && params.gain <= 1.0 && params.n_buckets_min > 0 {
-            Ok(())
-        } else {
-            Err("gain must be above 0 and at most 1, n_buckets_min at least 1".to_owned())
-        }
     }
 }
 

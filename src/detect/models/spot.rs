@@ -11,17 +11,21 @@ use crate::{
     ml::{rank::Horizon, tail::Calibration},
     model::{DetectorKind, Family, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Spot`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Transactions over which the tail is fitted. Default 20,000.
+    #[schemars(range(min = 100, max = 1_000_000), extend("x-unit" = "transactions"))]
     pub window: u32,
     /// Transactions between two fits of it. Default 5,000.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "transactions"))]
     pub refresh: u32,
     /// Transactions before the first one. Default 2,000: twenty peaks beyond the 99 % quantile.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "transactions"))]
     pub warm_up: u32,
 }
 
@@ -94,13 +98,10 @@ impl Definition for Spot {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        if (100..=1_000_000).contains(&params.window)
-            && (1..=params.window).contains(&params.warm_up)
-            && params.refresh > 0
-        {
+        if params.warm_up <= params.window {
             Ok(())
         } else {
-            Err("window must be from 100 to 1000000, warm_up at most window".to_owned())
+            Err("warm_up must be at most window".to_owned())
         }
     }
 }

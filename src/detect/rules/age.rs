@@ -5,6 +5,7 @@ use crate::{
     model::{EventTime, Severity},
     state::Profile,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// At or below this nonce an account has hardly ever acted: direct evidence of youth that needs
@@ -25,7 +26,7 @@ pub enum Age {
 }
 
 /// What a rule about young accounts does while their age is unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownAge {
     /// Stays quiet.

@@ -1,9 +1,10 @@
 //! What the file of a rule defines: its parameters, what it says about itself, and when it fires.
 
 use crate::{
-    detect::{Need, ParamsError, Scene},
+    detect::{Need, ParamsError, Scene, bounds},
     model::{Chain, DetectorId, Family, Finding, Reference, Severity},
 };
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -60,14 +61,19 @@ impl From<&BuiltinMeta> for RuleMeta {
 /// has no memory of its own: it reads the scene.
 pub trait Rule: Send + Sized + 'static {
     /// Its parameters: serde, `default`, `deny_unknown_fields`; `Default` holds the defaults.
-    type Params: Default + Serialize + DeserializeOwned;
+    ///
+    /// Its schema has the range and unit of each.
+    type Params: Default + Serialize + DeserializeOwned + JsonSchema;
 
     const META: &'static BuiltinMeta;
+
+    /// Data without which it runs and says less, e.g. grades without knowing whom it concerns.
+    const HELPED_BY: &'static [Need] = &[];
 
     /// Makes the rule from checked parameters.
     fn new(params: Self::Params) -> Self;
 
-    /// Returns what is wrong with parameters whose types are right, e.g. a share above 1.
+    /// Returns what is wrong between parameters each of which is right.
     ///
     /// # Errors
     /// A lower-case sentence that names the field.
@@ -112,21 +118,30 @@ pub type Built = Result<Box<dyn Evaluate>, ParamsError>;
 /// A line of the rule table.
 pub struct Entry {
     pub meta: &'static BuiltinMeta,
+    /// Data without which it runs and says less.
+    pub helped_by: &'static [Need],
     /// Makes the rule from its parameters, an empty map being the defaults.
     pub build: fn(&Map<String, Value>) -> Built,
     /// The default parameters as JSON, with every field.
     pub defaults: fn() -> Value,
+    /// The JSON Schema of its parameters: what each is, its range and its unit.
+    pub shape: fn(&mut SchemaGenerator) -> Schema,
 }
 
 /// Makes the table line of a rule.
 pub(super) const fn entry<R: Rule>() -> Entry {
-    Entry { meta: R::META, build: build_one::<R>, defaults: defaults_of::<R> }
+    Entry {
+        meta: R::META,
+        helped_by: R::HELPED_BY,
+        build: build_one::<R>,
+        defaults: defaults_of::<R>,
+        shape: <R::Params as JsonSchema>::json_schema,
+    }
 }
 
 fn build_one<R: Rule>(params: &Map<String, Value>) -> Built {
     let refuse = |source| ParamsError::Bad { id: R::META.id, source };
-    let params: R::Params =
-        serde_json::from_value(Value::Object(params.clone())).map_err(refuse)?;
+    let params: R::Params = bounds::read(params).map_err(refuse)?;
     R::check(&params).map_err(|text| refuse(serde::de::Error::custom(text)))?;
     Ok(Box::new(R::new(params)))
 }

@@ -2,7 +2,7 @@
 
 use super::{Built, Entry, Evaluate, RuleMeta, TABLE};
 use crate::{
-    detect::{Params, ParamsError, nearest},
+    detect::{Need, Params, ParamsError, nearest},
     model::{DetectorId, Family, Severity},
 };
 use serde_json::{Map, Value};
@@ -15,6 +15,8 @@ type Build = dyn Fn(&Map<String, Value>) -> Built + Send + Sync;
 #[derive(Clone)]
 pub struct Registered {
     pub meta: Arc<RuleMeta>,
+    /// Data without which it runs and says less.
+    pub helped_by: Vec<Need>,
     /// The default parameters, with every field: a JSON object.
     pub defaults: Value,
     build: Arc<Build>,
@@ -27,7 +29,7 @@ impl Registered {
         defaults: Value,
         build: impl Fn(&Map<String, Value>) -> Built + Send + Sync + 'static,
     ) -> Self {
-        Self { meta: Arc::new(meta), defaults, build: Arc::new(build) }
+        Self { meta: Arc::new(meta), helped_by: Vec::new(), defaults, build: Arc::new(build) }
     }
 
     /// Makes the rule from its parameters, an empty map being the defaults.
@@ -46,7 +48,8 @@ impl Registered {
 
 impl From<&'static Entry> for Registered {
     fn from(entry: &'static Entry) -> Self {
-        Self::new(entry.meta.into(), (entry.defaults)(), entry.build)
+        let helped_by = entry.helped_by.to_vec();
+        Self { helped_by, ..Self::new(entry.meta.into(), (entry.defaults)(), entry.build) }
     }
 }
 

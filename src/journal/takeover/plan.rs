@@ -5,10 +5,11 @@ use super::{
     progress::{Progress, Recorded},
 };
 use crate::model::{Start, TopicPartition};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What to do when the log no longer holds the records the group started with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnLostHistory {
     Refuse,

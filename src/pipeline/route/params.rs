@@ -1,39 +1,49 @@
 //! The settings of the repartition stage.
 
 use crate::order::merge::Window;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What is merged into what.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// The stage's own consumer group. Default: that of `kafka`, with `-route` behind it.
+    #[schemars(length(min = 1, max = 249))]
     pub group: Option<String>,
+    /// Each makes one ordered topic of several.
+    #[schemars(length(max = STREAMS_MAX))]
     pub streams: Vec<StreamParams>,
 }
 
 /// The topics of one chain and the topic that they become.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StreamParams {
     /// An input of `run`, whose chain, format and envelope say how records are read.
+    #[schemars(length(min = 1, max = 249))]
     pub output: String,
     /// The topics to be merged, each with any number of partitions.
+    #[schemars(length(min = 1, max = 1_000), inner(length(min = 1, max = 249)))]
     pub inputs: Vec<String>,
     /// How many blocks a record may be late in its own partition, and how deep a reorg is set in
     /// order. Default 8.
     #[serde(default = "window_blocks")]
+    #[schemars(range(min = 0, max = 10_000), extend("x-unit" = "blocks"))]
     pub window_blocks: u64,
     /// A partition without a record for so long is not waited for; when all are silent, everything
     /// goes out. Default 5 000.
     #[serde(default = "idle_ms")]
+    #[schemars(range(min = 1, max = 3_600_000), extend("x-unit" = "ms"))]
     pub idle_ms: u64,
     /// Records held at most. Default 100 000.
     #[serde(default = "records_max")]
+    #[schemars(range(min = 2, max = 100_000_000), extend("x-unit" = "records"))]
     pub records_max: usize,
     /// Their bytes at most. Default 64 MiB.
     #[serde(default = "bytes_max")]
+    #[schemars(range(min = 1, max = 68_719_476_736_i64), extend("x-unit" = "bytes"))]
     pub bytes_max: usize,
 }
 
@@ -86,9 +96,6 @@ impl Params {
     /// Returns every mistake that can be seen without a broker; `inputs` are the topics of `run`.
     pub fn problems(&self, inputs: &[&str]) -> Vec<String> {
         let mut found = Vec::new();
-        if self.streams.len() > STREAMS_MAX {
-            found.push(format!("streams: more than {STREAMS_MAX}"));
-        }
         let mut seen = BTreeSet::new();
         for stream in &self.streams {
             let output = &stream.output;
@@ -96,9 +103,6 @@ impl Params {
                 found.push(format!(
                     "streams: output {output} is no topic of inputs, which say how it is read"
                 ));
-            }
-            if stream.inputs.is_empty() {
-                found.push(format!("streams: nothing is merged into {output}"));
             }
             for topic in stream.inputs.iter().chain([output]) {
                 if topic.is_empty() {
@@ -110,12 +114,6 @@ impl Params {
                         "streams: {topic} is an input itself: it would be judged twice"
                     ));
                 }
-            }
-            if stream.records_max < 2 || stream.bytes_max == 0 {
-                found.push(format!("streams: the window of {output} holds nothing"));
-            }
-            if !(1..=3_600_000).contains(&stream.idle_ms) {
-                found.push(format!("streams: idle_ms {} is not in 1 ms to 1 h", stream.idle_ms));
             }
         }
         found

@@ -1,11 +1,12 @@
 //! The recent transfer graph: one ring of transfers, each linked to the previous one of either end.
 
 use crate::{
-    model::{AccountKey, Address, EventTime},
+    model::{AccountKey, Address, EventTime, Hash32, TxId},
     state::{
         accounts::profile::event_time,
+        apply::tx_prefix,
         tables::{
-            fixed_layout::plain,
+            fixed_layout::{Plain, plain},
             table::{Aged, Table, TableMark},
             undo_vec::{Cells, CellsMark},
             undoable::Undoable,
@@ -29,13 +30,28 @@ pub struct Move {
     pub value: f32,
     /// Key of the token; `None` is the native asset.
     pub token: Option<AccountKey>,
-    /// First 8 bytes of the transaction id.
+    /// First 8 bytes of the transaction id; 0 where a transfer is of none.
     pub tx_prefix: u64,
+    /// The others, unless an image of layout 4 did not have them.
+    tx_rest: Option<[u8; TX_REST]>,
     /// The pair had never moved anything of this asset before.
     pub is_new_edge: bool,
     /// The receiver had never been seen before.
     pub is_fresh_receiver: bool,
     pub is_failed: bool,
+}
+
+/// Bytes of a transaction id behind its first eight.
+const TX_REST: usize = 24;
+
+impl Move {
+    /// Returns the id of the transaction, where it has one and all of it is known.
+    pub fn tx(&self) -> Option<TxId> {
+        let mut id = [0; 32];
+        id[..8].copy_from_slice(&self.tx_prefix.to_be_bytes());
+        id[8..].copy_from_slice(&self.tx_rest?);
+        Some(Hash32(id))
+    }
 }
 
 /// One end of a transfer.
@@ -64,7 +80,8 @@ pub(in crate::state) struct NewTransfer {
     pub time: u32,
     pub value: f64,
     pub token: Option<AccountKey>,
-    pub tx_prefix: u64,
+    /// `None` for what a block does by itself.
+    pub tx: Option<TxId>,
     pub is_new_edge: bool,
     pub is_fresh_receiver: bool,
     pub is_failed: bool,
@@ -101,10 +118,35 @@ plain!(Transfer {
     flags: u8,
 });
 
+/// A transfer with the rest of its transaction's id, which images have since layout 5.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Row {
+    transfer: Transfer,
+    tx_rest: [u8; TX_REST],
+}
+
+impl Plain for Row {
+    const N_BYTES: usize = Transfer::N_BYTES + TX_REST;
+    const N_BYTES_V4: usize = Transfer::N_BYTES;
+
+    fn write(&self, out: &mut [u8]) {
+        let (transfer, rest) = out.split_at_mut(Transfer::N_BYTES);
+        self.transfer.write(transfer);
+        self.tx_rest.write(rest);
+    }
+
+    fn read(bytes: &[u8]) -> Self {
+        let (transfer, rest) = bytes.split_at(Transfer::N_BYTES);
+        Self { transfer: Transfer::read(transfer), tx_rest: Plain::read(rest) }
+    }
+}
+
 const IS_NEW_EDGE: u8 = 1;
 const IS_FRESH_RECEIVER: u8 = 2;
 const IS_FAILED: u8 = 4;
 const HAS_TOKEN: u8 = 8;
+/// It is of a transaction, all of whose id is kept.
+const HAS_TX: u8 = 16;
 
 /// Where an account's newest transfers are: their number from the first ever, plus one; 0 is never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -125,10 +167,10 @@ impl Aged for Heads {
 /// The newest transfers of a chain.
 ///
 /// # Cost
-/// 64 bytes a transfer and up to 58 for the heads of its two ends.
+/// 96 bytes a transfer and up to 58 for the heads of its two ends.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::state) struct RecentTransfers {
-    ring: Cells<Transfer>,
+    ring: Cells<Row>,
     heads: Table<Heads>,
     n_ever: u64,
     n_max: usize,
@@ -160,11 +202,14 @@ impl RecentTransfers {
             let last = head.map_or(0, pick);
             if last == 0 { 0 } else { u32::try_from(number - last).unwrap_or(0) }
         };
+        let Hash32(id) = new.tx.unwrap_or_default();
+        let mut tx_rest = [0; TX_REST];
+        tx_rest.copy_from_slice(&id[id.len() - TX_REST..]);
         let transfer = Transfer {
             from: new.from.key,
             to: new.to.key,
             token: new.token.map_or(0, |t| t.0),
-            tx_prefix: new.tx_prefix,
+            tx_prefix: new.tx.as_ref().map_or(0, tx_prefix),
             from_ends: new.from.ends,
             to_ends: new.to.ends,
             time: new.time,
@@ -176,14 +221,16 @@ impl RecentTransfers {
                 (new.is_fresh_receiver, IS_FRESH_RECEIVER),
                 (new.is_failed, IS_FAILED),
                 (new.token.is_some(), HAS_TOKEN),
+                (new.tx.is_some(), HAS_TX),
             ]
             .iter()
             .fold(0, |flags, (is_set, flag)| flags | if *is_set { *flag } else { 0 }),
         };
+        let row = Row { transfer, tx_rest };
         if self.ring.len() < self.n_max {
-            self.ring.push(transfer);
+            self.ring.push(row);
         } else {
-            self.ring.set((self.n_ever % self.n_max as u64) as usize, transfer);
+            self.ring.set((self.n_ever % self.n_max as u64) as usize, row);
         }
         self.n_ever = number;
         self.heads.upsert(new.from.key, Heads::default(), |h| h.sent = number);
@@ -221,7 +268,7 @@ impl RecentTransfers {
     /// Takes the heads that point at the oldest transfer off, so that heads never outnumber ends.
     fn forget_oldest(&mut self) {
         let number = self.n_ever + 1 - self.n_max as u64;
-        let Some(oldest) = self.at(number).copied() else { return };
+        let Some(Row { transfer: oldest, .. }) = self.at(number).copied() else { return };
         for key in [oldest.from, oldest.to] {
             let is_last = |h: &Heads| h.sent <= number && h.received <= number;
             if self.heads.get(key).is_some_and(is_last) {
@@ -230,21 +277,21 @@ impl RecentTransfers {
         }
     }
 
-    fn walk(&self, head: u64, since: fn(&Transfer) -> u32) -> impl Iterator<Item = &Transfer> + '_ {
+    fn walk(&self, head: u64, since: fn(&Transfer) -> u32) -> impl Iterator<Item = &Row> + '_ {
         let mut next = head;
         let step = move || {
-            let transfer = self.at(next)?;
-            next = match since(transfer) {
+            let row = self.at(next)?;
+            next = match since(&row.transfer) {
                 0 => 0,
                 distance => next.saturating_sub(u64::from(distance)),
             };
-            Some(transfer)
+            Some(row)
         };
         std::iter::from_fn(step).take(DEGREE_MAX)
     }
 
     /// Returns the transfer with this number, if it is still in the ring.
-    fn at(&self, number: u64) -> Option<&Transfer> {
+    fn at(&self, number: u64) -> Option<&Row> {
         let is_kept =
             number > 0 && number <= self.n_ever && self.n_ever - number < self.n_max as u64;
         is_kept.then(|| self.ring.get(((number - 1) % self.n_max as u64) as usize))
@@ -283,24 +330,26 @@ impl Undoable for RecentTransfers {
     }
 }
 
-impl Transfer {
+impl Row {
     fn seen_from_sender(&self) -> Move {
-        self.seen(self.to, self.to_ends)
+        self.seen(self.transfer.to, self.transfer.to_ends)
     }
 
     fn seen_from_receiver(&self) -> Move {
-        self.seen(self.from, self.from_ends)
+        self.seen(self.transfer.from, self.transfer.from_ends)
     }
 
     fn seen(&self, other: u64, other_ends: [u8; 4]) -> Move {
-        let has = |flag| self.flags & flag != 0;
+        let Transfer { time, value, token, tx_prefix, flags, .. } = self.transfer;
+        let has = |flag| flags & flag != 0;
         Move {
             other: AccountKey(other),
             other_ends,
-            time: event_time(self.time),
-            value: self.value,
-            token: has(HAS_TOKEN).then_some(AccountKey(self.token)),
-            tx_prefix: self.tx_prefix,
+            time: event_time(time),
+            value,
+            token: has(HAS_TOKEN).then_some(AccountKey(token)),
+            tx_prefix,
+            tx_rest: has(HAS_TX).then_some(self.tx_rest),
             is_new_edge: has(IS_NEW_EDGE),
             is_fresh_receiver: has(IS_FRESH_RECEIVER),
             is_failed: has(IS_FAILED),

@@ -7,6 +7,10 @@ pub(in crate::state) trait Plain: Copy + Default {
     /// The bytes of every value of this type.
     const N_BYTES: usize;
 
+    /// The bytes of it in images of layout 4 and before: what has been added since is at the end,
+    /// and reads as zeros.
+    const N_BYTES_V4: usize = Self::N_BYTES;
+
     /// Writes the value into [`Plain::N_BYTES`] bytes.
     fn write(&self, out: &mut [u8]);
 

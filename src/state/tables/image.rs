@@ -10,7 +10,7 @@ use serde::{
     de::{Error, SeqAccess, Visitor},
     ser::SerializeSeq,
 };
-use std::{fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 /// What stands before the blocks of cells.
 #[derive(Clone, Copy, Default)]
@@ -68,9 +68,13 @@ impl<T: Plain> Serialize for Cells<T> {
         };
         let n_blocks = self.cells.len().div_ceil(ROWS) + self.undo.len().div_ceil(ROWS);
         let mut seq = serializer.serialize_seq(Some(1 + n_blocks))?;
-        let mut bytes = [0; Head::N_BYTES];
-        head.write(&mut bytes);
-        seq.serialize_element(&Run(&bytes))?;
+        let mut bytes = [0; Head::N_BYTES + u64::N_BYTES];
+        head.write(&mut bytes[..Head::N_BYTES]);
+        (T::N_BYTES as u64).write(&mut bytes[Head::N_BYTES..]);
+        // Rows that have never grown are written as they always were.
+        let has_grown = T::N_BYTES != T::N_BYTES_V4;
+        let n_head = if has_grown { bytes.len() } else { Head::N_BYTES };
+        seq.serialize_element(&Run(&bytes[..n_head]))?;
         let mut block = Block::default();
         let mut cells = self.cells.iter();
         for _ in 0..self.cells.len().div_ceil(ROWS) {
@@ -103,34 +107,50 @@ impl<T: Plain> Cells<T> {
     fn from_blocks<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self, A::Error> {
         let damaged = || A::Error::custom("cells are damaged");
         let mut next = || seq.next_element::<&[u8]>()?.ok_or_else(damaged);
-        let head = next()?;
-        if head.len() != Head::N_BYTES {
-            return Err(damaged());
-        }
+        let (head, width) = next()?.split_at_checked(Head::N_BYTES).ok_or_else(damaged)?;
+        let n_added = match width.len() {
+            0 => T::N_BYTES - T::N_BYTES_V4,
+            u64::N_BYTES if u64::read(width) == T::N_BYTES as u64 => 0,
+            _ => return Err(damaged()),
+        };
         let Head { n_cells, n_undo, n_forgotten } = Head::read(head);
         let mut cells = Self { n_forgotten, ..Self::new() };
         let mut turner = Turner::default();
         let mut n_left = n_cells;
         while n_left > 0 {
             let n = n_left.min(ROWS as u64) as usize;
-            let rows = turner.read(next()?, T::N_BYTES, n).ok_or_else(damaged)?;
-            cells.cells.extend(rows);
+            let width = T::N_BYTES - n_added;
+            let rows = turner.read(next()?, width, n).ok_or_else(damaged)?;
+            cells.cells.extend(&padded(rows, width, n_added));
             n_left -= n as u64;
         }
         let mut mask = vec![0; T::N_BYTES];
         let mut n_left = n_undo;
         while n_left > 0 {
             let n = n_left.min(ROWS as u64) as usize;
-            let width = Undo::<T>::N_BYTES;
+            let width = Undo::<T>::N_BYTES - n_added;
             let rows = turner.read(next()?, width, n).ok_or_else(damaged)?;
             for row in rows.chunks_exact_mut(width) {
                 cells.mask(u32::read(&row[..u32::N_BYTES]), &mut mask, row);
-                cells.undo.push(Undo::read(row));
+                cells.undo.push(Undo::read(&padded(row, width, n_added)));
             }
             n_left -= n as u64;
         }
         Ok(cells)
     }
+}
+
+/// Returns rows with zeros at the end of each, where something has been added since.
+fn padded(rows: &[u8], width: usize, n_added: usize) -> Cow<'_, [u8]> {
+    if n_added == 0 {
+        return Cow::Borrowed(rows);
+    }
+    let mut wider = Vec::with_capacity(rows.len() / width * (width + n_added));
+    for row in rows.chunks_exact(width) {
+        wider.extend_from_slice(row);
+        wider.resize(wider.len() + n_added, 0);
+    }
+    Cow::Owned(wider)
 }
 
 struct Blocks<T>(PhantomData<T>);

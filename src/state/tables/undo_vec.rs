@@ -158,6 +158,7 @@ impl<T: Plain> Undoable for Cells<T> {
 
 impl<T: Plain> Plain for Undo<T> {
     const N_BYTES: usize = u32::N_BYTES + T::N_BYTES;
+    const N_BYTES_V4: usize = u32::N_BYTES + T::N_BYTES_V4;
 
     fn write(&self, out: &mut [u8]) {
         let (idx, old) = out.split_at_mut(u32::N_BYTES);

@@ -1,7 +1,7 @@
 //! The built binary from outside: exit codes, mistakes in the configuration, replay, schema.
 
 use expect_test::expect_file;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
@@ -154,6 +154,44 @@ fn replay_answers_the_same_whatever_the_batch() {
     expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!((&summary["records"], &summary["transactions"]), (&301.into(), &300.into()));
+}
+
+/// What counts for nothing is not called enabled, and what says less for want of data says so.
+#[test]
+fn the_list_of_rules_says_what_is_true() {
+    let list = |args: &[&str]| -> Vec<Value> {
+        serde_json::from_str(&stdout(&txwarden(&[&["rules", "list", "--json"], args].concat())))
+            .unwrap()
+    };
+    let of = |rows: &[Value], id: &str| rows.iter().find(|row| row["id"] == id).unwrap().clone();
+    let rows = list(&[]);
+    for (id, state, weight) in [
+        ("burst", "weight_0", json!(0.0)),
+        ("seasonal", "weight_0", json!(0.0)),
+        ("soft_and", "enabled", json!(1.0)),
+        // It has no weight of its own, and claims what verdicts earn it.
+        ("verdicts", "enabled", json!(0.0)),
+        ("fan_out", "enabled", Value::Null),
+    ] {
+        let row = of(&rows, id);
+        assert_eq!((&row["state"], &row["weight"]), (&state.into(), &weight), "{id}");
+    }
+    for id in ["double_spend_attempt", "nonce_replaced"] {
+        let row = of(&rows, id);
+        assert_eq!((&row["state"], &row["missing"]), (&"enabled".into(), &json!([])), "{id}");
+        assert!(row["weaker"][0].as_str().unwrap().contains("reference.watch"), "{row}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.yaml");
+    fs::write(dir.path().join("w.yaml"), format!("- {{ address: \"0x{:040x}\" }}\n", 7)).unwrap();
+    let text = "version: 1\ninputs: [{ topic: a, format: evm_rpc, chain: \"eip155:1\" }]\n\
+                reference: { watch: w.yaml }\ndetect: { models: { burst: { weight: 0.1 } } }\n";
+    fs::write(&path, text).unwrap();
+    let rows = list(&["-c", path.to_str().unwrap()]);
+    assert_eq!(of(&rows, "nonce_replaced")["weaker"], json!([]));
+    assert_eq!(of(&rows, "burst")["state"], "enabled");
+    let said = stdout(&txwarden(&["check", "-c", "config/txwarden.yaml", "--no-environment"]));
+    assert!(said.contains("nonce_replaced runs, and says less: no watched account"), "{said}");
 }
 
 #[test]

@@ -8,5 +8,6 @@ pub(crate) mod readme;
 #[cfg(all(feature = "cloud", feature = "kafka"))]
 pub(crate) mod registry;
 pub(crate) mod schema;
+pub(crate) mod settings;
 #[cfg(feature = "kafka")]
 pub(crate) mod signals;

@@ -51,6 +51,36 @@ impl Folder {
 /// A chain, the reference that names the file, the file, what is in it, and what is said of it.
 type Mistake = (&'static str, String, &'static str, String, &'static str);
 
+/// Days that the calendar does not have are none, in whatever file they stand.
+#[test]
+fn a_day_that_is_none_is_a_mistake() {
+    let list = |day: &str| {
+        format!(
+            "  labels:\n    - {{ file: x.txt, kind: scam, expires: \"{day}\" }}\n  prices: p.yaml\n"
+        )
+    };
+    let check = |expires: &str, from: &str| {
+        let prices = format!("ETH:\n  - {{ from: \"{from}\", usd: 1 }}\n");
+        let files = [("x.txt", "# nobody\n"), ("p.yaml", prices.as_str())];
+        Folder::new(Chain::ETHEREUM, &list(expires), &files).check()
+    };
+    assert_eq!(check("2028-02-29", "2024-02-29").0, Some(0));
+    for day in ["2024-02-31", "2023-02-29", "2024-01-32", "0000-01-01", "2024-13-01", "2024-1-001"]
+    {
+        let (code, said) = check(day, day);
+        assert_eq!(code, Some(78), "{day}: {said}");
+        let place = format!("expires: {day:?} is no day of the calendar");
+        assert!(
+            said.contains(&place) && said.contains(&format!("ETH: {day:?} is no day")),
+            "{said}"
+        );
+    }
+    for day in ["10000-01-01", "2024-01-01T24:00:00Z"] {
+        let (code, said) = check(day, "2024-01-01");
+        assert!(code == Some(78) && said.contains("labels.0.expires: "), "{day}: {said}");
+    }
+}
+
 /// Entries that are no accounts.
 fn bad_entries() -> Vec<Mistake> {
     let watch = "  watch: watch.yaml\n";

@@ -2,7 +2,10 @@
 
 use crate::detect::fixture::{self, Fixture};
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 use txwarden::{
     decode::{self, Batch, Format, Limits, Settings},
     detect::{
@@ -132,6 +135,25 @@ fn every_rule_is_quiet_on_what_only_looks_like_it() {
             assert!(outcome.findings.is_empty(), "{id}/{name}: {:#?}", outcome.findings);
         }
     }
+}
+
+/// A ref leads to a transaction: it names the whole id of one that was read.
+#[test]
+fn refs_name_transactions_that_were_read() {
+    let (mut n_refs, mut with_refs) = (0, BTreeSet::new());
+    for entry in TABLE {
+        for name in names(entry, "fires") {
+            let (fixture, outcome) = run(entry, &name);
+            for id in outcome.findings.iter().flat_map(|f| &f.refs) {
+                let Some(id) = id.strip_prefix("tx:") else { continue };
+                let is_read = fixture.lines.iter().any(|line| line.contains(&format!("\"{id}\"")));
+                assert!(is_read, "{}/{name}: {id}", entry.meta.id);
+                n_refs += 1;
+                with_refs.insert(entry.meta.id);
+            }
+        }
+    }
+    assert!(n_refs > 50 && with_refs.len() >= 6, "{n_refs} of {with_refs:?}");
 }
 
 fn assert_well_formed(id: &str, finding: &Finding) {

@@ -3,10 +3,12 @@
 //!
 //! `fixtures/snapshots/v<layout>-<family>.bin.zst` is an image made from the simulator's traffic,
 //! `….jsonl.zst` the records that follow it, `….alerts.jsonl` the bodies of the alerts that they
-//! raise. A change of layout adds a pair and keeps the old ones:
-//! `UPDATE_SNAPSHOTS=1 cargo test --test it released::` writes those of the present layout.
+//! raise. A change of layout adds a pair and keeps the old ones, whose alerts may change in `refs`
+//! only: `UPDATE_SNAPSHOTS=1 cargo test --test it released::every` writes those of the present
+//! layout.
 
 use proptest::prelude::*;
+use serde_json::Value;
 use std::{fs, path::PathBuf, sync::Arc};
 use txwarden::{
     decode::{Format, Limits, Settings},
@@ -17,10 +19,16 @@ use txwarden::{
 };
 
 /// The layout that this program writes.
-const LAYOUT: u16 = 4;
+const LAYOUT: u16 = 5;
 /// All released layouts; the last one is [`LAYOUT`].
-const FIXTURES: &[(u16, Family)] =
-    &[(3, Family::Evm), (3, Family::Utxo), (4, Family::Evm), (4, Family::Utxo)];
+const FIXTURES: &[(u16, Family)] = &[
+    (3, Family::Evm),
+    (3, Family::Utxo),
+    (4, Family::Evm),
+    (4, Family::Utxo),
+    (5, Family::Evm),
+    (5, Family::Utxo),
+];
 
 /// Records before the image is taken: the models' first fits have taken over, and one is pending.
 const N_BEFORE: usize = 1_900;
@@ -141,6 +149,17 @@ fn update(family: Family) {
     fs::write(path(LAYOUT, family, "alerts.jsonl"), alerts).unwrap();
 }
 
+/// Returns alerts without what a later version may point at more exactly: all else stays as it was.
+fn without_refs(alerts: &str) -> Vec<Value> {
+    let bodies = alerts.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let bodies = bodies.map(|mut body| {
+        let evidence = body["evidence"].as_array_mut().unwrap();
+        evidence.iter_mut().filter_map(Value::as_object_mut).for_each(|e| drop(e.remove("refs")));
+        body
+    });
+    bodies.collect()
+}
+
 #[test]
 fn every_released_snapshot_loads_and_folds_on_to_the_same_alerts() {
     for &(layout, family) in FIXTURES {
@@ -160,7 +179,13 @@ fn every_released_snapshot_loads_and_folds_on_to_the_same_alerts() {
         let input = String::from_utf8(unpacked(layout, family, "jsonl.zst")).unwrap();
         let mut driver = Driver::over(engine, Fits::Inline);
         let alerts = fold(&mut driver, family, N_BEFORE, input.lines());
-        let expected = fs::read_to_string(path(layout, family, "alerts.jsonl")).unwrap();
+        let file = path(layout, family, "alerts.jsonl");
+        let mut expected = fs::read_to_string(&file).unwrap();
+        let may_differ = without_refs(&alerts) == without_refs(&expected);
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() && may_differ {
+            fs::write(&file, &alerts).unwrap();
+            expected.clone_from(&alerts);
+        }
         assert_eq!(alerts, expected, "layout {layout}, {family:?}");
         assert!(alerts.lines().count() >= 3, "{} alerts: nothing is shown", alerts.lines().count());
         // Control: without the image's history the same records give other alerts.

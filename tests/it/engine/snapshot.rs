@@ -230,22 +230,10 @@ fn a_store_that_cannot_be_written_fails_aloud_and_recovers() {
 }
 
 #[test]
-fn snapshots_can_be_turned_off_and_mistakes_are_named() {
+fn snapshots_can_be_turned_off() {
     let off = Params::off();
+    assert!(!off.is_enabled() && Params::default().is_enabled());
     assert!(Store::open(&off).unwrap().is_none());
-    assert!(off.problems().is_empty());
-    let wrong = Params {
-        url: String::new(),
-        every_records: 0,
-        every_ms: 1,
-        keep: 0,
-        zstd_level: 40,
-        allow_http: false,
-    };
-    let keys = ["url", "every_records", "every_ms", "keep", "zstd_level"];
-    let problems = wrong.problems();
-    assert_eq!(problems.len(), keys.len());
-    assert!(problems.iter().zip(keys).all(|(p, key)| p.starts_with(&format!("{key}: "))));
 }
 
 /// A file of each released layout around header and body; never written anew.

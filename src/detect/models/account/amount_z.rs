@@ -18,17 +18,20 @@ use crate::{
     },
     model::{DetectorKind, Family, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Parameters of [`AmountZ`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Payments a sender must have made before its habit counts. Default 8.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "payments"))]
     pub n_out_min: u32,
     /// The least spread of a sender's habit, in log10 units. Default 0.1: a quarter more or less
     /// is never remarkable, however exact the sender has been so far.
+    #[schemars(range(min = 0.0, max = 100.0), extend("x-unit" = "log10 units"))]
     pub sd_min: f64,
 }
 
@@ -93,14 +96,6 @@ impl Definition for AmountZ {
 
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if params.sd_min.is_finite() && params.sd_min >= 0.0 {
-            Ok(())
-        } else {
-            Err("sd_min must not be negative".to_owned())
-        }
     }
 }
 

@@ -15,20 +15,25 @@ use crate::{
     model::{DetectorKind, EventTime, Finding},
     state::Profile,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Burst`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Transactions before there is a pooled habit for young accounts. Default 1,000.
+    #[schemars(range(min = 0, max = 1_000_000_000), extend("x-unit" = "transactions"))]
     pub warm_up: u32,
     /// Pseudo-events of the pooled habit. Default 0.5: half a payment of others weighs on an
     /// account's own.
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0.0, "x-unit" = "events"))]
     pub pooled_events: f64,
     /// The least relative wander of a rate, as a Gamma shape. Default 4: plus or minus a half.
+    #[schemars(range(max = 1e6), extend("exclusiveMinimum" = 0.0, "x-unit" = "Gamma shape"))]
     pub shape_max: f64,
     /// Counts below this never surprise. Default 4.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "transactions"))]
     pub n_min: u32,
 }
 
@@ -159,15 +164,6 @@ impl Definition for Burst {
 
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
         Self { params, learned: Learned::default() }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        let is_positive = |v: f64| v.is_finite() && v > 0.0;
-        if is_positive(params.pooled_events) && is_positive(params.shape_max) {
-            Ok(())
-        } else {
-            Err("pooled_events and shape_max must be positive".to_owned())
-        }
     }
 }
 

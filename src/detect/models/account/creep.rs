@@ -14,20 +14,25 @@ use crate::{
     feature::{Schema, evm, utxo},
     model::{DetectorKind, EventTime, Family, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Creep`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Payments of a sender before it has a habit, one an hour. Default 12.
+    #[schemars(range(min = 4, max = 1_000_000), extend("x-unit" = "payments"))]
     pub n_out_min: u32,
     /// Days for which it has paid by then. Default 14: two weekends.
+    #[schemars(range(min = 0, max = 365), extend("x-unit" = "days"))]
     pub days_min: u32,
     /// Deviation that is forgiven at each payment, in standard deviations. Default 2: two days a
     /// week that differ from the other five are 1.6 from their mean.
+    #[schemars(range(min = 0.1), extend("exclusiveMaximum" = Z_MAX, "x-unit" = "standard deviations"))]
     pub slack: f64,
     /// The least standard deviation of the log10 of a sender's values. Default 0.1.
+    #[schemars(range(min = 0.001, max = 10.0), extend("x-unit" = "log10 units"))]
     pub sd_min: f64,
 }
 
@@ -181,16 +186,6 @@ impl Definition for Creep {
 
     fn new(params: Params, schema: &'static Schema, _seed: u64) -> Self {
         Self { params, schema, slots: vec![Habit::default(); SLOTS] }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(0.1..Z_MAX).contains(&params.slack) || !(0.001..=10.0).contains(&params.sd_min) {
-            return Err("slack must be from 0.1 to below 3, sd_min from 0.001 to 10".to_owned());
-        }
-        if params.n_out_min < 4 || params.days_min > 365 {
-            return Err("n_out_min must be at least 4, days_min at most 365".to_owned());
-        }
-        Ok(())
     }
 }
 

@@ -15,18 +15,22 @@ use crate::{
     ml::rank::sorted,
     model::{DetectorKind, Family, Finding, Tx, TxBody},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Parameters of [`PeerZ`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Payments of a peer group that count. Default 1,024.
+    #[schemars(range(min = 16, max = 65_536), extend("x-unit" = "payments"))]
     pub window: u32,
     /// Payments of a peer group between two medians. Default 128.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "payments"))]
     pub refresh: u32,
     /// The least spread of a peer group, in log10 units. Default 0.2.
+    #[schemars(range(max = 100.0), extend("exclusiveMinimum" = 0.0, "x-unit" = "log10 units"))]
     pub sd_min: f64,
 }
 
@@ -111,16 +115,6 @@ impl Definition for PeerZ {
     fn new(params: Params, schema: &'static Schema, _seed: u64) -> Self {
         let peers = vec![Peers::default(); GROUPS];
         Self { params, schema, peers }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(16..=65_536).contains(&params.window) || params.refresh == 0 {
-            return Err("window must be from 16 to 65536 and refresh at least 1".to_owned());
-        }
-        if !params.sd_min.is_finite() || params.sd_min <= 0.0 {
-            return Err("sd_min must be positive".to_owned());
-        }
-        Ok(())
     }
 }
 

@@ -16,13 +16,15 @@ use crate::{
     ml::cluster::dense_clusters::{Place, Pocket, Pockets, ROWS_MAX},
     model::{DetectorKind, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Dbscan`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// A dense group below this share of the sample is a pocket. Default 0.05.
+    #[schemars(range(min = 0.001, max = 0.5), extend("x-unit" = "share"))]
     pub pocket_share_max: f64,
     /// When it refits, and on how much. The sample has at most 2,048 rows. Default: the same as
     /// k-means, on 2,048.
@@ -109,9 +111,6 @@ impl Definition for Dbscan {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        if !(0.001..=0.5).contains(&params.pocket_share_max) {
-            return Err("pocket_share_max must be from 0.001 to 0.5".to_owned());
-        }
         if params.schedule.n_samples_max as usize > ROWS_MAX {
             return Err(format!("schedule.n_samples_max must be at most {ROWS_MAX}"));
         }

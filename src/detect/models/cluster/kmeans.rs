@@ -21,13 +21,15 @@ use crate::{
     },
     model::{DetectorKind, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Kmeans`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Cells, when the sample has at least sixteen rows for each. Default 256.
+    #[schemars(range(min = 2, max = 1_024), extend("x-unit" = "cells"))]
     pub n_cells: u32,
     /// When it refits, and on how much.
     pub schedule: Schedule,
@@ -135,9 +137,6 @@ impl Definition for Kmeans {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        if !(2..=1_024).contains(&params.n_cells) {
-            return Err("n_cells must be from 2 to 1024".to_owned());
-        }
         params.schedule.check()
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     },
     model::{EventTime, Family},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -38,22 +39,29 @@ const POSITIVE_ROWS_MIN: usize = 8;
 const IDLE_FACTOR: i64 = 7;
 
 /// When the feedback model refits, and on how much.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Schedule {
     /// Days of event time between two fits. Default 2.
+    #[schemars(range(min = 0.01, max = 365.0), extend("x-unit" = "days"))]
     pub every_days: f64,
     /// Records from the request to the takeover, in which the fit has to be done. Default 500.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_i64), extend("x-unit" = "records"))]
     pub takeover_records: u64,
     /// Transactions that a candidate scores in shadow before it decides. Default 100.
+    #[schemars(range(min = 0, max = 1_000_000_000), extend("x-unit" = "transactions"))]
     pub shadow_transactions: u32,
     /// Recent transactions remembered as counter-examples. Default 60,000.
+    #[schemars(range(min = 1_000, max = 1_000_000), extend("x-unit" = "transactions"))]
     pub recent_max: u32,
     /// Of them drawn for a fit. Default 6,000.
+    #[schemars(range(min = 0, max = 65_536), extend("x-unit" = "transactions"))]
     pub n_weak: u32,
     /// Alerted or judged accounts whose events are remembered. Default 3,000.
+    #[schemars(range(min = 1, max = 65_536), extend("x-unit" = "accounts"))]
     pub subjects_max: u32,
     /// Trees. Default 150.
+    #[schemars(range(min = 1, max = 1_000), extend("x-unit" = "trees"))]
     pub n_trees: u32,
 }
 
@@ -68,25 +76,6 @@ impl Default for Schedule {
             subjects_max: 3_000,
             n_trees: 150,
         }
-    }
-}
-
-impl Schedule {
-    /// Returns what is wrong with it.
-    ///
-    /// # Errors
-    /// A lower-case sentence that names the field.
-    pub fn check(&self) -> Result<(), String> {
-        if !(0.01..=365.0).contains(&self.every_days) || self.takeover_records == 0 {
-            return Err("every_days must be from 0.01 to 365, takeover_records at least 1".into());
-        }
-        if !(1_000..=1_000_000).contains(&self.recent_max) || self.n_weak > 65_536 {
-            return Err("recent_max must be from 1000 to 1000000, n_weak at most 65536".into());
-        }
-        if !(1..=65_536).contains(&self.subjects_max) || !(1..=1_000).contains(&self.n_trees) {
-            return Err("subjects_max must be from 1 to 65536, n_trees to 1000".to_owned());
-        }
-        Ok(())
     }
 }
 

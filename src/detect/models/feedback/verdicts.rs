@@ -17,19 +17,24 @@ use crate::{
     feature::{Features, Schema},
     model::{DetectorKind, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Verdicts`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Days for which a verdict holds. Default 365.
+    #[schemars(range(min = 1, max = 3_650), extend("x-unit" = "days"))]
     pub verdict_days: u32,
     /// Judged fraud accounts at which the model has half of the say. Default 80.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "accounts"))]
     pub n_half: u32,
     /// The most of the combined score that it may claim. Default 0.95.
+    #[schemars(range(min = 0.0, max = 0.99), extend("x-unit" = "share"))]
     pub share_max: f64,
     /// The share that a verdict on the very account claims. Default 0.9.
+    #[schemars(range(min = 0.0, max = 0.99), extend("x-unit" = "share"))]
     pub listed_share: f64,
     /// When it refits, and on how much.
     pub schedule: Schedule,
@@ -200,17 +205,6 @@ impl Definition for Verdicts {
     fn new(params: Params, schema: &'static Schema, seed: u64) -> Self {
         let learned = feedback_training::Memory::new(&params.schedule, schema, seed);
         Self { params, schema, learned }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(1..=3_650).contains(&params.verdict_days) {
-            return Err("verdict_days must be from 1 to 3650".to_owned());
-        }
-        let is_share = |share: f64| (0.0..=0.99).contains(&share);
-        if !is_share(params.share_max) || !is_share(params.listed_share) || params.n_half == 0 {
-            return Err("shares must be from 0 to 0.99, and n_half at least 1".to_owned());
-        }
-        params.schedule.check()
     }
 }
 

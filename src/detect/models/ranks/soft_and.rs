@@ -19,27 +19,34 @@ use crate::{
     },
     model::{AccountKey, DetectorKind, Family, Finding},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Parameters of [`SoftAnd`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Events over which ranks trail. Default 20,000.
+    #[schemars(range(min = 100, max = 1_000_000), extend("x-unit" = "events"))]
     pub window: u32,
     /// Events between two rebuilds of a rank table. Default 10,000.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "events"))]
     pub refresh: u32,
     /// Events before there are ranks, then a tenth as many sums before one is judged. Default
     /// 1,000.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "events"))]
     pub warm_up: u32,
     /// The least rank that counts: below it one feature cannot veto the others. Default 0.25: the
     /// lowest quarter is simply not suspicious, however low.
+    #[schemars(range(min = 1e-6, max = 0.5), extend("x-unit" = "rank"))]
     pub rank_floor: f64,
     /// Weight of what the receiver's score has been so far, 0 to 0.9: evidence adds up over an
     /// account's payments, and no single payer decides. Default 0.3; UTXO addresses have none.
+    #[schemars(range(min = 0.0, max = 0.9), extend("x-unit" = "weight"))]
     pub memory: f64,
     /// Weights of groups by name, 0 to 4, over their own: 0 for `size` and `amount` ignores values.
+    #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 4, "x-unit": "weight"}, "maxProperties" = 1_000))]
     pub weights: BTreeMap<String, f64>,
 }
 
@@ -167,28 +174,17 @@ impl Definition for SoftAnd {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        if !(1e-6..=0.5).contains(&params.rank_floor) {
-            return Err("rank_floor must be from 0.000001 to 0.5".to_owned());
+        if params.warm_up > params.window {
+            return Err("warm_up must be at most window".to_owned());
         }
-        if !(0.0..=0.9).contains(&params.memory) {
-            return Err("memory must be from 0 to 0.9".to_owned());
-        }
-        if !(100..=1_000_000).contains(&params.window) || params.refresh == 0 {
-            return Err("window must be from 100 to 1000000 and refresh at least 1".to_owned());
-        }
-        if params.warm_up == 0 || params.warm_up > params.window {
-            return Err("warm_up must be from 1 to window".to_owned());
-        }
-        for (name, weight) in &params.weights {
-            let mut all = groups::of(Family::Evm).iter().chain(groups::of(Family::Utxo));
-            if !all.any(|g| g.name == name) {
-                return Err(format!("weights names an unknown group {name:?}"));
+        let mut groups = groups::of(Family::Evm).iter().chain(groups::of(Family::Utxo));
+        match params.weights.keys().find(|name| !groups.clone().any(|g| g.name == **name)) {
+            Some(name) => {
+                let known: Vec<&str> = groups.by_ref().map(|g| g.name).collect();
+                Err(format!("weights: unknown group {name:?} (known: {})", known.join(", ")))
             }
-            if !(0.0..=4.0).contains(weight) {
-                return Err(format!("weights of {name} must be from 0 to 4"));
-            }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

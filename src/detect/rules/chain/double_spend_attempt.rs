@@ -10,6 +10,7 @@ use crate::{
         Signal, Subject, has_nonces,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -23,21 +24,25 @@ const FULL_RBF_CHAINS: [&str; 4] = [
 const FULL_RBF_SINCE_S: i64 = 1_669_852_800; // 2022-12-01
 
 /// Parameters of [`DoubleSpendAttempt`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least value that recipients of the original lose, in base units. Default: 0, every attempt.
+    #[schemars(range(min = 0, max = u64::MAX), extend("x-unit" = "base units"))]
     pub value_at_risk_min: u64,
     /// Value at risk below which a replacement that the original allowed is of low severity, in US
     /// dollars; without a price it is not. Default: 1,000, as a deposit worth waiting for.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub allowed_usd_min: f64,
     /// Value at risk below which nothing is more than low unless an account is watched, in US
     /// dollars. Default: 1.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// From when on nodes of a chain replace whatever pays more (full RBF), in seconds since 1970
     /// by CAIP-2 id: then no signal promises nothing. Published default: Bitcoin 2022-12-01, when
     /// Core 24 could and pools began to; the default since Core 28. Other chains keep what they
     /// have seen first.
+    #[schemars(extend("additionalProperties" = {"type": "integer", "minimum": 0, "maximum": 253_402_300_799_i64, "x-unit": "seconds since 1970"}, "maxProperties" = 1_000))]
     pub full_rbf_since_s: BTreeMap<String, i64>,
 }
 
@@ -87,6 +92,8 @@ impl Rule for DoubleSpendAttempt {
             "https://forkmonitor.info",
         ],
     };
+
+    const HELPED_BY: &'static [Need] = &[Need::WatchList];
 
     fn new(params: Params) -> Self {
         Self { params }

@@ -10,6 +10,7 @@ use crate::{
         Severity, Signal, Subject, has_nonces, is_listed_token,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -25,16 +26,18 @@ const TOKEN_CALLS: [[u8; 4]; 6] = [
 ];
 
 /// Parameters of [`NonceReplaced`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Whether speed-ups and cancellations are reported too, as info. Default: true.
     pub is_reporting_bumps: bool,
     /// Loss of the original's recipient that is low, in US dollars (without a price: a thousandth
     /// of a unit). Default: 1, as for `double_spend_attempt`.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Share of its payment up to which the same recipient may lose for low: who sends all that an
     /// account has takes a higher fee out of it. Default: 0.05.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub lost_share_max: f64,
 }
 
@@ -76,6 +79,8 @@ impl Rule for NonceReplaced {
             "https://geth.ethereum.org/docs/fundamentals/command-line-options",
         ],
     };
+
+    const HELPED_BY: &'static [Need] = &[Need::WatchList];
 
     fn new(params: Params) -> Self {
         Self { params }

@@ -7,25 +7,38 @@ use crate::{
     },
     model::{Band, Chain, Family, Finding, Reference, Reorg, Severity, Signal, Subject},
 };
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// A severity and the depth it starts at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
-    /// In blocks.
+    /// Blocks that a reorganisation undoes from which on it has this severity.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "blocks"))]
     pub depth_min: u64,
     pub severity: Severity,
 }
 
+/// The most levels of one chain: as many as there are severities, and some to spare.
+const LEVELS_MAX: u64 = 16;
+
+/// Bounds the lists in a schema of lists by name.
+fn bound_lists(schema: &mut Schema) {
+    if let Some(list) = schema.pointer_mut("/additionalProperties") {
+        list["maxItems"] = LEVELS_MAX.into();
+    }
+}
+
 /// Parameters of [`ReorgDepth`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Levels by CAIP-2 id, or by namespace for chains that are not listed. Default: Bitcoin 1
     /// info, 2 high, 3 critical; other `bip122` 2 medium, 3 critical (half of 6 confirmations);
     /// `eip155` 2 medium, 7 critical.
+    #[schemars(extend("maxProperties" = 1_000), transform = bound_lists)]
     pub levels: BTreeMap<String, Vec<Level>>,
 }
 

@@ -8,20 +8,24 @@ use crate::{
     model::{Band, Family, Finding, LabelKind, Severity, Subject},
     state::WindowKind,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`FailedTxStorm`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Failed calls in 60 minutes. Published default (Nethermind, high volume of failed
     /// transactions): 50.
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-unit" = "failed calls"))]
     pub n_min: u32,
     /// Least share of all calls into the contract that fail. Default: 0.1: popular routers always
     /// have failures, a few in a hundred.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub share_min: f64,
     /// Quiet when the contract carries one of these labels. Default: none: exchanges' own contracts
     /// fail for reasons worth knowing.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -58,10 +62,6 @@ impl Rule for FailedTxStorm {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if params.n_min == 0 { Err("n_min must be at least 1".to_owned()) } else { Ok(()) }
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

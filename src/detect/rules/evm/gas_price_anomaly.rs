@@ -7,22 +7,27 @@ use crate::{
     },
     model::{Amount, Band, Chain, EvmTx, Family, Finding, Reference, Severity, Subject, Tx},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 const WEI_PER_GWEI: f64 = 1e9;
 
 /// Parameters of [`GasPriceAnomaly`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least multiple of the 95th percentile of recent priority fees. Default: 10.
+    #[schemars(range(min = 1.0, max = 1e9), extend("x-unit" = "multiple"))]
     pub priority_multiple_min: f64,
     /// Least priority fee, in gwei per gas. Default: 50.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "gwei per gas"))]
     pub priority_gwei_min: f64,
     /// Least share of the value that the fee eats. Default: 0.5.
+    #[schemars(range(min = 0.0, max = 1e6), extend("x-unit" = "share"))]
     pub value_share_min: f64,
     /// Least value for the share test, in US dollars; needs a price. Default: 1,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub value_usd_min: f64,
 }
 

@@ -13,6 +13,7 @@ use crate::{
     },
     state::Move,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far back a counterparty is remembered: poisoners react within minutes, victims copy from
@@ -24,19 +25,24 @@ const LOOK_BACK_US: i64 = EventTime::DAY;
 const BUSY_MOVES_PER_DAY: f64 = 128.0;
 
 /// Parameters of [`PoisonLookalike`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Leading hex digits that agree, 1 to 4. Default: 3.
+    #[schemars(range(min = 1, max = 4), extend("x-unit" = "hex digits"))]
     pub n_head_digits: u8,
     /// Trailing hex digits that agree, 1 to 4. Published default (arXiv 2501.16681; wallets show
     /// four): 4.
+    #[schemars(range(min = 1, max = 4), extend("x-unit" = "hex digits"))]
     pub n_tail_digits: u8,
     /// A transfer worth at most this many dollars is bait. Default: 1.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_max: f64,
     /// So is one of at most this share of the genuine transfer. Default: 0.001.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub share_max: f64,
     /// Quiet when either end carries one of these labels. Default: exchange, bridge, defi.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -83,14 +89,6 @@ impl Rule for PoisonLookalike {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        let digits = 1..=4;
-        if !digits.contains(&params.n_head_digits) || !digits.contains(&params.n_tail_digits) {
-            return Err("n_head_digits and n_tail_digits must lie between 1 and 4".to_owned());
-        }
-        Ok(())
     }
 
     fn misses(&self, chain: &Chain, _: &Reference) -> Option<Need> {
@@ -406,7 +404,7 @@ impl Lookalike<'_> {
             unit: "look-alike".into(),
             explanation,
             quiet_if: quiet_if.to_owned(),
-            refs: moves::tx_refs(&[self.genuine]),
+            refs: moves::tx_refs(scene.chain, &[self.genuine]),
             ..finding(PoisonLookalike::META, Subject::Account(victim.clone()))
         }
     }

@@ -11,6 +11,7 @@ use crate::{
     },
     state::{State, TxLogs},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How far the price of a dollar token may be from a dollar.
@@ -31,14 +32,17 @@ const STABLECOIN_CHAINS: [&str; 9] = [
 ];
 
 /// Parameters of [`PoisonZero`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Logs of the transaction. Published default (Forta): 3.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "logs"))]
     pub n_logs_min: u32,
     /// Least share of the logs that stablecoins emit. Published default (Forta): 0.4.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub stablecoin_share_min: f64,
     /// Quiet when the apparent sender carries one of these labels. Default: bridge, defi.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -85,16 +89,6 @@ impl Rule for PoisonZero {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if params.n_logs_min == 0 {
-            return Err("n_logs_min must be at least 1".to_owned());
-        }
-        if !(0.0..=1.0).contains(&params.stablecoin_share_min) {
-            return Err("stablecoin_share_min must lie between 0 and 1".to_owned());
-        }
-        Ok(())
     }
 
     fn misses(&self, chain: &Chain, reference: &Reference) -> Option<Need> {

@@ -11,6 +11,7 @@ use crate::{
         TxId,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `disperseEther(address[],uint256[])` and `multisendEther(address[],uint256[])`: their calldata
@@ -20,15 +21,18 @@ const DISPERSE_HEAD_BYTES: u32 = 4 + 4 * 32;
 const DISPERSE_RECIPIENT_BYTES: u32 = 2 * 32;
 
 /// Parameters of [`BatchDisperse`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Transfers of one token by one account in one transaction. Published default (Forta): 8.
+    #[schemars(range(min = 2, max = 64), extend("x-unit" = "transfers"))]
     pub n_min: u32,
     /// Least native value of a call that disperses the native asset, in whole units. Published
     /// default (Forta): 1.
+    #[schemars(range(min = 0.0, max = 1e15), extend("x-unit" = "whole units"))]
     pub native_min: f64,
     /// Quiet when the payer carries one of these labels. Default: exchange, bridge, defi.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -68,12 +72,6 @@ impl Rule for BatchDisperse {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        // The recent graph holds 64 moves an account.
-        let n = 2..=64;
-        if n.contains(&params.n_min) { Ok(()) } else { Err("n_min must lie in 2..=64".to_owned()) }
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

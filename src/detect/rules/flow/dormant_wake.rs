@@ -9,30 +9,38 @@ use crate::{
         Amount, Band, Chain, EventTime, Family, Finding, LabelKind, Reference, Severity, Subject,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// Parameters of [`DormantWake`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Days without an outgoing payment, account model. Default: 365; that inactive accounts are
     /// worth a look is FATF's, the number is not.
+    #[schemars(range(min = 0.0, max = 36_500.0), extend("x-unit" = "days"))]
     pub dormant_days_min: f64,
     /// Age of the oldest coin spent in days, UTXO model. Default: 1,826 (five years).
+    #[schemars(range(min = 0.0, max = 36_500.0), extend("x-unit" = "days"))]
     pub coin_days_min: f64,
     /// Least value that fires by itself, in US dollars, where the price is known. Default:
     /// 1,000,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub value_usd_min: f64,
     /// The same in whole units by symbol, where it is not. Default: ETH 500, BTC 20.
+    #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 1e15, "x-unit": "whole units of the asset"}, "maxProperties" = 1_000))]
     pub value_units_min: BTreeMap<String, f64>,
     /// Least share of the balance seen that fires with a smaller value, account model. Default:
     /// 0.5.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub balance_share_min: f64,
     /// Least value for the share test, as a share of the least value that fires by itself, so that
     /// emptied pocket money stays quiet. Default: 0.01.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub balance_value_share_min: f64,
     /// Quiet when the sender carries one of these labels. Default: exchange, bridge, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 

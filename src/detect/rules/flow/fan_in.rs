@@ -12,29 +12,36 @@ use crate::{
     model::{AccountKey, Band, EventTime, EvmTx, Family, Finding, LabelKind, Severity, Subject},
     state::{Move, Profile},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What state keeps of an account's recent moves.
 const MOVES_MAX: usize = 64;
 
 /// Parameters of [`FanIn`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Different senders within 24 hours. Default: 20.
+    #[schemars(range(min = 2, max = MOVES_MAX), extend("x-unit" = "senders"))]
     pub n_senders_min: u32,
     /// Least share of what came in that is forwarded. Published default (bank rule for money
     /// mules): 0.8.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub forwarded_min: f64,
     /// Hours from the first receipt to the forwarding. Published default (as above): 48.
+    #[schemars(range(min = 1, max = 8_760), extend("x-unit" = "hours"))]
     pub hours: u32,
     /// Least sum that comes in, in dollars, where a price is known; less is info. Default: 100.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Days below which the account is young. Published default (FATF): 30.
+    #[schemars(range(min = 0, max = 36_500), extend("x-unit" = "days"))]
     pub young_days: u32,
     /// What to do while its age is unknown. Default: info.
     pub unknown_age: UnknownAge,
     /// Quiet when the account carries one of these labels. Default: exchange, bridge, defi, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -90,16 +97,6 @@ impl Rule for FanIn {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(2..=MOVES_MAX as u32).contains(&params.n_senders_min) {
-            return Err("n_senders_min must lie in 2..=64".to_owned());
-        }
-        if !(0.0..=1.0).contains(&params.forwarded_min) {
-            return Err("forwarded_min must lie between 0 and 1".to_owned());
-        }
-        Ok(())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -189,7 +186,7 @@ impl FanIn {
             return None;
         }
         let first = received.iter().map(|m| m.time).min()?;
-        let refs = moves::tx_refs(&received);
+        let refs = moves::tx_refs(scene.chain, &received);
         Some(Flow { came_in, went_out, n_senders, span_us: now.since(first), refs })
     }
 }

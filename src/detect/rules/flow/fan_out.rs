@@ -9,26 +9,33 @@ use crate::{
     model::{Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::Move,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`FanOut`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Never seen recipients within an hour, 2 to 64. Default: 20 (Bybit's thief had 49).
+    #[schemars(range(min = 2, max = 64), extend("x-unit" = "recipients"))]
     pub n_min: u32,
     /// Greatest coefficient of variation of the amounts. Default: 0.1.
+    #[schemars(range(min = 0.0, max = 100.0), extend("x-unit" = "coefficient of variation"))]
     pub variation_max: f64,
     /// Least sum in dollars, where a price is known; less is info. Default: 1,000: what faucets and
     /// wallets that hand out gas stay below, and nobody launders.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Least sum as a share of all that the sender is known to have got or paid, where none is;
     /// less is info. Default: 0.01.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub share_min: f64,
     /// With as many recipients before, a sender is a service that pays new accounts all day: low.
     /// Default: 100, five times the group.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "recipients"))]
     pub n_service_recipients: u32,
     /// Quiet when the sender carries one of these labels. Default: exchange, bridge, defi, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -85,11 +92,6 @@ impl Rule for FanOut {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        let n = 2..=64;
-        if n.contains(&params.n_min) { Ok(()) } else { Err("n_min must lie in 2..=64".to_owned()) }
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -150,7 +152,7 @@ impl Rule for FanOut {
                 money::number_text(libm::round(variation * 1e3) / 10.0),
             ),
             quiet_if: format!("it had paid fewer than {} new accounts", self.params.n_min),
-            refs: moves::tx_refs(&fresh),
+            refs: moves::tx_refs(scene.chain, &fresh),
             ..finding(Self::META, Subject::Account(body.from.clone()))
         });
     }

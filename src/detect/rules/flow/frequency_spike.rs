@@ -10,6 +10,7 @@ use crate::{
     model::{AccountKey, Address, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::{Profile, WindowKind},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The window of [`WindowKind::Sent10m`].
@@ -30,20 +31,25 @@ const KNOWN_SHARE_MIN: f64 = 0.8;
 const DIFFERENT_SHARE_MIN: f64 = 0.8;
 
 /// Parameters of [`FrequencySpike`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Fires when −log10 of the tail probability reaches this, 1 to 16. Default: 6 (p < 1e-6).
+    #[schemars(range(min = 1.0, max = 16.0), extend("x-unit" = "-log10 p"))]
     pub surprise_min: f64,
     /// Least count in 10 minutes. Default: 20, so that few-a-day accounts do not fire on a busy
     /// morning.
+    #[schemars(range(min = 1, max = 10_000_000), extend("x-unit" = "transactions"))]
     pub n_min: u32,
     /// Hours of chain history before anything is judged. Default: 1.
+    #[schemars(range(min = 0.0, max = 87_600.0), extend("x-unit" = "hours"))]
     pub watched_hours_min: f64,
     /// Caps how sure the past makes us of the rate: real rates wander by at least 1/√this. Default:
     /// 10 (32 %).
+    #[schemars(range(min = 1.0, max = 1e6), extend("x-unit" = "Gamma shape"))]
     pub shape_max: f64,
     /// Quiet when the sender carries one of these labels. Default: exchange, bridge, defi, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -96,16 +102,6 @@ impl Rule for FrequencySpike {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(1.0..=16.0).contains(&params.surprise_min) {
-            return Err("surprise_min must lie between 1 and 16".to_owned());
-        }
-        if params.shape_max.is_nan() || params.shape_max < 1.0 {
-            return Err("shape_max must be at least 1".to_owned());
-        }
-        Ok(())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

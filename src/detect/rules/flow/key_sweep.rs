@@ -9,32 +9,42 @@ use crate::{
     model::{AccountKey, Band, EventTime, EvmTx, Family, Finding, LabelKind, Severity, Subject},
     state::Profile,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`KeySweep`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Emptied senders from which on it is low. Published default (Nethermind, private key
     /// compromise): 3.
+    #[schemars(range(min = 2, max = 1_000_000), extend("x-unit" = "senders"))]
     pub n_low: u32,
     /// Emptied senders from which on it is high. Published default: 10.
+    #[schemars(range(min = 3, max = 1_000_000), extend("x-unit" = "senders"))]
     pub n_high: u32,
     /// Hours within which they are emptied. Published default: 6.
+    #[schemars(range(min = 1, max = 8_760), extend("x-unit" = "hours"))]
     pub hours: u32,
     /// Native units that may stay behind. Published default: 0.01.
+    #[schemars(range(min = 0.0, max = 1e15), extend("x-unit" = "native units"))]
     pub residual_max: f64,
     /// Least native units that count as a balance. Default: 0.02, twice the residual.
+    #[schemars(range(min = 0.0, max = 1e15), extend("x-unit" = "native units"))]
     pub value_min: f64,
     /// Least worth of what is taken in all, in US dollars where a price is known; less is info.
     /// Default: 100.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Receivers with as many transactions are services. Published default: 500.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "transactions"))]
     pub n_receiver_max: u32,
     /// Receivers that have paid as many accounts are services too, whose deposits these are: only
     /// info. Default: 50, as for `pass_through`.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "recipients"))]
     pub n_service_recipients: u32,
     /// Quiet when the receiver carries one of these labels. Default: exchange, bridge, defi, mixer.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -92,10 +102,11 @@ impl Rule for KeySweep {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        if params.n_low < 2 || params.n_high <= params.n_low {
-            return Err("n_low must be at least 2 and n_high above it".to_owned());
+        if params.n_low < params.n_high {
+            Ok(())
+        } else {
+            Err("n_low must be below n_high".to_owned())
         }
-        Ok(())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -7,19 +7,23 @@ use crate::{
     },
     model::{Band, Chain, Family, Finding, LabelKind, Reference, Severity, Subject},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// Parameters of [`LargeNative`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least value that fires, by symbol of the native asset, in whole units. Published default
     /// (NETHFORTA-2): ETH 100, BNB 450, POL 150,000, AVAX 10,000, FTM 600,000.
+    #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 1e15, "x-unit": "whole units of the asset"}, "maxProperties" = 1_000))]
     pub units_min: BTreeMap<String, f64>,
     /// Least value for assets that are not listed, in US dollars; needs a price. Default: 200,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Quiet when both ends carry one of these labels. Default: exchange, bridge.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     detect::rules::REFS_MAX,
-    model::{AccountKey, EventTime},
+    model::{AccountKey, Chain, EventTime},
     state::Move,
 };
 
@@ -38,9 +38,16 @@ pub fn sum(moves: &[Move]) -> f64 {
     moves.iter().fold(0.0, |sum, m| sum + f64::from(m.value))
 }
 
-/// Writes the transactions of moves as refs: state keeps the first eight bytes of each id.
-pub fn tx_refs(moves: &[Move]) -> Vec<String> {
-    moves.iter().take(REFS_MAX).map(|m| format!("tx:0x{:016x}…", m.tx_prefix)).collect()
+/// Writes the transactions of moves as refs, as the chain's explorers show them.
+///
+/// Of a move from before a restore of an older image only the beginning of the id is known.
+pub fn tx_refs(chain: &Chain, moves: &[Move]) -> Vec<String> {
+    let text = |m: &Move| match (m.tx(), m.tx_prefix) {
+        (Some(id), _) => Some(format!("tx:{}", chain.hash_text(&id))),
+        (None, 0) => None,
+        (None, prefix) => Some(format!("tx:0x{prefix:016x}…")),
+    };
+    moves.iter().take(REFS_MAX).filter_map(text).collect()
 }
 
 /// Writes a span of time, e.g. `a second` (also for what one block holds), `45 s`, `12 min`,

@@ -12,33 +12,42 @@ use crate::{
     model::{AccountKey, Address, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::Move,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`PassThrough`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least share of what came in that goes out again. Published default: 0.9 (bank rules: 0.8 in
     /// 48 hours).
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub share_min: f64,
     /// Minutes within which both happen. Published default: 60.
+    #[schemars(range(min = 1, max = 525_600), extend("x-unit" = "minutes"))]
     pub minutes: u32,
     /// Least amount that comes in, in dollars. Default: 10,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Days below which the account is young. Published default (FATF): 30.
+    #[schemars(range(min = 0, max = 36_500), extend("x-unit" = "days"))]
     pub young_days: u32,
     /// What to do while its age is unknown. Default: info.
     pub unknown_age: UnknownAge,
     /// With as many different payers an account is a service: as a sender no mule, as a receiver
     /// the wallet into which an exchange collects its deposit addresses. Default: 200.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "payers"))]
     pub n_collector_payers: u32,
     /// Who pays as many different accounts is a service too (the features' mark of a hub): what
     /// young accounts are emptied into it is one low alert about it. Default: 50.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "recipients"))]
     pub n_service_recipients: u32,
     /// Accounts emptied into one receiver within a day from which on it is the receiver that the
     /// alert is about: one cause, one alert. Default: 3.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "accounts"))]
     pub n_feeders: u32,
     /// Quiet when either end carries one of these labels. Default: exchange, bridge, defi, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -98,13 +107,6 @@ impl Rule for PassThrough {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if !(0.0..=1.0).contains(&params.share_min) {
-            return Err("share_min must lie between 0 and 1".to_owned());
-        }
-        if params.minutes == 0 { Err("minutes must be at least 1".to_owned()) } else { Ok(()) }
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -249,7 +251,7 @@ impl PassThrough {
             went_out,
             usd,
             span_us: now.since(first),
-            refs: moves::tx_refs(&received),
+            refs: moves::tx_refs(scene.chain, &received),
         })
     }
 

@@ -9,31 +9,41 @@ use crate::{
     model::{AccountKey, Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
     state::{Move, Profile},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Amounts may grow by this share from hop to hop: somebody adds the fee.
 const GROWTH_MAX: f64 = 0.01;
 
 /// Parameters of [`RoundTrip`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least and greatest number of hops, 2 to 8. Published default (AMLSim cycles): 3 and 6.
+    #[schemars(range(min = 2, max = 8), extend("x-unit" = "hops"))]
     pub n_hops_min: u32,
+    /// Greatest number of hops. S (same): 6.
+    #[schemars(range(min = 2, max = 8), extend("x-unit" = "hops"))]
     pub n_hops_max: u32,
     /// Least share of the first payment that returns. Default: 0.8.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "x-unit" = "share"))]
     pub returned_min: f64,
     /// Hours from the first payment to the return. Default: 72.
+    #[schemars(range(min = 1, max = 8_760), extend("x-unit" = "hours"))]
     pub hours: u32,
     /// Least payment, in dollars, where a price is known. Default: 1,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Moves of the recent graph looked at for one transaction: bounds the search. Default: 256.
+    #[schemars(range(min = 1, max = 1_000_000), extend("x-unit" = "moves"))]
     pub n_visits_max: u32,
     /// With as many different payers an account is a service, in which money loses its identity: no
     /// cycle starts there or leads through it. Default: 200.
+    #[schemars(range(min = 1, max = 1_000_000_000), extend("x-unit" = "payers"))]
     pub n_service_payers: u32,
     /// Quiet when the owner or the last hop carries one of these labels. Default: exchange, bridge,
     /// defi, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -93,17 +103,11 @@ impl Rule for RoundTrip {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        let hops = 2..=8;
-        if !hops.contains(&params.n_hops_min)
-            || !hops.contains(&params.n_hops_max)
-            || params.n_hops_min > params.n_hops_max
-        {
-            return Err("n_hops_min and n_hops_max must ascend in 2..=8".to_owned());
+        if params.n_hops_min <= params.n_hops_max {
+            Ok(())
+        } else {
+            Err("n_hops_min must be at most n_hops_max".to_owned())
         }
-        if !(params.returned_min > 0.0 && params.returned_min <= 1.0) {
-            return Err("returned_min must lie above 0 and up to 1".to_owned());
-        }
-        Ok(())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -147,7 +151,7 @@ impl Rule for RoundTrip {
                 "less than {} % had come back",
                 money::number_text(self.params.returned_min * 100.0)
             ),
-            refs: moves::tx_refs(&path),
+            refs: moves::tx_refs(scene.chain, &path),
             ..finding(Self::META, Subject::Account(to.clone()))
         });
     }

@@ -8,24 +8,32 @@ use crate::{
     },
     model::{Band, EventTime, Family, Finding, LabelKind, Severity, Subject},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of [`Structuring`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// The reporting threshold in dollars. Published default: 10,000 (currency transaction
     /// reports); set 1,000 for the travel rule.
+    #[schemars(range(max = 1e12), extend("exclusiveMinimum" = 0.0, "x-unit" = "US dollars"))]
     pub threshold_usd: f64,
     /// Least and greatest share of the threshold that counts as just below. Default: 0.8 and 0.999.
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0, "x-unit" = "share"))]
     pub share_min: f64,
+    /// Greatest share of the threshold that counts as just below. Default: 0.999.
+    #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0, "x-unit" = "share"))]
     pub share_max: f64,
     /// Payments in 24 hours. Published default (FATF: several within 24 hours): 3.
+    #[schemars(range(min = 2, max = 64), extend("x-unit" = "payments"))]
     pub n_min: u32,
     /// Least share of the sender's payments in those hours that lie in the band. Default: 0.3: a
     /// busy wallet hits the band now and then by chance.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub share_of_payments_min: f64,
     /// Quiet when the sender carries one of these labels. Default: exchange, bridge, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -75,14 +83,11 @@ impl Rule for Structuring {
     }
 
     fn check(params: &Params) -> Result<(), String> {
-        let is_band = 0.0 < params.share_min && params.share_min < params.share_max;
-        if !is_band || params.share_max >= 1.0 {
-            return Err("share_min and share_max must ascend between 0 and 1".to_owned());
+        if params.share_min < params.share_max {
+            Ok(())
+        } else {
+            Err("share_min must be below share_max".to_owned())
         }
-        if !(params.threshold_usd > 0.0 && (2..=64).contains(&params.n_min)) {
-            return Err("threshold_usd must be above 0 and n_min lie in 2..=64".to_owned());
-        }
-        Ok(())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
@@ -127,7 +132,7 @@ impl Rule for Structuring {
                 money::usd_text(sum),
             ),
             quiet_if: format!("one of the payments were at least {}", money::usd_text(threshold)),
-            refs: moves::tx_refs(&earlier),
+            refs: moves::tx_refs(scene.chain, &earlier),
             ..finding(Self::META, Subject::Account(body.from.clone()))
         });
     }

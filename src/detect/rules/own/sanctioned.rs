@@ -14,17 +14,20 @@ use crate::{
         Transfer, TxOut, UtxoTx, stablecoin,
     },
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Parameters of [`Sanctioned`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least confidence of a label that counts, 0–1. Default: 0.5.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub confidence_min: f64,
     /// What a listed account sends is low below this worth in US dollars, where a price is known:
     /// anybody can be sent a cent. Default: 1.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
 }
 
@@ -113,13 +116,6 @@ impl Rule for Sanctioned {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        if (0.0..=1.0).contains(&params.confidence_min) {
-            return Ok(());
-        }
-        Err("confidence_min must be from 0 to 1".to_owned())
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {

@@ -9,23 +9,30 @@ use crate::{
     },
     model::{Amount, Band, Family, Finding, Severity, Subject, TxIn},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use structure::{Match, Shape, Variant};
+
+/// All bitcoins that there will ever be, in satoshi.
+const SATOSHI_MAX: u64 = 2_100_000_000_000_000;
 
 /// Parameters of [`CoinJoin`].
 ///
 /// # Units
 /// Values in base units (satoshi).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Whirlpool pool sizes. Published default (Dumplings): 100,000, 1,000,000, 5,000,000,
     /// 50,000,000 of Samourai and 2,500,000, 25,000,000 of Ashigaru.
+    #[schemars(length(max = 64), inner(range(min = 1, max = SATOSHI_MAX)), extend("x-unit" = "satoshi"))]
     pub whirlpool_pools: Vec<u64>,
     /// Least equal inputs and outputs of a Whirlpool mix. Published default: 5.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "inputs"))]
     pub whirlpool_n_min: usize,
     /// Most of them. Published default (Dumplings): 10; surge cycles have up to 8.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "inputs"))]
     pub whirlpool_n_max: usize,
     /// Whether all scripts of a Whirlpool mix are P2WPKH. Published default (Dumplings): yes.
     /// `false` adds mixes with an output to somebody's multisig wallet, which that definition
@@ -33,59 +40,83 @@ pub struct Params {
     pub whirlpool_p2wpkh_only: bool,
     /// Least surplus over the pool size of an entering coin, for its share of the fee. Published
     /// default: 100.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub whirlpool_surplus_min: u64,
     /// Most of it. Published default: 110,000.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub whirlpool_surplus_max: u64,
     /// Most premix outputs of a tx0. Published default: 70.
+    #[schemars(range(min = 1, max = 10_000), extend("x-unit" = "outputs"))]
     pub tx0_n_premix_max: usize,
     /// Least coordinator fee of a tx0, as a share of the pool size. Default: 0.01 (discounted).
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub tx0_fee_share_min: f64,
     /// Most of it. Published default (Whirlpool's published pool fees): 0.05.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub tx0_fee_share_max: f64,
     /// Least length of the tx0 data carrier's script in bytes. Published default: 64 bytes of
     /// payload.
+    #[schemars(range(min = 0, max = 1_000_000), extend("x-unit" = "bytes"))]
     pub tx0_data_bytes_min: u32,
     /// Addresses that the Wasabi 1 coordinator took its fee at. Published default: the two it had
     /// until 2020.
+    #[schemars(length(max = 1_000), inner(length(min = 1, max = 128)))]
     pub wasabi1_coordinators: Vec<String>,
     /// Least equal outputs of a round that pays one of those. Published default (Dumplings): 3.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "outputs"))]
     pub wasabi1_coordinated_n_min: usize,
     /// Least inputs, and equal outputs, of any other Wasabi 1 round. Published default: 10.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "inputs"))]
     pub wasabi1_n_min: usize,
     /// Denomination of those. Published default: 10,000,000.
+    #[schemars(range(min = 1, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub wasabi1_denomination: u64,
     /// Most difference from it. Published default (Dumplings): 2,000,000.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub wasabi1_denomination_slack: u64,
     /// Least outputs of those with a value that no other has: a change and the coordinator's fee.
     /// Published default (Dumplings): 2.
+    #[schemars(range(min = 0, max = 10_000), extend("x-unit" = "outputs"))]
     pub wasabi1_n_unique_min: usize,
     /// Least inputs of a Wasabi 2 round. Published default: 20.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "inputs"))]
     pub wasabi2_n_inputs_min: usize,
     /// Least output of a Wasabi 2 round. Published default: 5,000.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub wasabi2_output_min: u64,
     /// Least standard denominations that occur twice in a Wasabi 2 round. Published default: 3.
+    #[schemars(range(min = 0, max = 10_000), extend("x-unit" = "denominations"))]
     pub wasabi2_n_denominations_min: usize,
     /// Least share of outputs with a standard denomination. Published default: 0.5.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub wasabi2_denominated_share_min: f64,
     /// Most of the inputs that one address may own. Published default: 0.1.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub wasabi2_top_address_share_max: f64,
     /// Least equal outputs of a JoinMarket mix; two are told apart from it. Published default: 3.
+    #[schemars(range(min = 2, max = 10_000), extend("x-unit" = "outputs"))]
     pub joinmarket_n_min: usize,
     /// The equal outputs of a JoinMarket mix are above this. Published default: 2,730, the dust
     /// limit of old nodes.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub joinmarket_dust: u64,
     /// Without input values: from this many inputs on, the next two apply. Published default: 50.
+    #[schemars(range(min = 1, max = 100_000), extend("x-unit" = "inputs"))]
     pub joinmarket_large_n_inputs: usize,
     /// Most inputs a participant of a large mix brings on average. Published default: 20.
+    #[schemars(range(min = 1.0, max = 10_000.0), extend("x-unit" = "inputs"))]
     pub joinmarket_inputs_per_participant_max: f64,
     /// Least outputs a participant of a large mix gets on average. Published default: 1.7.
+    #[schemars(range(min = 0.0, max = 10_000.0), extend("x-unit" = "outputs"))]
     pub joinmarket_outputs_per_participant_min: f64,
     /// Least value of equal outputs. Published default: 546, the dust limit of the oldest script
     /// type. Sales of inscriptions have many of little more; 2,731 leaves most of them out.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub equal_output_min: u64,
     /// Least amount that every input is below the greatest change and an equal output together.
     /// Published default (Dumplings): 10,000. It keeps payments of one wallet out, and those mixes
     /// whose richest participant has one input; 0 brings the latter back.
+    #[schemars(range(min = 0, max = SATOSHI_MAX), extend("x-unit" = "satoshi"))]
     pub equal_input_margin_min: u64,
 }
 

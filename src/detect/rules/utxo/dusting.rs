@@ -7,6 +7,7 @@ use crate::{
     },
     model::{Address, Band, Chain, Family, Finding, Reference, ScriptType, Severity, Subject},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -15,13 +16,15 @@ use std::borrow::Cow;
 const RELAYED_MIN: [(&str, u64); 2] = [("LTC", 2_940), ("DOGE", 100_000)];
 
 /// Parameters of [`Dusting`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Greatest value of a dust output, in satoshi. Default: 1,000, between the dust limits 546 and
     /// 2,730.
+    #[schemars(range(min = 1, max = 100_000_000), extend("x-unit" = "satoshi"))]
     pub dust_max: u64,
     /// Least dust outputs, and least previously used receivers among them. Default: 50.
+    #[schemars(range(min = 1, max = 100_000), extend("x-unit" = "receivers"))]
     pub n_receivers_min: usize,
 }
 

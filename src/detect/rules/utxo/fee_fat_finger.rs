@@ -7,23 +7,29 @@ use crate::{
     },
     model::{Amount, Band, Family, Finding, Severity, Subject, Tx, UtxoTx},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// Parameters of [`FeeFatFinger`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Least fee as a share of the outputs. Default: 0.1.
+    #[schemars(range(min = 0.0, max = 1e6), extend("x-unit" = "share"))]
     pub output_share_min: f64,
     /// Least fee in US dollars, where the price is known. Default: 1,000.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub fee_usd_min: f64,
     /// Least fee in whole units by symbol, where it is not. Default: BTC 0.02.
+    #[schemars(extend("additionalProperties" = {"type": "number", "minimum": 0, "maximum": 1e15, "x-unit": "whole units of the asset"}, "maxProperties" = 1_000))]
     pub fee_units_min: BTreeMap<String, f64>,
     /// Least multiple of the 95th percentile of recent fee rates. Default: 20.
+    #[schemars(range(min = 1.0, max = 1e9), extend("x-unit" = "multiple"))]
     pub rate_multiple_min: f64,
     /// Least fee in satoshi for the fee-rate test: on an empty chain 20 × nothing is nothing.
     /// Default: 500,000.
+    #[schemars(range(min = 0, max = 2_100_000_000_000_000_i64), extend("x-unit" = "satoshi"))]
     pub rate_fee_min: u64,
 }
 

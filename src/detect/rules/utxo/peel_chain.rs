@@ -7,26 +7,33 @@ use crate::{
     },
     model::{Amount, Band, EventTime, Family, Finding, LabelKind, Severity, Subject, TxOut},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// Parameters of [`PeelChain`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Hops at which it fires as info, then as low at each doubling: chains of five are how
     /// exchanges pay withdrawals (88 in 7,815 transactions of five real blocks). Default: 5.
+    #[schemars(range(min = 1, max = 65_535), extend("x-unit" = "hops"))]
     pub n_hops_min: u16,
     /// Hops from which on it is high. Default: 20.
+    #[schemars(range(min = 1, max = 65_535), extend("x-unit" = "hops"))]
     pub n_hops_high: u16,
     /// Least share of the input that stays in the change. Default: 0.8.
+    #[schemars(range(min = 0.0, max = 1.0), extend("x-unit" = "share"))]
     pub change_share_min: f64,
     /// Most time between two hops, in seconds. Default: 86,400 (24 h).
+    #[schemars(range(min = 1, max = 315_360_000), extend("x-unit" = "seconds"))]
     pub hop_gap_seconds_max: i64,
     /// Least value of the change in US dollars (without a price: a thousandth of a coin); less is
     /// info. Default: 100.
+    #[schemars(range(min = 0.0, max = 1e12), extend("x-unit" = "US dollars"))]
     pub usd_min: f64,
     /// Quiet when the account that is peeled carries one of these labels. Default: exchange, miner.
+    #[schemars(length(max = 16))]
     pub ignore_labels: Vec<LabelKind>,
 }
 
@@ -70,18 +77,6 @@ impl Rule for PeelChain {
 
     fn new(params: Params) -> Self {
         Self { params }
-    }
-
-    fn check(params: &Params) -> Result<(), String> {
-        let is_share = (0.0..=1.0).contains(&params.change_share_min);
-        if !is_share {
-            return Err("change_share_min must be from 0 to 1".to_owned());
-        }
-        if params.n_hops_min == 0 {
-            Err("n_hops_min must be at least 1".to_owned())
-        } else {
-            Ok(())
-        }
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
