@@ -14,23 +14,31 @@ pub mod feature;
 pub mod detect;
 pub mod triage;
 
+mod detector;
 pub mod engine;
 
 pub mod eval;
 pub mod sim;
 
 pub mod audit;
+#[cfg(feature = "runtime")]
 pub mod ops;
 pub mod order;
 
+#[cfg(feature = "runtime")]
 pub mod files;
 pub mod kafka;
+#[cfg(feature = "runtime")]
 pub mod store;
 
 pub mod journal;
 
 pub mod pipeline;
 
+#[cfg(feature = "cli")]
 pub mod config;
 
+#[cfg(feature = "cli")]
 pub mod cli;
+
+pub use detector::{Builder, Detector, DetectorError, Output, Outputs, SealedAlert};

@@ -1,12 +1,12 @@
 //! Checkpoints: signed tree heads of a chain, `txwarden.checkpoint/1`.
 
 use super::{Chain, Digest, Signer};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The state of one chain at one input offset. Alerts that follow extend it; a copy of the alert
 /// topic that does not agree with it was tampered with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Checkpoint {
     /// Always `txwarden.checkpoint/1`.
     pub schema: String,
@@ -20,13 +20,13 @@ pub struct Checkpoint {
     /// Sequence number of the last alert; 0 before the first.
     pub seq: u64,
     /// `provenance.hash` of the last alert.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "cli", schemars(with = "String"))]
     pub head: Digest,
     /// Root of the RFC 6962 Merkle tree over the hashes of all alerts.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "cli", schemars(with = "String"))]
     pub root: Digest,
     /// Roots of the tree's perfect subtrees, the largest first: verification may start here.
-    #[schemars(with = "Vec<String>")]
+    #[cfg_attr(feature = "cli", schemars(with = "Vec<String>"))]
     pub frontier: Vec<Digest>,
     pub config_hash: String,
     pub rules_hash: String,

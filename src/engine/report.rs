@@ -10,7 +10,6 @@ use crate::{
     triage::Coordinates,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +20,8 @@ const HEAD_BYTES_MAX: usize = 1_024;
 const DETAIL_BYTES_MAX: usize = 256;
 
 /// A finding with the transaction it is about, before triage.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct FindingReport {
     /// As the chain's explorers show it.
     pub tx: Option<String>,

@@ -4,11 +4,11 @@ use super::{
     asset::amount::Amount,
     finding::{Band, DetectorKind, Severity},
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One revision of an alert: a full body; of all revisions of one id the highest wins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Alert {
     /// Always `txwarden.alert/1`.
     pub schema: String,
@@ -51,7 +51,8 @@ pub struct Alert {
 }
 
 /// Where an alert stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Pending, or in a block that may still be reorganised away.
@@ -79,7 +80,8 @@ impl Status {
 }
 
 /// Why an alert was taken back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Retraction {
     pub reason: RetractionReason,
     /// The block, node or list that contradicts it.
@@ -87,7 +89,8 @@ pub struct Retraction {
 }
 
 /// The closed list of reasons for a retraction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RetractionReason {
     Reorg,
@@ -97,7 +100,8 @@ pub enum RetractionReason {
 }
 
 /// The transaction an alert is about.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct TxSummary {
     pub id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,7 +109,7 @@ pub struct TxSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<u32>,
     /// Base units, a decimal string.
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "cli", schemars(with = "String"))]
     pub value: Amount,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimals: Option<u8>,
@@ -117,12 +121,13 @@ pub struct TxSummary {
     pub to: Vec<String>,
     /// Base units, a decimal string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<String>"))]
     pub fee: Option<Amount>,
 }
 
 /// The block a transaction is in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct TxBlock {
     pub height: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +136,8 @@ pub struct TxBlock {
 }
 
 /// How a contribution was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     Additive,
@@ -139,7 +145,8 @@ pub enum Method {
 }
 
 /// One detector's share in an alert.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Evidence {
     pub detector: String,
     pub kind: DetectorKind,
@@ -160,7 +167,8 @@ pub struct Evidence {
 }
 
 /// One feature behind a detector's opinion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct EvidenceFeature {
     pub name: String,
     pub value: f64,
@@ -175,7 +183,8 @@ pub struct EvidenceFeature {
 }
 
 /// In which order to look at alerts; each part 0–1 and shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Priority {
     /// 1 (look first) to 5.
     pub level: u8,
@@ -189,7 +198,8 @@ pub struct Priority {
 }
 
 /// Alerts that were folded into this one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Related {
     pub suppressed_count: u64,
     /// At most 16 ids.
@@ -197,7 +207,8 @@ pub struct Related {
 }
 
 /// One node's sighting of the transaction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Corroboration {
     pub node: String,
     pub seen_ms: i64,
@@ -206,7 +217,8 @@ pub struct Corroboration {
 }
 
 /// Where an alert comes from; everything that may differ when only the transport differs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Provenance {
     pub topic: String,
     pub partition: i32,
@@ -229,7 +241,8 @@ pub struct Provenance {
 }
 
 /// Where to look next.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Links {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explorer: Option<String>,

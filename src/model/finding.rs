@@ -6,14 +6,12 @@ use super::{
     event::OutPoint,
     id::{BlockHash, TxId},
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
 /// How bad it is if it is true.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
@@ -39,7 +37,8 @@ impl Severity {
 }
 
 /// The family of detector that holds an opinion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DetectorKind {
     Rule,
@@ -83,7 +82,8 @@ impl Subject {
 }
 
 /// The range in which a value would have been unremarkable; an absent end is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Band {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low: Option<f64>,
@@ -109,7 +109,8 @@ impl Band {
 }
 
 /// One detector's opinion that an event is remarkable.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's or model's id, e.g. `fan_out`.
     pub detector: &'static str,
@@ -117,7 +118,7 @@ pub struct Finding {
     pub severity: Severity,
     /// Written in rendered form by whoever knows the chain.
     #[serde(skip_serializing)]
-    #[schemars(skip)]
+    #[cfg_attr(feature = "cli", schemars(skip))]
     pub subject: Subject,
     /// The measured value.
     pub value: f64,

@@ -1,7 +1,6 @@
 //! An analyst's verdict on an alert, `txwarden.verdict/1`: read, checked and bounded.
 
 use super::id::AlertId;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The longest subject: the longest CAIP-10 id has 171 characters, `/outpoint/…` is shorter.
@@ -14,9 +13,8 @@ const NOTE_BYTES_MAX: usize = 1_024;
 pub const VERDICT_BYTES_MAX: usize = 16 << 10;
 
 /// What an analyst concluded, or orders.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Judgement {
     /// The alert was right.
@@ -77,7 +75,8 @@ impl Judgement {
 
 /// One verdict. A later one by anybody on the same alert replaces it; likewise a later order about
 /// the same subject, and one whose `until_ms` has passed takes it back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// Always `txwarden.verdict/1`.
     #[serde(default = "schema_name")]

@@ -38,8 +38,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "audit", "ops", "sink", "source", "runtime", "route", "config",
         ],
     ),
+    ("detector", &["model", "decode", "detect", "engine", "audit", "runtime"]),
     ("main", &[]),
-    ("lib", &[]),
+    ("lib", &["detector"]),
 ];
 
 /// Modules without IO, clock, thread, environment, log, ambient randomness and hash order.

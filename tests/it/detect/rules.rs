@@ -4,7 +4,7 @@ use crate::detect::fixture::{self, Fixture};
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use txwarden::{
-    decode::{self, Batch, Format, Limits, Settings},
+    decode::{self, Batch, Format, Settings},
     detect::{
         Member, Need, Params, ParamsError, Rule, Scene,
         rules::{self, Entry, REFS_MAX, TABLE},
@@ -27,15 +27,14 @@ pub struct Outcome {
 /// Folds exporter lines: decode, admit, evaluate, apply, as the engine does, without the rest.
 pub fn fold(rule: &dyn Rule, fixture: &Fixture) -> Outcome {
     let settings = Settings {
-        format: match fixture.chain.family {
-            Family::Evm => Format::EthereumEtl,
-            Family::Utxo => Format::BitcoinEtl,
-        },
-        chain: fixture.chain.clone(),
         is_batch_allowed: false,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
+        ..Settings::new(
+            match fixture.chain.family {
+                Family::Evm => Format::EthereumEtl,
+                Family::Utxo => Format::BitcoinEtl,
+            },
+            fixture.chain.clone(),
+        )
     };
     let mut state = State::new(fixture.chain.clone(), &Default::default(), 7);
     let mut outcome = Outcome { n_events: 0, findings: Vec::new() };
