@@ -204,7 +204,7 @@ fn settings(name: &str, format: Format) -> Settings {
         _ => None,
     };
     let envelope = Default::default();
-    Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope }
+    Settings { limits, mapping, envelope, ..Settings::new(format, chain) }
 }
 
 fn measure(c: &mut Criterion, name: &str, settings: &Settings, records: &[Vec<u8>]) {

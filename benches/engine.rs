@@ -5,7 +5,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     detect::{Member, models},
     engine::{Action, Engine, Params, Setup},
     model::{Chain, Family, Record, Reference},
@@ -40,14 +40,7 @@ fn settings(family: Family) -> Settings {
         Family::Utxo => (Format::BitcoinEtl, Chain::BITCOIN),
     };
     let chain = Chain::parse(chain).unwrap();
-    Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    }
+    Settings::new(format, chain)
 }
 
 /// Parameters without any model.
@@ -77,12 +70,9 @@ fn all(c: &mut Criterion) {
         let settings = settings(family);
         for (name, params) in [("default", Params::default()), ("rules", rules_only())] {
             let setup = Setup {
-                chain: settings.chain.clone(),
                 params,
                 reference: Arc::new(reference.clone()),
-                config_hash: String::new(),
-                is_reporting_findings: false,
-                is_reporting_scores: false,
+                ..Setup::new(settings.chain.clone())
             };
             let mut warm = Driver::new(setup.clone(), Fits::Background).unwrap();
             let mut actions = Vec::new();

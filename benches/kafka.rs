@@ -30,7 +30,7 @@ mod bench {
     };
     use txwarden::{
         audit,
-        decode::{Format, Limits, Settings},
+        decode::{Format, Settings},
         detect::{Member, models},
         engine::{Action, Params as EngineParams, Setup},
         kafka::{self, ReadObserver},
@@ -200,24 +200,15 @@ mod bench {
             params.detect.models = ids.map(|id| (id, off.clone())).collect();
         }
         Setup {
-            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
             params,
             reference: Arc::clone(reference),
             config_hash: "bench".to_owned(),
-            is_reporting_findings: false,
-            is_reporting_scores: false,
+            ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
         }
     }
 
     fn settings() -> Settings {
-        Settings {
-            format: Format::EthereumEtl,
-            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: None,
-            envelope: Default::default(),
-        }
+        Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap())
     }
 
     /// The worker's twin without transactions: the same engine, the same batches, an idempotent

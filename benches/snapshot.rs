@@ -11,13 +11,12 @@ use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{
     fmt::Write,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     engine::{Engine, Params, Setup},
-    model::{Chain, Record, Reference},
+    model::{Chain, Record},
     pipeline::{Driver, Fits},
 };
 
@@ -45,12 +44,8 @@ impl Stream {
         Self {
             driver: Driver::over(engine, Fits::Background),
             settings: Settings {
-                format: Format::EthereumEtl,
-                chain: Chain::parse(Chain::ETHEREUM).unwrap(),
                 is_batch_allowed: false,
-                limits: Limits::default(),
-                mapping: None,
-                envelope: Default::default(),
+                ..Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap())
             },
             rng: Xoshiro256PlusPlus::seed_from_u64(SEED),
             n: 0,
@@ -110,14 +105,7 @@ impl std::fmt::LowerHex for Id {
 fn setup(n_accounts: u64) -> Setup {
     let mut params = Params { seed: SEED, ..Params::default() };
     params.state.accounts_max = n_accounts as usize;
-    Setup {
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-        params,
-        reference: Arc::new(Reference::default()),
-        config_hash: String::new(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
-    }
+    Setup { params, ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap()) }
 }
 
 fn main() {

@@ -20,17 +20,29 @@ pub mod eval;
 pub mod sim;
 
 pub mod audit;
+#[cfg(feature = "runtime")]
 pub mod ops;
+#[cfg(feature = "runtime")]
 pub mod order;
 
+#[cfg(feature = "runtime")]
 pub mod files;
+#[cfg(feature = "runtime")]
 pub mod kafka;
+#[cfg(feature = "runtime")]
 pub mod store;
 
+#[cfg(feature = "runtime")]
 pub mod journal;
 
 pub mod pipeline;
 
+mod detector;
+
+#[cfg(feature = "cli")]
 pub mod config;
 
+#[cfg(feature = "cli")]
 pub mod cli;
+
+pub use detector::{Builder, Detector, DetectorError, Output, Outputs, SealedAlert};

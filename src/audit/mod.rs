@@ -5,16 +5,23 @@
 //! one that was written.
 
 mod chain;
+#[cfg(feature = "runtime")]
 mod checkpoint;
 mod digest;
+#[cfg(feature = "runtime")]
 mod key;
 mod merkle;
+#[cfg(feature = "runtime")]
 mod params;
+#[cfg(feature = "runtime")]
 pub mod verify;
 
 pub use chain::{Chain, genesis, hash_of};
+#[cfg(feature = "runtime")]
 pub use checkpoint::{Checkpoint, Deciders};
 pub use digest::{Digest, short_hash};
+#[cfg(feature = "runtime")]
 pub use key::{KeyError, PublicKey, Signer};
 pub use merkle::Frontier;
+#[cfg(feature = "runtime")]
 pub use params::{CHECKPOINT_MS_MIN, Params};

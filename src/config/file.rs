@@ -256,15 +256,11 @@ impl Config {
             None => (&self.defaults, Arc::new(Reference::default())),
         };
         let params = section.engine();
-        // Objects of JSON values are sorted by key: the text does not depend on declaration order.
-        let canonical = serde_json::to_value(&params).unwrap_or_default().to_string();
         Setup {
-            chain: chain.clone(),
-            config_hash: short_hash(canonical.as_bytes()),
+            config_hash: short_hash(params.canonical().as_bytes()),
             params,
             reference,
-            is_reporting_findings: false,
-            is_reporting_scores: false,
+            ..Setup::new(chain.clone())
         }
     }
 
@@ -297,12 +293,11 @@ impl Config {
     /// Returns how the records of an input are decoded; `None` for a chain that cannot be.
     pub fn settings(&self, input: &pipeline::InputParams) -> Option<Settings> {
         Some(Settings {
-            format: input.format,
-            chain: Chain::parse(&input.chain).ok()?,
             is_batch_allowed: input.allow_batch,
             limits: self.limits.clone(),
             mapping: self.mappings.get(&input.topic).cloned(),
             envelope: self.envelopes.get(&input.topic).cloned().unwrap_or_default(),
+            ..Settings::new(input.format, Chain::parse(&input.chain).ok()?)
         })
     }
 }

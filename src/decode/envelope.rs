@@ -3,6 +3,7 @@
 mod auto;
 mod avro;
 mod cloudevents;
+#[cfg_attr(not(feature = "compression"), path = "envelope/no_compression.rs")]
 mod compression;
 mod confluent;
 mod connect;

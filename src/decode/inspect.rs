@@ -166,7 +166,7 @@ impl Inspector {
             _ => own,
         };
         let limits = self.limits.clone();
-        Ok(Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope })
+        Ok(Settings { limits, mapping, envelope, ..Settings::new(format, chain) })
     }
 }
 

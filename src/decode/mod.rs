@@ -42,6 +42,31 @@ pub struct Settings {
     pub envelope: Envelope,
 }
 
+impl Settings {
+    /// Returns the settings of a format with all defaults: batches are allowed, nothing is mapped
+    /// and nothing is wrapped.
+    ///
+    /// ```
+    /// use txwarden::{decode::{Format, Settings}, model::Chain};
+    ///
+    /// let chain = Chain::parse("eip155:1")?;
+    /// let settings =
+    ///     Settings { is_batch_allowed: false, ..Settings::new(Format::EthereumEtl, chain) };
+    /// assert!(settings.mapping.is_none());
+    /// # Ok::<(), txwarden::model::ChainError>(())
+    /// ```
+    pub fn new(format: Format, chain: Chain) -> Self {
+        Self {
+            format,
+            chain,
+            is_batch_allowed: true,
+            limits: Limits::default(),
+            mapping: None,
+            envelope: Envelope::default(),
+        }
+    }
+}
+
 /// Bounds on hostile input, checked before anything is parsed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -45,6 +45,14 @@ pub struct Params {
     pub triage: crate::triage::Params,
 }
 
+impl Params {
+    /// Returns the text that a configuration's hash is made of: JSON whose keys are sorted, so that
+    /// it does not depend on the order in which anything is declared.
+    pub fn canonical(&self) -> String {
+        serde_json::to_value(self).unwrap_or_default().to_string()
+    }
+}
+
 /// What an engine is made from.
 #[derive(Clone)]
 pub struct Setup {
@@ -57,6 +65,31 @@ pub struct Setup {
     pub is_reporting_findings: bool,
     /// Whether `Action::Scored` is wanted for every transaction that has a focus.
     pub is_reporting_scores: bool,
+}
+
+impl Setup {
+    /// Returns the setup of a chain with all defaults: no reference data, no hash of a
+    /// configuration, and no reports beside alerts and dead letters.
+    ///
+    /// ```
+    /// use txwarden::{engine::{Engine, Params, Setup}, model::Chain};
+    ///
+    /// let params = Params { seed: 7, ..Params::default() };
+    /// let setup = Setup { params, ..Setup::new(Chain::parse("eip155:1")?) };
+    /// let engine = Engine::new(setup)?;
+    /// assert_eq!(engine.stats().n_records, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(chain: Chain) -> Self {
+        Self {
+            chain,
+            params: Params::default(),
+            reference: Arc::default(),
+            config_hash: String::new(),
+            is_reporting_findings: false,
+            is_reporting_scores: false,
+        }
+    }
 }
 
 /// What an engine is told.

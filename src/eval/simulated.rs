@@ -3,7 +3,7 @@
 
 use super::{Role, Stream, Truth, TruthError};
 use crate::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     model::{Chain, ChainError},
     sim::{Evm, Scenario},
 };
@@ -40,14 +40,7 @@ impl SimulatedError {
 /// # Errors
 /// When no incident fits into so short a stream.
 pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Truth), SimulatedError> {
-    let settings = Settings {
-        format: Format::EthereumEtl,
-        chain: Chain::parse(Chain::ETHEREUM)?,
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    };
+    let settings = Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM)?);
     let evm = Evm {
         n_blocks: (n as f64 / TXS_PER_BLOCK) as u64,
         block_secs: BLOCK_SECS,

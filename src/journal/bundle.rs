@@ -98,12 +98,10 @@ impl Bundle {
         }
         let file: File<Reference, Settings> = serde_json::from_slice(bytes)?;
         let setup = Setup {
-            chain: file.chain,
             params: file.params,
             reference: Arc::new(file.reference),
             config_hash: file.config_hash,
-            is_reporting_findings: false,
-            is_reporting_scores: false,
+            ..Setup::new(file.chain)
         };
         Ok(Self { hash: hash.to_owned(), settings: file.settings, setup })
     }
@@ -113,7 +111,7 @@ impl Bundle {
 mod tests {
     use super::*;
     use crate::{
-        decode::{Format, Limits},
+        decode::Format,
         model::{Address, EventTime, Label, LabelKind, Price},
     };
 
@@ -138,21 +136,13 @@ mod tests {
         reference.labels.insert(Address::Text("bc1q".into()), Vec::new());
         let price = Price { from: EventTime::from_secs(1), usd: 0.1 + 0.2 };
         reference.prices.insert("ETH".to_owned(), vec![price]);
-        let settings = Settings {
-            format: Format::EthereumEtl,
-            chain: chain.clone(),
-            is_batch_allowed: true,
-            mapping: None,
-            envelope: Default::default(),
-            limits: Limits::default(),
-        };
+        let settings = Settings::new(Format::EthereumEtl, chain.clone());
         let setup = Setup {
-            chain,
             params,
             reference: Arc::new(reference),
             config_hash: "c".to_owned(),
             is_reporting_findings: true,
-            is_reporting_scores: false,
+            ..Setup::new(chain)
         };
         let bundle = Bundle::of(&settings, &setup).unwrap();
         let bytes = bundle.encode().unwrap();

@@ -3,6 +3,7 @@
 pub(crate) mod bundle;
 pub(crate) mod control_entry;
 pub(crate) mod position;
+#[cfg(feature = "runtime")]
 pub mod takeover;
 pub(crate) mod turn;
 

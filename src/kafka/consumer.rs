@@ -1,6 +1,5 @@
 //! A worker's consumer: rebalances are handed to the caller, who assigns with explicit offsets.
 
-pub(super) mod observer;
 #[cfg(feature = "kafka")]
 pub(super) mod reading;
 #[cfg(feature = "kafka")]

@@ -8,6 +8,7 @@ mod connection;
 mod consumer;
 #[cfg(feature = "kafka")]
 pub mod mock;
+mod observer;
 mod params;
 #[cfg(feature = "kafka")]
 mod partition;
@@ -38,12 +39,12 @@ pub use partition::{offset_list, plain_list};
 #[cfg(feature = "kafka")]
 pub use patience::Patience;
 
-pub use consumer::observer::ReadObserver;
 #[cfg(feature = "kafka")]
 pub use consumer::reading::{Reading, Standing};
 #[cfg(feature = "kafka")]
 pub use consumer::unowned::Lookout;
 #[cfg(feature = "kafka")]
 pub use consumer::{Consumer, End, Rebalanced, committed_in, record_of};
+pub use observer::ReadObserver;
 #[cfg(feature = "kafka")]
 pub use scan::{ScanError, Scanner};

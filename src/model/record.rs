@@ -13,3 +13,17 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     pub headers: &'a [(&'a str, &'a [u8])],
 }
+
+impl<'a> Record<'a> {
+    /// Returns a record of partition 0 that has a place and a value, and nothing else.
+    ///
+    /// ```
+    /// use txwarden::model::Record;
+    ///
+    /// let record = Record::new("payments", 17, b"{}");
+    /// assert_eq!((record.partition, record.offset, record.kafka_ms), (0, 17, None));
+    /// ```
+    pub fn new(topic: &'a str, offset: i64, value: &'a [u8]) -> Self {
+        Self { topic, offset, value: Some(value), ..Self::default() }
+    }
+}

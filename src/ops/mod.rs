@@ -1,8 +1,11 @@
 //! What operators see and set: metrics, logs, the HTTP server, and the connection to Kafka.
 
+#[cfg(feature = "runtime")]
 pub(crate) mod clock;
 pub mod failpoint;
+#[cfg(feature = "http")]
 pub mod http;
+#[cfg(feature = "cli")]
 pub mod log;
 pub mod metrics;
 pub mod trouble;

@@ -8,11 +8,11 @@ use crate::{
 };
 use rand::{Rng, seq::SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 use txwarden::{
     decode::{Format, Settings},
     engine::{Action, Engine, Params, Setup, Stats},
-    model::{Chain, Family, Record, Reference},
+    model::{Chain, Family, Record},
     pipeline::{Driver, Fits},
     sim::{Evm, Scenario, Utxo},
 };
@@ -133,12 +133,9 @@ fn setup(family: Family) -> (Setup, Settings) {
     params.state.dedup_max = 1_024;
     params.state.journal_blocks_max = 16;
     let setup = Setup {
-        chain: Chain::parse(chain).unwrap(),
         params,
-        reference: Arc::new(Reference::default()),
         config_hash: "fuzz".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(chain).unwrap())
     };
     (setup, settings(format, chain))
 }

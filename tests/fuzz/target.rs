@@ -19,7 +19,7 @@ use std::{
 use txwarden::{
     config::{load_mapping, load_schemas},
     decode::{
-        Envelope, Format, Limits, Mapping, Settings, Wrapping,
+        Envelope, Format, Mapping, Settings, Wrapping,
         envelope::{Layer, SchemaKind, SchemaText, Schemas},
     },
     model::{Chain, Family},
@@ -205,14 +205,7 @@ fn records(
 }
 
 pub fn settings(format: Format, chain: &str) -> Settings {
-    Settings {
-        format,
-        chain: Chain::parse(chain).unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Envelope::default(),
-    }
+    Settings::new(format, Chain::parse(chain).unwrap())
 }
 
 fn mapped(name: &str) -> Settings {

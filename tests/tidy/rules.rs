@@ -49,8 +49,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "audit", "order", "journal", "ops", "kafka", "files", "store", "pipeline", "config",
         ],
     ),
+    ("detector", &["model", "decode", "detect", "engine", "audit", "runtime"]),
     ("main", &[]),
-    ("lib", &[]),
+    ("lib", &["detector"]),
 ];
 
 /// Modules without IO, clock, thread, environment, log, ambient randomness and hash order.

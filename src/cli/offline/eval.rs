@@ -95,14 +95,7 @@ fn settings(args: &Args, format: Format, config: &Config) -> Result<Settings, Cl
     if format == Format::Mapped && mapping.is_none() {
         return Err(CliError::Usage("--mapping is required".to_owned()));
     }
-    Ok(Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits: config.limits.clone(),
-        mapping,
-        envelope: Default::default(),
-    })
+    Ok(Settings { limits: config.limits.clone(), mapping, ..Settings::new(format, chain) })
 }
 
 /// Reads every record into memory.

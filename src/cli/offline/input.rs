@@ -62,8 +62,6 @@ impl InputArgs {
             return Err(missing("--mapping"));
         }
         Ok(Settings {
-            format,
-            chain: chain.ok_or_else(|| missing("--chain"))?,
             is_batch_allowed: only.is_none_or(|i| i.allow_batch),
             limits: config.limits.clone(),
             mapping,
@@ -74,6 +72,7 @@ impl InputArgs {
                 }
                 (None, None) => Envelope::default(),
             },
+            ..Settings::new(format, chain.ok_or_else(|| missing("--chain"))?)
         })
     }
 

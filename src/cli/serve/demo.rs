@@ -8,7 +8,7 @@ mod watch;
 use super::{exporter::Exporter, signals};
 use crate::{
     cli::{CliError, output},
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     detect::Member,
     engine,
     kafka::{self, mock::MockBroker},
@@ -177,20 +177,14 @@ fn inputs(
         Ok(InputSetup {
             topic: input.topic.clone(),
             settings: Settings {
-                format: input.format,
-                chain: chain.clone(),
                 is_batch_allowed: input.allow_batch,
-                limits: Limits::default(),
-                mapping: None,
-                envelope: Default::default(),
+                ..Settings::new(input.format, chain.clone())
             },
             setup: engine::Setup {
-                chain,
                 params: engine_params(seed),
                 reference: Arc::clone(&reference),
                 config_hash: "demo".to_owned(),
-                is_reporting_findings: false,
-                is_reporting_scores: false,
+                ..engine::Setup::new(chain)
             },
         })
     };

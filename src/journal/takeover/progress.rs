@@ -68,7 +68,6 @@ impl Progress {
 }
 
 /// Writes the frontier of a chain's tree.
-#[cfg(feature = "kafka")]
 pub fn tree_text(chain: &Chain) -> String {
     let digests: Vec<u8> = chain.tree().subtrees().iter().flat_map(|d| d.0).collect();
     URL_SAFE_NO_PAD.encode(digests)
@@ -141,7 +140,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "kafka")]
     #[test]
     fn a_chain_survives_and_metadata_stays_below_the_brokers_limit() {
         let mut tree = Frontier::default();

@@ -103,16 +103,12 @@ impl Image {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Engine, Params, Setup};
+    use crate::engine::{Engine, Setup};
 
     fn body() -> (Image, Vec<u8>) {
         let setup = Setup {
-            chain: crate::model::Chain::parse("eip155:1").unwrap(),
-            params: Params::default(),
-            reference: std::sync::Arc::default(),
             config_hash: "c".to_owned(),
-            is_reporting_findings: false,
-            is_reporting_scores: false,
+            ..Setup::new(crate::model::Chain::parse("eip155:1").unwrap())
         };
         let progress = Progress { start: 3, n_control: 2, ..Progress::default() };
         let image = Image::new(progress, Chain::new("t", 1), Flood::default());

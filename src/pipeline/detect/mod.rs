@@ -10,6 +10,7 @@ pub(super) mod control_writer;
 pub(super) mod envelope_choice;
 #[cfg(feature = "kafka")]
 pub(super) mod fold;
+#[cfg(feature = "runtime")]
 pub(super) mod image;
 #[cfg(feature = "kafka")]
 pub(super) mod open;
@@ -17,6 +18,7 @@ pub(super) mod open;
 pub(super) mod outbox;
 #[cfg(feature = "kafka")]
 pub(super) mod partition;
+#[cfg(feature = "runtime")]
 pub mod restore;
 #[cfg(feature = "kafka")]
 pub(super) mod run;

@@ -3,16 +3,16 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use std::{collections::BTreeMap, io::Write, sync::Arc};
+use std::{collections::BTreeMap, io::Write};
 use txwarden::{
     audit::{
         Chain as HashChain, Checkpoint, Deciders, PublicKey, Signer, genesis, hash_of,
         verify::{Anchor, Kind, Report, Since, Trail, judge},
     },
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     detect::Member,
     engine::{Action, Params, Setup},
-    model::{Alert, Chain, Record, Reference, Severity},
+    model::{Alert, Chain, Record, Severity},
     pipeline::{Driver, Fits},
     sim::{Evm, Scenario},
 };
@@ -54,23 +54,9 @@ fn alerts() -> Vec<Alert> {
     let mut params = Params::default();
     params.detect.rules = BTreeMap::from([("large_native".to_owned(), loud)]);
     let chain = Chain::parse(Chain::ETHEREUM).unwrap();
-    let setup = Setup {
-        chain: chain.clone(),
-        params,
-        reference: Arc::new(Reference::default()),
-        config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
-    };
+    let setup = Setup { params, config_hash: "test".to_owned(), ..Setup::new(chain.clone()) };
     let format = Format::EthereumEtl;
-    let settings = Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    };
+    let settings = Settings::new(format, chain);
     let mut driver = Driver::new(setup, Fits::Inline).unwrap();
     let (mut actions, mut alerts) = (Vec::new(), Vec::new());
     let evm = Evm { n_blocks: 400, ..Evm::default() };

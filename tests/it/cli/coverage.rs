@@ -1,9 +1,9 @@
 //! The coverage ledger: its parts are all the parts there were, and what is missing is named.
 
-use std::{collections::BTreeMap, fs, io::Read, process::Command, sync::Arc};
+use std::{collections::BTreeMap, fs, io::Read, process::Command};
 use txwarden::{
-    decode::{Batch, Format, Limits, Settings},
-    engine::{Engine, Input, Params, Setup},
+    decode::{Batch, Format, Settings},
+    engine::{Engine, Input, Setup},
     model::{Chain, Record},
     order::{Merge, Place, Window},
     pipeline::{Driver, Fits},
@@ -11,22 +11,8 @@ use txwarden::{
 
 fn setup(chain: &str) -> (Setup, Settings) {
     let chain = Chain::parse(chain).unwrap();
-    let settings = Settings {
-        format: Format::EthereumEtl,
-        chain: chain.clone(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    };
-    let setup = Setup {
-        chain,
-        params: Params::default(),
-        reference: Arc::default(),
-        config_hash: "c".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
-    };
+    let settings = Settings::new(Format::EthereumEtl, chain.clone());
+    let setup = Setup { config_hash: "c".to_owned(), ..Setup::new(chain) };
     (setup, settings)
 }
 

@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use txwarden::{
     config::load_schemas,
     decode::{
-        Batch, Envelope, Format, Limits, Mapping, Refusal, Settings, Wrapping, decode,
+        Batch, Envelope, Format, Mapping, Refusal, Settings, Wrapping, decode,
         envelope::{self, Layer},
         inspect::{Inspector, Verdict},
         value::base64,
@@ -45,12 +45,9 @@ fn settings(envelope: Envelope) -> Settings {
     .unwrap();
     assert!(mapping.problems().is_empty());
     Settings {
-        format: Format::Mapped,
-        chain: Chain::parse("venue:house").unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
         mapping: Some(Arc::new(mapping)),
         envelope,
+        ..Settings::new(Format::Mapped, Chain::parse("venue:house").unwrap())
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::data;
 use flate2::read::GzDecoder;
-use std::{collections::BTreeSet, fs::File, io::Read, sync::Arc};
+use std::{collections::BTreeSet, fs::File, io::Read};
 use txwarden::{
     decode::{Format, Limits, Settings},
-    engine::{Action, Engine, Input, Params, Setup},
-    model::{Chain, Record, Reference},
+    engine::{Action, Engine, Input, Setup},
+    model::{Chain, Record},
 };
 
 const CHAIN: &str = "eip155:20261";
@@ -17,23 +17,9 @@ fn a_feed_of_two_nodes_is_judged_part_by_part() {
     let mut text = String::new();
     GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
     let chain = Chain::parse(CHAIN).unwrap();
-    let setup = Setup {
-        chain: chain.clone(),
-        params: Params::default(),
-        reference: Arc::new(Reference::default()),
-        config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
-    };
+    let setup = Setup { config_hash: "test".to_owned(), ..Setup::new(chain.clone()) };
     let (format, limits) = (Format::EvmRpc, Limits::default());
-    let settings = Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits,
-        mapping: None,
-        envelope: Default::default(),
-    };
+    let settings = Settings { limits, ..Settings::new(format, chain) };
     let mut engine = Engine::new(setup).unwrap();
     let (mut actions, mut bodies) = (Vec::new(), BTreeSet::new());
     for (i, line) in text.lines().enumerate() {

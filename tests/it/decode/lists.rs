@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Arc};
 use txwarden::{
     config::{Config, load_mapping},
-    decode::{Format, Limits, Mapping, Settings, account::parse},
+    decode::{Format, Mapping, Settings, account::parse},
     engine::Action,
     model::{Chain, Record, Severity},
     pipeline::{Driver, Fits},
@@ -350,14 +350,7 @@ fn load_and_pay(list: &Path, id: &str, entries: &[&str]) -> (usize, usize) {
     let mut found = BTreeSet::new();
     for (n, entry) in own.enumerate() {
         let (format, record) = payment(id, entry, n);
-        let settings = Settings {
-            format,
-            chain: chain.clone(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: mapping(id),
-            envelope: Default::default(),
-        };
+        let settings = Settings { mapping: mapping(id), ..Settings::new(format, chain.clone()) };
         let text = record.to_string();
         let offset = i64::try_from(n).unwrap();
         let record = Record {

@@ -4,7 +4,7 @@ use crate::{data, decode::records::check_folder};
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use txwarden::{
     config::{Config, load_mapping},
-    decode::{Batch, Format, Limits, Mapping, Refusal, Settings, decode, inspect::Inspector},
+    decode::{Batch, Format, Mapping, Refusal, Settings, decode, inspect::Inspector},
     files::records::Records,
     model::{Amount, Body, Chain, Event, Quality, Record},
 };
@@ -59,12 +59,8 @@ fn decode_all<'a>(
     records: impl Iterator<Item = &'a [u8]>,
 ) -> (Vec<Event>, BTreeMap<&'static str, usize>) {
     let settings = Settings {
-        format: Format::Mapped,
-        chain: Chain::parse(chain).unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
         mapping: Some(mapping(name)),
-        envelope: Default::default(),
+        ..Settings::new(Format::Mapped, Chain::parse(chain).unwrap())
     };
     let (mut events, mut refused, mut batch) = (Vec::new(), BTreeMap::new(), Batch::default());
     for value in records {

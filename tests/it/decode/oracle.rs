@@ -8,7 +8,7 @@ mod table;
 use crate::data;
 use std::{collections::BTreeSet, io::Read, path::Path};
 use txwarden::{
-    decode::{self, Batch, Format, Limits, Settings},
+    decode::{self, Batch, Format, Settings},
     model::{
         Amount, Approval, BlockStep, Body, Chain, Event, EventId, EvmTx, OutcomeStatus, Record,
         Transfer, Tx, UtxoTx,
@@ -92,14 +92,7 @@ fn read(path: &Path) -> String {
 
 fn settings(chain: &str, format: Format) -> Settings {
     let chain = Chain::parse(chain).unwrap();
-    Settings {
-        format,
-        chain,
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    }
+    Settings::new(format, chain)
 }
 
 /// Decodes files below the shared data; `None` when it is not there.

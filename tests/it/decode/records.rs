@@ -270,7 +270,7 @@ proptest! {
             let mapping = None;
             let envelope = Default::default();
             let settings =
-                Settings { format, chain, is_batch_allowed: true, limits, mapping, envelope };
+                Settings { limits, mapping, envelope, ..Settings::new(format, chain) };
             let mut batch = Batch::default();
             for value in [&bytes, &noise] {
                 let record = Record { value: Some(value), ..Record::default() };
@@ -330,12 +330,8 @@ fn each_check_has_a_policy() {
         "spent_output_index":0,"addresses":["a"],"value":1}],
         "outputs":[{"index":0,"addresses":["b"],"value":2}],"block_timestamp":1700000000,"block_number":null}"#;
     let mut settings = Settings {
-        format: Format::BitcoinEtl,
-        chain: Chain::parse(Chain::BITCOIN).unwrap(),
         is_batch_allowed: false,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
+        ..Settings::new(Format::BitcoinEtl, Chain::parse(Chain::BITCOIN).unwrap())
     };
     let mut batch = Batch::default();
     let record = Record { value: Some(transaction.as_bytes()), ..Record::default() };

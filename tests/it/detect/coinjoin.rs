@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 use txwarden::{
-    decode::{self, Batch, Format, Limits, Settings},
+    decode::{self, Batch, Format, Settings},
     detect::{Evaluate, Scene, rules::TABLE},
     feature,
     model::{Body, Chain, Event, Record, Reference, TxBody},
@@ -36,12 +36,8 @@ impl Row {
 
 fn each_transaction(path: &Path, mut visit: impl FnMut(&Event)) {
     let settings = Settings {
-        format: Format::BitcoinEtl,
-        chain: Chain::parse(Chain::BITCOIN).unwrap(),
         is_batch_allowed: false,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
+        ..Settings::new(Format::BitcoinEtl, Chain::parse(Chain::BITCOIN).unwrap())
     };
     let mut batch = Batch::default();
     for line in BufReader::new(GzDecoder::new(File::open(path).unwrap())).lines() {

@@ -22,12 +22,10 @@ fn nonces(format: Format, chain: &str, mapping: Option<&str>, record: &str) -> V
     };
     let checks = Checks { hash: Policy::Ignore, merkle: Policy::Ignore, ..Checks::default() };
     let settings = Settings {
-        format,
-        chain: Chain::parse(chain).unwrap(),
         is_batch_allowed: false,
         limits: Limits { checks, ..Limits::default() },
         mapping: mapping.map(|name| load_mapping(&path(name)).unwrap()),
-        envelope: Default::default(),
+        ..Settings::new(format, Chain::parse(chain).unwrap())
     };
     let mut batch = Batch::default();
     let record = Record { value: Some(record.as_bytes()), ..Record::default() };
@@ -116,12 +114,9 @@ fn what_an_account_does_not_count_is_no_nonce_in_any_format() {
 /// Returns what the rules that can never fire on a chain miss, input aside.
 fn silent(chain: &str, reference: Reference) -> BTreeMap<&'static str, Need> {
     let setup = Setup {
-        chain: Chain::parse(chain).unwrap(),
-        params: Params::default(),
         reference: Arc::new(reference),
         config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(chain).unwrap())
     };
     let engine = Engine::new(setup).unwrap();
     let silent = engine.not_evaluable().into_iter();
@@ -291,12 +286,10 @@ fn every_sentence_about_the_demo_and_the_fixtures_reads_well() {
     let (lines, _) = scenario.generate();
     for (family, chain) in [(Family::Evm, Chain::ETHEREUM), (Family::Utxo, Chain::BITCOIN)] {
         let setup = Setup {
-            chain: Chain::parse(chain).unwrap(),
             params: Params { seed: 7, ..Params::default() },
-            reference: Arc::default(),
             config_hash: "test".to_owned(),
             is_reporting_findings: true,
-            is_reporting_scores: false,
+            ..Setup::new(Chain::parse(chain).unwrap())
         };
         let format = match family {
             Family::Evm => Format::EthereumEtl,

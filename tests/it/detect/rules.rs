@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use txwarden::{
-    decode::{self, Batch, Format, Limits, Settings},
+    decode::{self, Batch, Format, Settings},
     detect::{
         Evaluate, Member, Need, Params, ParamsError, RuleMeta, Scene,
         rules::{self, Entry, REFS_MAX, Registered, TABLE},
@@ -30,15 +30,14 @@ pub struct Outcome {
 /// Folds exporter lines: decode, admit, evaluate, apply, as the engine does, without the rest.
 pub fn fold(rule: &dyn Evaluate, fixture: &Fixture) -> Outcome {
     let settings = Settings {
-        format: match fixture.chain.family {
-            Family::Evm => Format::EthereumEtl,
-            Family::Utxo => Format::BitcoinEtl,
-        },
-        chain: fixture.chain.clone(),
         is_batch_allowed: false,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
+        ..Settings::new(
+            match fixture.chain.family {
+                Family::Evm => Format::EthereumEtl,
+                Family::Utxo => Format::BitcoinEtl,
+            },
+            fixture.chain.clone(),
+        )
     };
     let mut state = State::new(fixture.chain.clone(), &Default::default(), 7);
     let mut outcome = Outcome { n_events: 0, findings: Vec::new() };

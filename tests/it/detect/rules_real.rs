@@ -25,14 +25,8 @@ struct Tally {
 fn fold(path: &std::path::Path, format: Format, chain: &str, usd: f64) -> Tally {
     let chain = Chain::parse(chain).unwrap();
     let limits = Limits::default();
-    let settings = Settings {
-        format,
-        chain: chain.clone(),
-        is_batch_allowed: false,
-        limits,
-        mapping: None,
-        envelope: Default::default(),
-    };
+    let settings =
+        Settings { is_batch_allowed: false, limits, ..Settings::new(format, chain.clone()) };
     let mut state = State::new(chain.clone(), &Default::default(), 3);
     let price = Price { from: EventTime::default(), usd };
     let prices = BTreeMap::from([(chain.native.symbol.to_string(), vec![price])]);

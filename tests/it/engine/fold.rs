@@ -1,10 +1,9 @@
 //! The engine as a fold: the same log gives the same actions, however it is cut and restored.
 
-use std::sync::Arc;
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     engine::{Action, Engine, Params, Setup},
-    model::{Alert, Chain, Record, Reference, Status},
+    model::{Alert, Chain, Record, Status},
     pipeline::{Driver, Fits},
 };
 
@@ -62,24 +61,14 @@ pub fn setup() -> Setup {
         serde_json::from_str("{\"severity\": \"medium\"}").unwrap();
     params.detect.rules.insert("large_native".to_owned(), large);
     Setup {
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
         params,
-        reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
     }
 }
 
 pub fn settings() -> Settings {
-    Settings {
-        format: Format::EthereumEtl,
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    }
+    Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap())
 }
 
 pub fn record(line: &str, offset: usize) -> Record<'_> {

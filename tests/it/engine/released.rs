@@ -9,11 +9,11 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 use txwarden::{
     decode::{Format, Limits, Settings},
     engine::{Action, Engine, EngineError, Params, Setup},
-    model::{Chain, Family, Record, Reference},
+    model::{Chain, Family, Record},
     pipeline::{Driver, Fits},
     sim::{Evm, Line, Scenario, Utxo},
 };
@@ -61,14 +61,7 @@ fn setup(family: Family) -> Setup {
     params.triage.warm_up = 200;
     // So few records hold nothing that is one in five hundred: the score lane is to speak.
     params.triage.p_max = 0.02;
-    Setup {
-        chain: chain(family),
-        params,
-        reference: Arc::new(Reference::default()),
-        config_hash: "fixture".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
-    }
+    Setup { params, config_hash: "fixture".to_owned(), ..Setup::new(chain(family)) }
 }
 
 fn settings(family: Family) -> Settings {
@@ -77,14 +70,7 @@ fn settings(family: Family) -> Settings {
         Family::Utxo => Format::BitcoinEtl,
     };
     let limits = Limits::default();
-    Settings {
-        format,
-        chain: chain(family),
-        is_batch_allowed: true,
-        limits,
-        mapping: None,
-        envelope: Default::default(),
-    }
+    Settings { limits, ..Settings::new(format, chain(family)) }
 }
 
 fn path(layout: u16, family: Family, ending: &str) -> PathBuf {

@@ -6,8 +6,8 @@ use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{collections::BTreeSet, sync::Arc};
 use txwarden::{
-    decode::{Batch, Format, Limits, Settings},
-    engine::{Action, Params, Setup, Stats},
+    decode::{Batch, Format, Settings},
+    engine::{Action, Setup, Stats},
     model::{Chain, Record},
     order::{Merge, Place, Released, Window},
     pipeline::{Driver, Fits},
@@ -20,14 +20,7 @@ const WINDOW: Window =
     Window { blocks: 8, idle_ms: 1_000, records_max: 100_000, bytes_max: 64 << 20 };
 
 fn settings() -> Settings {
-    Settings {
-        format: Format::EthereumEtl,
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-        is_batch_allowed: true,
-        limits: Limits::default(),
-        mapping: None,
-        envelope: Default::default(),
-    }
+    Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap())
 }
 
 fn record<'a>(offset: usize, line: &'a Line) -> Record<'a> {
@@ -47,12 +40,9 @@ fn stream(seed: u64) -> (Vec<Line>, txwarden::model::Reference) {
 /// Folds records; returns the canonical bodies of all alerts, sorted as they were raised.
 fn fold(lines: &[Line], reference: &txwarden::model::Reference) -> (Vec<String>, Stats) {
     let setup = Setup {
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-        params: Params::default(),
         reference: Arc::new(reference.clone()),
         config_hash: "c".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
     };
     let (mut driver, settings) = (Driver::new(setup, Fits::Inline).unwrap(), settings());
     let mut actions = Vec::new();

@@ -15,11 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     detect::Member,
     engine::{Action, Params as EngineParams, Setup},
     kafka::{self, ReadObserver},
-    model::{Alert, Chain, Record, Reference, Severity, Start},
+    model::{Alert, Chain, Record, Severity, Start},
     pipeline::{
         Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
         RestoreOutcome, RuntimeError, control::Inputs, run_reloadable,
@@ -51,14 +51,7 @@ impl Job {
             broker.create_topic(topic, 1);
         }
         let setup = setup();
-        let settings = Settings {
-            format: Format::EthereumEtl,
-            chain: setup.chain.clone(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: None,
-            envelope: Default::default(),
-        };
+        let settings = Settings::new(Format::EthereumEtl, setup.chain.clone());
         let params = Params {
             kafka: kafka::Params {
                 brokers: broker.bootstrap().to_owned(),
@@ -273,12 +266,9 @@ fn setup() -> Setup {
     };
     params.detect.rules = BTreeMap::from([("large_native".to_owned(), loud)]);
     Setup {
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
         params,
-        reference: Arc::new(Reference::default()),
         config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
     }
 }
 

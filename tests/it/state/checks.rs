@@ -3,12 +3,12 @@
 
 use crate::data;
 use serde_json::{Value, json};
-use std::{fs, io::Read, path::Path, sync::Arc};
+use std::{fs, io::Read, path::Path};
 use txwarden::{
     config::load_mapping,
     decode::{Checks, Format, Limits, Policy, Reason, Settings},
     engine::{Action, Params, Setup},
-    model::{Chain, Finding, Record, Reference, Severity},
+    model::{Chain, Finding, Record, Severity},
     pipeline::{Driver, Fits},
     state,
 };
@@ -29,20 +29,14 @@ impl Bench {
         let learns_unincluded = format == Format::Mapped;
         let state = state::Params { learns_unincluded, ..state::Params::default() };
         let setup = Setup {
-            chain: chain.clone(),
             params: Params { seed: 7, state, ..Params::default() },
-            reference: Arc::new(Reference::default()),
             config_hash: "test".to_owned(),
             is_reporting_findings: true,
-            is_reporting_scores: false,
+            ..Setup::new(chain.clone())
         };
         let settings = Settings {
-            format,
-            chain,
-            is_batch_allowed: true,
             limits: Limits { checks, ..Limits::default() },
-            mapping: None,
-            envelope: Default::default(),
+            ..Settings::new(format, chain)
         };
         let driver = Driver::new(setup, Fits::Inline).unwrap();
         Self { driver, settings, refused: Vec::new(), offset: 0, kafka_ms: Some(1_700_000_000_100) }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fmt::Write, fs, path::Path, sync::Arc};
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     engine::{Action, Engine, Params, Setup},
     model::{Address, Alert, Chain, Record, Reference, Status, WatchEntry},
     pipeline::{Driver, Fits},
@@ -62,12 +62,10 @@ fn setup(header: &Header) -> Setup {
     let watch = header.watch.iter().map(entry).collect();
     let triage = serde_json::from_value(Value::Object(header.triage.clone())).unwrap();
     Setup {
-        chain: Chain::parse(&header.chain).unwrap(),
         params: Params { seed: 7, triage, ..Params::default() },
         reference: Arc::new(Reference { watch, ..Reference::default() }),
         config_hash: "test".to_owned(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(&header.chain).unwrap())
     }
 }
 
@@ -83,14 +81,7 @@ fn fold(header: &Header, lines: &[Line], cut: bool) -> Outcome {
             let engine = Engine::restore(setup.clone(), &bytes).unwrap();
             driver = Driver::over(engine, Fits::Inline);
         }
-        let settings = Settings {
-            format: Format::parse(&line.format).unwrap(),
-            chain: setup.chain.clone(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: None,
-            envelope: Default::default(),
-        };
+        let settings = Settings::new(Format::parse(&line.format).unwrap(), setup.chain.clone());
         let value = if line.hex.is_empty() { line.record.to_string() } else { line.hex.clone() };
         let header = line.node.as_ref().map(|node| ("node", node.as_bytes()));
         let record = Record {

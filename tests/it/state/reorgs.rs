@@ -1,9 +1,9 @@
 //! A script of reorgs through a whole engine: state and rule alerts end as the canonical branch
 //! alone would have made them, and every alert of an orphaned block is retracted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 use txwarden::{
-    decode::{Format, Limits, Settings},
+    decode::{Format, Settings},
     detect::Member,
     engine::{Action, Engine, Input, Params, Setup},
     model::{Alert, Chain, Record, Severity, Status},
@@ -62,12 +62,9 @@ impl Run {
         let member = Member { severity: Some(Severity::High), ..Member::default() };
         params.detect.rules.insert("large_native".to_owned(), member);
         let setup = Setup {
-            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
             params,
-            reference: Arc::default(),
             config_hash: "c".to_owned(),
-            is_reporting_findings: false,
-            is_reporting_scores: false,
+            ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
         };
         let engine = Engine::new(setup).unwrap();
         let (path, alerts) = (Path::new(), BTreeMap::new());
@@ -87,14 +84,7 @@ impl Run {
     }
 
     fn feed(&mut self, line: &str) {
-        let settings = Settings {
-            format: Format::EthereumEtl,
-            chain: Chain::parse(Chain::ETHEREUM).unwrap(),
-            is_batch_allowed: true,
-            limits: Limits::default(),
-            mapping: None,
-            envelope: Default::default(),
-        };
+        let settings = Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap());
         let (offset, value) = (self.n_records, Some(line.as_bytes()));
         self.n_records += 1;
         let record = Record { topic: "t", offset, value, ..Record::default() };

@@ -76,12 +76,9 @@ fn a_campaign_in_tokens_is_noticed_and_its_alert_names_the_asset() {
     let (lines, truth) = Scenario::new(7).evm(evm).generate();
     let planted = truth.incidents.iter().find(|i| i.name == "token_phishing").unwrap();
     let setup = Setup {
-        chain: Chain::parse(Chain::ETHEREUM).unwrap(),
         params: Params { seed: 7, ..Params::default() },
         reference: truth.reference.clone().into(),
-        config_hash: String::new(),
-        is_reporting_findings: false,
-        is_reporting_scores: false,
+        ..Setup::new(Chain::parse(Chain::ETHEREUM).unwrap())
     };
     let mut driver = Driver::new(setup, Fits::Background).unwrap();
     let (settings, mut actions, mut found) = (settings(), Vec::new(), Vec::new());
