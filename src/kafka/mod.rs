@@ -43,4 +43,4 @@ pub use consumer::unowned::Lookout;
 #[cfg(feature = "kafka")]
 pub use consumer::{Consumer, End, Rebalanced, committed_in, record_of};
 #[cfg(feature = "kafka")]
-pub use scan::{ScanError, Scanner};
+pub use scan::{ScanError, Scanner, Span};
