@@ -49,6 +49,9 @@ enum Command {
     /// List, show and replay what could not be read
     #[cfg(feature = "kafka")]
     Dlq(bus::dlq::Args),
+    /// Keep topics in a file with all that Kafka says of each record, for an exact replay
+    #[cfg(feature = "kafka")]
+    Record(offline::record::Args),
     /// Show alerts as they arrive
     #[cfg(feature = "kafka")]
     Tail(bus::tail::Args),
@@ -100,6 +103,8 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Route(args) => serve::route::run(&args),
         #[cfg(feature = "kafka")]
         Command::Dlq(args) => bus::dlq::run(&args),
+        #[cfg(feature = "kafka")]
+        Command::Record(args) => offline::record::run(&args),
         #[cfg(feature = "kafka")]
         Command::Tail(args) => bus::tail::run(&args),
         Command::Check(args) => check::run(&args),

@@ -49,6 +49,14 @@ pub(super) fn until(text: &str, now_ms: i64) -> Result<i64, String> {
     })
 }
 
+/// Reads a date or a time so long ago (`12h`), as milliseconds since the epoch.
+pub(super) fn ago(text: &str, now_ms: i64) -> Result<i64, String> {
+    let before = span(text).map(|us| now_ms.saturating_sub(us / 1_000));
+    before.or_else(|_| date(text).map(EventTime::millis)).map_err(|_| {
+        format!("expected a date such as 2027-01-31 or a time such as 12h, not {text}")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +82,7 @@ mod tests {
         assert_eq!((until("now", 5), until("1970-01-02", 5)), (Ok(5), Ok(86_400_000)));
         let none = ["soon", "2024-02-31", "2023-02-29", "2024-01-01T24:00:00Z", "10000-01-01"];
         assert!(none.into_iter().all(|text| until(text, 5).is_err()));
+        assert!(until("soon", 5).is_err() && ago("soon", 5).is_err());
+        assert_eq!((ago("5s", 6_000), ago("1970-01-02", 5)), (Ok(1_000), Ok(86_400_000)));
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     engine::{
         Action, Control, Engine, EngineError, Input, ScoreOutcome, ScoreReport, Setup, run_fit,
     },
-    model::{AlertId, EventTime, Judgement, Record, Verdict},
+    model::{AlertId, EventTime, Judgement, Verdict},
 };
 use std::collections::VecDeque;
 
@@ -123,8 +123,8 @@ impl Fold<'_> {
                 first.get_or_insert(time);
             }
         }
-        let value = Some(stream.value(row));
-        let record = Record { topic: "eval", offset: row as i64, value, ..Record::default() };
+        let mut headers = Vec::new();
+        let record = stream.record(row, &mut headers);
         self.engine.step(Input::Record(stream.settings(), record), actions);
         for action in actions.drain(..) {
             match action {

@@ -32,6 +32,8 @@ pub struct Stream {
     role: Role,
     bytes: Vec<u8>,
     rows: Vec<Row>,
+    /// Headers of the rows that have any.
+    headers: BTreeMap<usize, Vec<(String, Vec<u8>)>>,
     parties: Vec<u32>,
     ids: BTreeMap<Arc<str>, u32>,
     names: Vec<Arc<str>>,
@@ -44,6 +46,7 @@ struct Row {
     parties_end: usize,
     time: EventTime,
     subject: u32,
+    kafka_ms: Option<i64>,
 }
 
 impl Stream {
@@ -53,6 +56,7 @@ impl Stream {
             settings,
             role,
             bytes: Vec::new(),
+            headers: BTreeMap::new(),
             rows: Vec::new(),
             parties: Vec::new(),
             ids: BTreeMap::new(),
@@ -61,16 +65,27 @@ impl Stream {
         }
     }
 
-    /// Adds a record; one without a transaction keeps its place and has no subject.
+    /// Adds a record of which only the value is known.
     pub fn push(&mut self, value: &[u8]) {
+        self.push_record(&Record { value: Some(value), ..Record::default() });
+    }
+
+    /// Adds a record with its value, time and headers; one without a transaction keeps its place
+    /// and has no subject. A tombstone is left out.
+    pub fn push_record(&mut self, record: &Record<'_>) {
+        let Some(value) = record.value else { return };
         let mut batch = std::mem::take(&mut self.scratch);
-        let record = Record { value: Some(value), ..Record::default() };
-        decode::decode(&self.settings, &record, &mut batch);
+        decode::decode(&self.settings, record, &mut batch);
+        if !record.headers.is_empty() {
+            let owned = record.headers.iter().map(|(name, v)| ((*name).to_owned(), v.to_vec()));
+            self.headers.insert(self.rows.len(), owned.collect());
+        }
         let mut row = Row {
             bytes_end: self.bytes.len() + value.len(),
             parties_end: 0,
             time: self.rows.last().map_or(EventTime::default(), |r| r.time),
             subject: NOBODY,
+            kafka_ms: record.kafka_ms,
         };
         for event in &batch.events {
             let subject = match &event.body {
@@ -126,6 +141,18 @@ impl Stream {
     /// Returns the number of an address, [`NOBODY`] if it does not occur.
     pub fn id_of(&self, address: Option<&Address>) -> u32 {
         address.and_then(|a| self.id(&a.to_string())).unwrap_or(NOBODY)
+    }
+
+    /// Returns a record with what is known of it. `headers` is scratch space for the result.
+    pub fn record<'a>(
+        &'a self,
+        row: usize,
+        headers: &'a mut Vec<(&'a str, &'a [u8])>,
+    ) -> Record<'a> {
+        let known = self.headers.get(&row).into_iter().flatten();
+        headers.extend(known.map(|(name, value)| (&**name, &**value)));
+        let (kafka_ms, value) = (self.rows[row].kafka_ms, Some(self.value(row)));
+        Record { topic: "eval", offset: row as i64, kafka_ms, value, headers, ..Record::default() }
     }
 
     /// Returns the bytes of a record.

@@ -1,6 +1,6 @@
 //! Records from files: JSON lines or a JSON array, plain, gzip, xz or zstd, or standard input.
 
-pub use crate::files::unpacked::{Unpacked, unpack};
+pub use crate::files::unpacked::{Unpacked, unpack, unpack_from};
 
 use memchr::{memchr, memchr2};
 use std::{
@@ -32,6 +32,8 @@ pub struct Records {
     end: usize,
     is_at_end: bool,
     shape: Shape,
+    /// Lines taken so far, the last record's included; means nothing inside an array.
+    n_lines: u64,
 }
 
 /// How records are laid out.
@@ -66,7 +68,14 @@ impl Records {
             end: 0,
             is_at_end: false,
             shape: Shape::Unknown(may_be_array),
+            n_lines: 0,
         }
+    }
+
+    /// Returns the number of the line that the last record was, counted from 1; means nothing
+    /// inside an array.
+    pub fn n_line(&self) -> u64 {
+        self.n_lines
     }
 
     /// Returns the next record, or `None` at the end.
@@ -82,7 +91,10 @@ impl Records {
         loop {
             let range = match self.shape {
                 Shape::Array { is_inside } => self.next_element(is_inside)?,
-                _ => self.take_until(&mut LineEnd)?,
+                _ => {
+                    self.n_lines += 1;
+                    self.take_until(&mut LineEnd)?
+                }
             };
             let Some(range) = range else { return Ok(None) };
             let record = self.buf[range.clone()].trim_ascii();
@@ -115,7 +127,10 @@ impl Records {
     fn peek_non_space(&mut self) -> io::Result<Option<u8>> {
         loop {
             let rest = &self.buf[self.start..self.end];
-            if let Some(n) = rest.iter().position(|b| !b.is_ascii_whitespace()) {
+            let n_skipped = rest.iter().position(|b| !b.is_ascii_whitespace());
+            let skipped = &rest[..n_skipped.unwrap_or(rest.len())];
+            self.n_lines += skipped.iter().filter(|b| **b == b'\n').count() as u64;
+            if let Some(n) = n_skipped {
                 self.start += n;
                 return Ok(Some(self.buf[self.start]));
             }
@@ -264,6 +279,11 @@ mod tests {
             ]
             [4] tail"#;
         assert_eq!(split(array, true), [r#"{"a":"],\"["}"#, "[1,2]", "3", "4", "tail"]);
+        let mut records = Records::new(Box::new(Drip(b"\n \n a\n\nb".to_vec(), 0)), true);
+        for (record, n) in [("a", 3), ("b", 5)] {
+            assert_eq!(records.next_record().unwrap(), Some(record.as_bytes()));
+            assert_eq!(records.n_line(), n);
+        }
         assert_eq!(split("[1,2]\n[3]\n", false), ["[1,2]", "[3]"]);
         assert!(split("", true).is_empty() && split("[]", true).is_empty());
     }

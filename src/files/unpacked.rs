@@ -52,7 +52,11 @@ pub fn unpack(path: &Path) -> io::Result<Unpacked> {
     Ok(Unpacked { input, stem: stem.to_owned() })
 }
 
-fn unpack_from(packed: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
+/// As [`unpack`], of what has no name.
+///
+/// # Errors
+/// When it cannot be read, or holds what is not read.
+pub fn unpack_from(packed: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let (head, packed) = peek(packed)?;
     let is = |magic: &[u8]| head.starts_with(magic);
     let text: Box<dyn Read> = if is(b"\x1f\x8b") {

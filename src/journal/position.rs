@@ -104,6 +104,11 @@ impl Position {
         self.ahead.front()
     }
 
+    /// Returns how many turns are not yet due.
+    pub fn n_ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
     /// Appends an entry that applies from `offset` on. The caller has it written with the batch,
     /// and has the engine take the step.
     pub fn append(&mut self, offset: i64, step: Step, why: Why, at_ms: i64) -> Entry {

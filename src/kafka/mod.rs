@@ -47,4 +47,4 @@ pub use consumer::unowned::Lookout;
 pub use consumer::{Consumer, End, Rebalanced, committed_in, record_of};
 pub use observer::ReadObserver;
 #[cfg(feature = "kafka")]
-pub use scan::{ScanError, Scanner};
+pub use scan::{ScanError, Scanner, Span};

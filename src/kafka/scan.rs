@@ -2,16 +2,20 @@
 
 use super::{ConnectionError, Params, record_of};
 use crate::{
+    files::recorded::Stamp,
     kafka::{ClientLog, client_config},
     model::{Record, TopicPartition},
 };
 use rdkafka::{
-    Message as _, Offset, TopicPartitionList,
+    Message as _, Offset, Timestamp, TopicPartitionList,
     consumer::{BaseConsumer, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// How long the cluster may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
@@ -21,6 +25,9 @@ const SKIP_MAX: i64 = 100;
 
 /// How long a topic may give nothing before its end.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// How long one wait for a record takes.
+const POLL: Duration = Duration::from_millis(100);
 
 /// Why a topic could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +45,18 @@ pub enum ScanError {
 
 /// Receives an offset, and the record that is there.
 type OnPlace<'f, E> = dyn FnMut(i64, Option<&Record<'_>>) -> Result<(), E> + 'f;
+
+/// What is read of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub at: TopicPartition,
+    pub from: i64,
+    /// The offset behind the last one.
+    pub to: i64,
+}
+
+/// Receives a record and where its time is from; returns whether to go on.
+type OnSpan<'f, E> = dyn FnMut(&Record<'_>, Option<Stamp>) -> Result<bool, E> + 'f;
 
 /// Reads topics without joining a group, so that it disturbs nobody.
 pub struct Scanner {
@@ -182,6 +201,97 @@ impl Scanner {
         Ok(())
     }
 
+    /// Returns the first offset that a partition still has, and the one behind all whose outcome
+    /// is known.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn bounds(&self, at: &TopicPartition) -> Result<(i64, i64), ScanError> {
+        Ok(self.consumer.fetch_watermarks(&at.topic, at.partition, ANSWER_MAX)?)
+    }
+
+    /// Returns the first offset of a partition whose record has this time or a later one, in
+    /// milliseconds since the epoch; `None` when there is none.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub fn offset_at(&self, at: &TopicPartition, ms: i64) -> Result<Option<i64>, ScanError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&at.topic, at.partition, Offset::Offset(ms))?;
+        let found = self.consumer.offsets_for_times(list, ANSWER_MAX)?;
+        let element = found.find_partition(&at.topic, at.partition);
+        Ok(element.and_then(|element| match element.offset() {
+            Offset::Offset(offset) if offset >= 0 => Some(offset),
+            _ => None,
+        }))
+    }
+
+    /// Hands in every committed record of some spans, in the order of each partition, with where
+    /// its time is from; ends early when told so with `false`.
+    ///
+    /// # Errors
+    /// When a topic cannot be read, or with the first error of `on_record`.
+    pub fn spans<E: From<ScanError>>(
+        &self,
+        spans: &[Span],
+        on_record: &mut OnSpan<'_, E>,
+    ) -> Result<(), E> {
+        let mut ahead: BTreeMap<(&str, i32), i64> = BTreeMap::new();
+        let mut list = TopicPartitionList::new();
+        for Span { at, from, to } in spans.iter().filter(|span| span.from < span.to) {
+            ahead.insert((&at.topic, at.partition), *to);
+            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*from))
+                .map_err(ScanError::Kafka)?;
+        }
+        self.consumer.assign(&list).map_err(ScanError::Kafka)?;
+        let mut silent = Duration::ZERO;
+        while !ahead.is_empty() && silent < SILENCE_MAX {
+            let message = match self.consumer.poll(POLL) {
+                // A partition may end in markers, which are no records: its position passes them.
+                None => {
+                    silent += POLL;
+                    self.drop_passed(&mut ahead).map_err(ScanError::Kafka)?;
+                    continue;
+                }
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    self.drop_passed(&mut ahead).map_err(ScanError::Kafka)?;
+                    continue;
+                }
+                Some(message) => message.map_err(ScanError::Kafka)?,
+            };
+            silent = Duration::ZERO;
+            let place = (message.topic(), message.partition());
+            let Some(&to) = ahead.get(&place) else { continue };
+            if message.offset() < to {
+                let mut headers = Vec::new();
+                if !on_record(&record_of(&message, &mut headers), stamp_of(&message))? {
+                    break;
+                }
+            }
+            if message.offset() + 1 >= to {
+                ahead.retain(|known, _| *known != place);
+                let mut done = TopicPartitionList::new();
+                done.add_partition(place.0, place.1);
+                self.consumer.pause(&done).map_err(ScanError::Kafka)?;
+            }
+        }
+        self.consumer.assign(&TopicPartitionList::new()).map_err(ScanError::Kafka)?;
+        match ahead.first_key_value().filter(|_| silent >= SILENCE_MAX) {
+            Some(((topic, _), _)) => Err(ScanError::Silent { topic: (*topic).to_owned() }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets the spans whose end the client's position has passed.
+    fn drop_passed(&self, ahead: &mut BTreeMap<(&str, i32), i64>) -> Result<(), KafkaError> {
+        let positions = self.consumer.position()?;
+        ahead.retain(|(topic, partition), to| {
+            let offset = positions.find_partition(topic, *partition).map(|e| e.offset());
+            !matches!(offset, Some(Offset::Offset(offset)) if offset >= *to)
+        });
+        Ok(())
+    }
+
     fn go_to(&self, at: &TopicPartition, offset: i64) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))?;
@@ -196,6 +306,14 @@ impl Scanner {
             Some(Err(error)) => Err(error.into()),
             Some(Ok(message)) => Ok(Some(message)),
         }
+    }
+}
+
+fn stamp_of(message: &BorrowedMessage<'_>) -> Option<Stamp> {
+    match message.timestamp() {
+        Timestamp::NotAvailable => None,
+        Timestamp::CreateTime(_) => Some(Stamp::Create),
+        Timestamp::LogAppendTime(_) => Some(Stamp::Append),
     }
 }
 

@@ -6,7 +6,7 @@ mod html;
 mod tasks;
 mod text;
 
-use super::input;
+use super::{input, log::Log};
 use crate::{
     cli::{CliError, output},
     config::{Config, load_mapping},
@@ -76,7 +76,7 @@ fn data(args: &Args, config: &Config) -> Result<(Stream, Truth), CliError> {
     let missing = |flag: &str| CliError::Usage(format!("{flag} is required"));
     let labels = args.labels.as_deref().ok_or_else(|| missing("--labels"))?;
     let format = args.format.ok_or_else(|| missing("--format"))?;
-    let stream = read(args, settings(args, format, config)?)?;
+    let stream = read(args, settings(args, format, config)?, config)?;
     let text = fs::read_to_string(labels).map_err(|source| input::read_error(labels, source))?;
     let truth =
         Truth::parse(&text, &stream).map_err(|e| CliError::failure("cannot use the labels", e))?;
@@ -99,11 +99,24 @@ fn settings(args: &Args, format: Format, config: &Config) -> Result<Settings, Cl
 }
 
 /// Reads every record into memory.
-fn read(args: &Args, settings: Settings) -> Result<Stream, CliError> {
+fn read(args: &Args, settings: Settings, config: &Config) -> Result<Stream, CliError> {
     let mut stream = Stream::new(settings, args.role());
+    if let Some(log) = Log::open(&args.events, config)? {
+        let place = log.only_input(config)?;
+        log.each(|record| {
+            if (record.topic, record.partition) == (&*place.topic, place.partition) {
+                stream.push_record(&record);
+            }
+            Ok(true)
+        })?;
+        return Ok(stream);
+    }
     for path in &args.events {
         let (_, mut records) = input::open(path)?;
         while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+            if stream.is_empty() {
+                input::check_plain(path, value)?;
+            }
             stream.push(value);
         }
     }

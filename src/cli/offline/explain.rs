@@ -2,6 +2,7 @@
 
 use super::{
     input::{self, InputArgs},
+    log::{Lanes, Log},
     turns::{TurnArgs, Turns},
 };
 use crate::{
@@ -77,6 +78,9 @@ enum ExplainError {
 struct Place {
     /// Counts the records from 0.
     n_record: u64,
+    /// The record's partition.
+    topic: String,
+    partition: i32,
     event: EventId,
     is_tx: bool,
 }
@@ -95,11 +99,20 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         schemas: args.schemas.clone(),
         files: args.input.clone(),
     };
-    let settings = inputs.settings(&config)?;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
-    let setup = config.engine_setup(&settings.chain);
-    let past = Past { args, config: &config, settings: &settings, setup: &setup };
+    let source = match Log::open(&args.input, &config)? {
+        Some(log) => {
+            log.begin((&inputs, &args.turns, &config), dir, &|_| {})?.tell();
+            Source::Log(log)
+        }
+        None => {
+            let settings = inputs.settings(&config)?;
+            config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
+            let setup = config.engine_setup(&settings.chain);
+            Source::Lines(Box::new((settings, setup)))
+        }
+    };
+    let past = Past { args, inputs: &inputs, config: &config, dir, source: &source };
     let place = past.find()?;
     let examination = past.examine(&place)?;
     let text = match args.json {
@@ -113,54 +126,129 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
 /// What is folded, twice in the same way.
 struct Past<'a> {
     args: &'a Args,
+    inputs: &'a InputArgs,
     config: &'a Config,
-    settings: &'a Settings,
-    setup: &'a Setup,
+    dir: &'a Path,
+    source: &'a Source,
 }
 
-/// Hands out every record with its number and topic, until told to stop; returns how many there
-/// were.
-fn each_record(
+/// What the files hold.
+enum Source {
+    Lines(Box<(Settings, Setup)>),
+    Log(Log),
+}
+
+/// A fold under way.
+enum Fold<'a> {
+    Lines { settings: &'a Settings, driver: Option<Box<Driver>>, turns: Box<Turns> },
+    Log(Lanes),
+}
+
+impl Fold<'_> {
+    fn feed(&mut self, record: Record<'_>, actions: &mut Vec<Action>) -> Result<(), CliError> {
+        match self {
+            Self::Lines { settings, driver: Some(driver), turns } => {
+                turns.feed(driver, settings, record, actions)
+            }
+            Self::Lines { driver: None, .. } => Ok(()),
+            Self::Log(lanes) => lanes.feed(record, actions).map(drop),
+        }
+    }
+
+    /// Examines an event of a record, which ends the fold.
+    fn examine(
+        &mut self,
+        record: Record<'_>,
+        event: &EventId,
+        typical: &[Features],
+    ) -> Result<Option<Examination>, CliError> {
+        match self {
+            Self::Lines { settings, driver, turns } => match driver.take() {
+                Some(driver) => turns.examine(*driver, settings, record, event, typical),
+                None => Ok(None),
+            },
+            Self::Log(lanes) => lanes.examine(&record, event, typical),
+        }
+    }
+
+    /// Returns the chain of a record.
+    fn chain(&self, topic: &str, partition: i32) -> Option<&Chain> {
+        match self {
+            Self::Lines { settings, .. } => Some(&settings.chain),
+            Self::Log(lanes) => lanes.settings(topic, partition).map(|settings| &settings.chain),
+        }
+    }
+}
+
+/// Hands out every record of plain lines until told to stop; offsets count them from 0.
+fn each_line(
     files: &[PathBuf],
-    mut visit: impl FnMut(Record<'_>) -> Result<bool, CliError>,
-) -> Result<u64, CliError> {
-    let mut n_records = 0u64;
+    visit: &mut dyn FnMut(Record<'_>) -> Result<bool, CliError>,
+) -> Result<(), CliError> {
+    let mut offset = 0;
     for path in files {
         let (topic, mut records) = input::open(path)?;
         while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
-            let offset = n_records as i64;
-            n_records += 1;
             let record = Record { topic: &topic, offset, value: Some(value), ..Record::default() };
+            if offset == 0 {
+                input::check_plain(path, value)?;
+            }
+            offset += 1;
             if !visit(record)? {
-                return Ok(n_records);
+                return Ok(());
             }
         }
     }
-    Ok(n_records)
+    Ok(())
 }
 
 impl Past<'_> {
     /// Begins a fold with all its turns ahead.
-    fn begin(&self) -> Result<(Driver, Turns), CliError> {
-        let mut setup = self.setup.clone();
-        let turns = self.args.turns.open(self.config, self.settings, &mut setup)?;
-        setup.is_reporting_scores = true;
+    fn begin(&self) -> Result<Fold<'_>, CliError> {
+        let adjust = |setup: &mut Setup| setup.is_reporting_scores = true;
+        let (settings, setup) = match self.source {
+            Source::Log(log) => {
+                let args = (self.inputs, &self.args.turns, self.config);
+                return log.begin(args, self.dir, &adjust).map(Fold::Log);
+            }
+            Source::Lines(lines) => (&lines.0, &lines.1),
+        };
+        let mut setup = setup.clone();
+        let turns = self.args.turns.open(self.config, settings, &mut setup)?;
+        adjust(&mut setup);
         let driver = Driver::new(setup, Fits::Background)
             .map_err(|e| CliError::failure("cannot make the detector", e))?;
-        Ok((driver, turns))
+        Ok(Fold::Lines { settings, driver: Some(Box::new(driver)), turns: Box::new(turns) })
+    }
+
+    /// Hands out every record with its number, until told to stop; returns how many there were.
+    fn each_record(
+        &self,
+        mut visit: impl FnMut(u64, Record<'_>) -> Result<bool, CliError>,
+    ) -> Result<u64, CliError> {
+        let mut n_records = 0;
+        let mut count = |record: Record<'_>| {
+            n_records += 1;
+            visit(n_records - 1, record)
+        };
+        match self.source {
+            Source::Lines(_) => each_line(&self.args.input, &mut count)?,
+            Source::Log(log) => log.each(count)?,
+        }
+        Ok(n_records)
     }
 
     /// Finds the record in which the alert was raised, or the transaction was first scored.
     fn find(&self) -> Result<Place, CliError> {
-        let Self { args, settings, setup, .. } = *self;
+        let args = self.args;
         let failed = |error| CliError::failure("cannot explain", error);
         let wanted = args.tx.as_deref().or(args.alert.as_deref()).unwrap_or_default();
         let wanted = wanted.to_ascii_lowercase();
-        let ((mut driver, mut turns), mut actions) = (self.begin()?, Vec::new());
+        let (mut fold, mut actions) = (self.begin()?, Vec::new());
         let mut place = None;
-        let n_records = each_record(&args.input, |record| {
-            let n_record = record.offset as u64;
-            turns.feed(&mut driver, settings, record, &mut actions)?;
+        let n_records = self.each_record(|n_record, record| {
+            fold.feed(record, &mut actions)?;
+            let Some(chain) = fold.chain(record.topic, record.partition) else { return Ok(true) };
             let raised = actions.iter().find_map(|action| match action {
                 Action::Alert(a) if args.alert.is_some() && a.alert_id == wanted => Some(a.clone()),
                 _ => None,
@@ -168,11 +256,13 @@ impl Past<'_> {
             for action in actions.drain(..) {
                 let Action::Scored(report) = action else { continue };
                 let is_meant = match &raised {
-                    Some(alert) => is_about(alert, &report, &setup.chain),
-                    None => args.tx.is_some() && is_of(&report, &wanted, &setup.chain),
+                    Some(alert) => is_about(alert, &report, chain),
+                    None => args.tx.is_some() && is_of(&report, &wanted, chain),
                 };
                 if is_meant {
-                    place = Some(Place { n_record, event: report.event, is_tx: report.is_tx });
+                    let (topic, partition) = (record.topic.to_owned(), record.partition);
+                    let (event, is_tx) = (report.event, report.is_tx);
+                    place = Some(Place { n_record, topic, partition, event, is_tx });
                     return Ok(false);
                 }
             }
@@ -193,22 +283,19 @@ impl Past<'_> {
 
     /// Brings an engine to where the transaction was judged, and examines it there.
     fn examine(&self, place: &Place) -> Result<Examination, CliError> {
-        let (driver, mut turns) = self.begin()?;
-        let (mut driver, mut actions) = (Some(driver), Vec::new());
+        let (mut fold, mut actions) = (self.begin()?, Vec::new());
         let mut typical: VecDeque<Features> = VecDeque::new();
         let mut examination = None;
-        let n_records = each_record(&self.args.input, |record| {
-            if record.offset as u64 == place.n_record {
-                if let Some(driver) = driver.take() {
-                    let typical = typical.make_contiguous();
-                    let event = &place.event;
-                    examination = turns.examine(driver, self.settings, record, event, typical)?;
-                }
+        let is_log = matches!(self.source, Source::Log(_));
+        let n_records = self.each_record(|n_record, record| {
+            if n_record == place.n_record {
+                examination = fold.examine(record, &place.event, typical.make_contiguous())?;
                 return Ok(false);
             }
-            if let Some(driver) = &mut driver {
-                turns.feed(driver, self.settings, record, &mut actions)?;
+            if is_log && (record.topic, record.partition) != (&*place.topic, place.partition) {
+                return Ok(true);
             }
+            fold.feed(record, &mut actions)?;
             for action in actions.drain(..) {
                 let Action::Scored(report) = action else { continue };
                 if report.is_tx != place.is_tx {

@@ -4,8 +4,12 @@ use crate::{
     cli::CliError,
     config::{Config, load_mapping, load_schemas},
     decode::{Envelope, Format, Mapping, Settings, Wrapping},
-    files::records::Records,
+    files::{
+        recorded::{Shape, shape_of_line},
+        records::Records,
+    },
     model::Chain,
+    pipeline::InputParams,
 };
 use std::{
     path::{Path, PathBuf},
@@ -45,6 +49,15 @@ impl InputArgs {
             [input] => Some(input),
             _ => None,
         };
+        self.settings_with(config, only)
+    }
+
+    /// As [`Self::settings`], with this input of the configuration.
+    pub(in crate::cli) fn settings_with(
+        &self,
+        config: &Config,
+        only: Option<&InputParams>,
+    ) -> Result<Settings, CliError> {
         let missing = |flag: &str| CliError::Usage(format!("{flag} is required"));
         let format = self.format.or(only.map(|i| i.format)).ok_or_else(|| missing("--format"))?;
         let chain = match (&self.chain, only) {
@@ -96,6 +109,15 @@ pub(in crate::cli) fn open(path: &Path) -> Result<(String, Records), CliError> {
     let name = path.file_name().filter(|_| path != Path::new("-"));
     let topic = name.map_or_else(|| "replay".into(), |n| n.to_string_lossy().into_owned());
     Ok((topic, records))
+}
+
+/// Refuses what only a named file may hold: `open` hands plain lines out.
+pub(in crate::cli) fn check_plain(path: &Path, first: &[u8]) -> Result<(), CliError> {
+    if path != Path::new("-") || shape_of_line(first) == Shape::Plain {
+        return Ok(());
+    }
+    let text = "standard input holds records as Kafka had them, which are read twice: name a file";
+    Err(CliError::Usage(text.to_owned()))
 }
 
 /// Says which file could not be read.

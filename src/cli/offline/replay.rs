@@ -7,6 +7,7 @@ mod summary;
 use super::{
     coverage::Coverage,
     input::{self, InputArgs},
+    log::Log,
     turns::TurnArgs,
 };
 use crate::{
@@ -16,10 +17,11 @@ use crate::{
     },
     config::Config,
     decode::{Settings, envelope::decide},
+    engine::{Engine, Setup},
     model::Record,
     pipeline::{Driver, Fits},
 };
-use fold::Fold;
+use fold::{Counts, Fold, Outputs, Writing};
 use seed::SeedArgs;
 use std::{
     io::IsTerminal,
@@ -72,8 +74,11 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
         None => Config::default(),
     };
-    let mut settings = args.input.settings(&config)?;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    if let Some(log) = Log::open(&args.input.files, &config)? {
+        return run_log(args, &config, dir, &log, started);
+    }
+    let mut settings = args.input.settings(&config)?;
     config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
     let seed = args.seed.open(&config)?;
     let mut setup = config.engine_setup(&settings.chain);
@@ -81,13 +86,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     setup.is_reporting_findings = args.findings.is_some();
     let driver = Driver::new(setup, Fits::Background)
         .map_err(|e| CliError::failure("cannot make the detector", e))?;
-    let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
-    let outputs = fold::Outputs {
-        alerts: Output::create(&args.alerts)?,
-        findings: create(&args.findings)?,
-        dead_letters: create(&args.dead_letters)?,
-    };
-    let mut summary_to = create(&args.summary)?;
+    let outputs = args.outputs()?;
+    let mut summary_to = args.summary_to()?;
     let mut fold = Fold::new(driver, turns, outputs, args.batch.get());
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
@@ -97,19 +97,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     bar.finish_and_clear();
     let n_records = fold.n_records();
     let (driver, counts, chains) = fold.finish()?;
-    let summary = Summary::new(driver.engine(), &counts, started.elapsed().as_secs_f64());
-    if let Some(to) = &mut summary_to {
-        to.json_line(&summary)?;
-        to.flush()?;
-    }
-    if let Some(path) = &args.coverage {
-        let mut to = Output::create(path)?;
-        to.json_line(&Coverage::of(driver.engine(), "replay".to_owned()))?;
-        to.flush()?;
-    }
-    if !args.quiet {
-        output::say(&summary.for_people());
-    }
+    let engines = [("replay".to_owned(), driver.engine())];
+    args.tell(&engines, &counts, started, &mut summary_to)?;
     if let Some(seed) = seed {
         let told = seed.publish(driver, &chains, n_records)?;
         if !args.quiet {
@@ -117,6 +106,85 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Folds recorded files: an engine for each partition, as `run` has one.
+fn run_log(
+    args: &Args,
+    config: &Config,
+    dir: &Path,
+    log: &Log,
+    started: Instant,
+) -> Result<(), CliError> {
+    if args.seed.is_wanted() {
+        let text = "--snapshot takes files of plain lines, not records as Kafka had them";
+        return Err(CliError::Usage(text.to_owned()));
+    }
+    let is_reporting = args.findings.is_some();
+    let adjust = |setup: &mut Setup| setup.is_reporting_findings = is_reporting;
+    let mut lanes = log.begin((&args.input, &args.turns, config), dir, &adjust)?;
+    lanes.tell();
+    let mut writing = Writing::new(args.outputs()?, args.batch.get());
+    let mut summary_to = args.summary_to()?;
+    let (bar, mut n_records) = (progress(), 0);
+    log.each(|record| {
+        if lanes.feed(record, &mut writing.actions)? {
+            n_records += 1;
+            if writing.folded()? {
+                bar.set_position(n_records);
+            }
+        }
+        Ok(true)
+    })?;
+    bar.finish_and_clear();
+    lanes.finish()?;
+    let (counts, _) = writing.finish()?;
+    let engines = lanes.engines();
+    let engines: Vec<_> =
+        engines.into_iter().map(|(place, engine)| (place.to_string(), engine)).collect();
+    args.tell(&engines, &counts, started, &mut summary_to)
+}
+
+impl Args {
+    fn outputs(&self) -> Result<Outputs, CliError> {
+        let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
+        Ok(Outputs {
+            alerts: Output::create(&self.alerts)?,
+            findings: create(&self.findings)?,
+            dead_letters: create(&self.dead_letters)?,
+        })
+    }
+
+    fn summary_to(&self) -> Result<Option<Output>, CliError> {
+        self.summary.as_deref().map(Output::create).transpose()
+    }
+
+    /// Writes summary and coverage of engines after their last records.
+    fn tell(
+        &self,
+        engines: &[(String, &Engine)],
+        counts: &Counts,
+        started: Instant,
+        summary_to: &mut Option<Output>,
+    ) -> Result<(), CliError> {
+        let all: Vec<&Engine> = engines.iter().map(|(_, engine)| *engine).collect();
+        let summary = Summary::of(&all, counts, started.elapsed().as_secs_f64());
+        if let Some(to) = summary_to {
+            to.json_line(&summary)?;
+            to.flush()?;
+        }
+        if let Some(path) = &self.coverage {
+            let mut to = Output::create(path)?;
+            for (source, engine) in engines {
+                to.json_line(&Coverage::of(engine, source.clone()))?;
+            }
+            to.flush()?;
+        }
+        if !self.quiet {
+            output::say(&summary.for_people());
+        }
+        Ok(())
+    }
 }
 
 fn read(
@@ -129,6 +197,9 @@ fn read(
     let (topic, mut records) = input::open(path)?;
     let place = place.unwrap_or((&topic, 0));
     while let Some(value) = records.next_record().map_err(|e| input::read_error(path, e))? {
+        if fold.n_records() == 0 {
+            input::check_plain(path, value)?;
+        }
         let record = Record { value: Some(value), ..Record::default() };
         if let Some(wrapping) = decide(settings, &record) {
             output::say(&format!("envelope: auto is {wrapping}, as the first record shows"));

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     decode::Settings,
     engine::{Action, Examination, Features, Setup},
-    journal::Bundle,
+    journal::{Bundle, Entry},
     model::{EventId, Record},
     pipeline::Driver,
     store,
@@ -60,6 +60,49 @@ impl TurnArgs {
         Ok(Turns { control, verdicts })
     }
 
+    /// Opens the turns of a partition whose records are as Kafka had them. `entries` are those of
+    /// the partition in the log's control topic, if the log has one.
+    pub(in crate::cli) fn open_exact(
+        &self,
+        config: &Config,
+        settings: &Settings,
+        setup: &mut Setup,
+        entries: Vec<Entry>,
+    ) -> Result<Turns, CliError> {
+        let load = |path: &PathBuf| Verdicts::load(path, &settings.chain.id);
+        let verdicts = self.verdicts.as_ref().map(load).transpose()?;
+        let Some(first) = entries.first() else { return Ok(Turns { control: None, verdicts }) };
+        let (own, snapshots) = self.own(config, settings, setup)?;
+        let place = first.place.clone();
+        let control = ControlLog::of(place, entries, own, &snapshots).map_err(CliError::Usage)?;
+        *setup = control.bundle().setup.clone();
+        Ok(Turns { control: Some(control), verdicts })
+    }
+
+    /// Returns the file of a control log and the place that the command line names.
+    pub(in crate::cli) fn named(&self) -> (Option<&PathBuf>, Option<&str>) {
+        (self.control.as_ref(), self.place.as_deref())
+    }
+
+    /// Returns whether verdicts come from a file.
+    pub(in crate::cli) fn has_verdicts(&self) -> bool {
+        self.verdicts.is_some()
+    }
+
+    /// Returns the bundle at hand, and where others are.
+    fn own(
+        &self,
+        config: &Config,
+        settings: &Settings,
+        setup: &Setup,
+    ) -> Result<(Bundle, store::Params), CliError> {
+        let own = Bundle::of(settings, setup)
+            .map_err(|e| CliError::failure("cannot write the settings as a bundle", e))?;
+        let mut snapshots: store::Params = config.run.snapshots.clone();
+        snapshots.url = self.bundles.clone().unwrap_or(snapshots.url);
+        Ok((own, snapshots))
+    }
+
     /// Returns the control log that the command line names.
     fn control(
         &self,
@@ -68,10 +111,7 @@ impl TurnArgs {
         setup: &Setup,
     ) -> Result<Option<ControlLog>, CliError> {
         let Some(path) = &self.control else { return Ok(None) };
-        let own = Bundle::of(settings, setup)
-            .map_err(|e| CliError::failure("cannot write the settings as a bundle", e))?;
-        let mut snapshots: store::Params = config.run.snapshots.clone();
-        snapshots.url = self.bundles.clone().unwrap_or(snapshots.url);
+        let (own, snapshots) = self.own(config, settings, setup)?;
         ControlLog::load(path, self.place.as_deref(), own, &snapshots).map(Some)
     }
 }
@@ -117,6 +157,61 @@ impl Turns {
                 driver.examine(&control.bundle().settings, &record, event, typical)
             }
         })
+    }
+
+    /// Takes the turns that are due, then folds a record that is as Kafka had it. Returns false for
+    /// one from before the first start of the run, which is not folded.
+    pub(in crate::cli) fn feed_exact(
+        &mut self,
+        driver: &mut Driver,
+        settings: &Settings,
+        record: Record<'_>,
+        actions: &mut Vec<Action>,
+    ) -> Result<bool, CliError> {
+        let Some(n_record) = self.idx(record.offset) else { return Ok(false) };
+        let is_set_aside = self.take(driver, n_record)?;
+        let settings = self.control.as_ref().map_or(settings, |c| &c.bundle().settings);
+        match is_set_aside {
+            true => driver.set_aside(settings, record, actions),
+            false => driver.feed(settings, record, actions),
+        }
+        Ok(true)
+    }
+
+    /// As [`Self::examine`], of a record that is as Kafka had it.
+    pub(in crate::cli) fn examine_exact(
+        &mut self,
+        mut driver: Driver,
+        settings: &Settings,
+        record: &Record<'_>,
+        event: &EventId,
+        typical: &[Features],
+    ) -> Result<Option<Examination>, CliError> {
+        let Some(n_record) = self.idx(record.offset) else { return Ok(None) };
+        self.take(&mut driver, n_record)?;
+        let settings = self.control.as_ref().map_or(settings, |c| &c.bundle().settings);
+        Ok(driver.examine(settings, record, event, typical))
+    }
+
+    /// Applies what applies at the end of a recorded log; returns how many turns lie beyond it.
+    pub(in crate::cli) fn finish_exact(
+        &mut self,
+        to: i64,
+        driver: &mut Driver,
+    ) -> Result<usize, CliError> {
+        let Some(n_records) = self.idx(to) else { return Ok(0) };
+        self.take(driver, n_records)?;
+        Ok(self.control.as_ref().map_or(0, ControlLog::n_ahead))
+    }
+
+    /// Returns where the run's history begins, if a control log says so.
+    pub(in crate::cli) fn begins_at(&self) -> Option<i64> {
+        self.control.as_ref().map(ControlLog::begins_at)
+    }
+
+    /// Counts an offset from where the history begins; `None` before it.
+    fn idx(&self, offset: i64) -> Option<u64> {
+        u64::try_from(offset - self.begins_at().unwrap_or_default()).ok()
     }
 
     /// Takes what is left after the last record: it changes no answer, but is counted.

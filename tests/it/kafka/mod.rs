@@ -11,6 +11,8 @@ pub(crate) mod crash_loop;
 #[cfg(feature = "kafka")]
 pub(crate) mod dlq;
 #[cfg(feature = "kafka")]
+pub(crate) mod exact;
+#[cfg(feature = "kafka")]
 pub(crate) mod job;
 #[cfg(feature = "kafka")]
 pub(crate) mod outputs;

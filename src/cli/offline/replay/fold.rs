@@ -30,34 +30,29 @@ pub(super) struct Counts {
 /// The chains of all topics and partitions that raised an alert.
 pub(super) type Chains = BTreeMap<(String, i32), Chain>;
 
+/// Writes what engines want written, a batch at a time.
+pub(super) struct Writing {
+    outputs: Outputs,
+    batch: usize,
+    n_pending: usize,
+    counts: Counts,
+    pub actions: Vec<Action>,
+    /// By topic and partition: as many as there are.
+    chains: Chains,
+}
+
 /// One engine and what it wants written.
 pub(super) struct Fold {
     driver: Driver,
     turns: Turns,
-    outputs: Outputs,
-    batch: usize,
-    n_pending: usize,
     n_records: u64,
-    counts: Counts,
-    actions: Vec<Action>,
-    /// By topic and partition: as many as there are files.
-    chains: Chains,
+    writing: Writing,
 }
 
 impl Fold {
     /// Makes a fold that writes after every `batch` records.
     pub(super) fn new(driver: Driver, turns: Turns, outputs: Outputs, batch: usize) -> Self {
-        Self {
-            driver,
-            turns,
-            outputs,
-            batch,
-            n_pending: 0,
-            n_records: 0,
-            counts: Counts::default(),
-            actions: Vec::new(),
-            chains: BTreeMap::new(),
-        }
+        Self { driver, turns, n_records: 0, writing: Writing::new(outputs, batch) }
     }
 
     /// Returns the number of records folded.
@@ -74,8 +69,29 @@ impl Fold {
     ) -> Result<bool, CliError> {
         let offset = self.n_records as i64;
         let record = Record { topic, partition, offset, value: Some(value), ..Record::default() };
-        self.turns.feed(&mut self.driver, settings, record, &mut self.actions)?;
+        self.turns.feed(&mut self.driver, settings, record, &mut self.writing.actions)?;
         self.n_records += 1;
+        self.writing.folded()
+    }
+
+    /// Writes what is left, and returns the driver with the chain of each topic and partition.
+    pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
+        self.writing.flush()?;
+        self.turns.finish(self.n_records, &mut self.driver)?;
+        let (counts, chains) = self.writing.finish()?;
+        Ok((self.driver, counts, chains))
+    }
+}
+
+impl Writing {
+    /// Writes after every `batch` records.
+    pub(super) fn new(outputs: Outputs, batch: usize) -> Self {
+        let (counts, chains) = (Counts::default(), BTreeMap::new());
+        Self { outputs, batch, n_pending: 0, counts, actions: Vec::new(), chains }
+    }
+
+    /// Notes that a record was folded; returns whether a batch ended with it.
+    pub(super) fn folded(&mut self) -> Result<bool, CliError> {
         self.n_pending += 1;
         let is_full = self.n_pending >= self.batch;
         if is_full {
@@ -84,15 +100,14 @@ impl Fold {
         Ok(is_full)
     }
 
-    /// Writes what is left, and returns the driver with the chain of each topic and partition.
-    pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
+    /// Writes what is left, and returns the chain of each topic and partition.
+    pub(super) fn finish(mut self) -> Result<(Counts, Chains), CliError> {
         self.flush()?;
-        self.turns.finish(self.n_records, &mut self.driver)?;
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
             output.as_mut().map_or(Ok(()), Output::flush)?;
         }
-        Ok((self.driver, self.counts, self.chains))
+        Ok((self.counts, self.chains))
     }
 
     fn flush(&mut self) -> Result<(), CliError> {

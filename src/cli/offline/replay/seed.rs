@@ -41,6 +41,11 @@ pub(super) struct Seed {
 }
 
 impl SeedArgs {
+    /// Returns whether a snapshot is wanted.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
     /// Opens the store; `None` when no snapshot is wanted.
     pub(super) fn open(&self, config: &Config) -> Result<Option<Seed>, CliError> {
         let Some(url) = &self.snapshot else { return Ok(None) };

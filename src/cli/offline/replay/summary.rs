@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
 
 /// The summary; exactly these fields are promised.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Summary {
     records: u64,
     /// Parts of records that became at least one event.
@@ -29,8 +29,34 @@ pub(super) struct Summary {
 }
 
 impl Summary {
+    /// Collects the counts of engines after their last records.
+    pub(super) fn of(engines: &[&Engine], counts: &Counts, seconds: f64) -> Self {
+        let mut all = engines.iter().map(|engine| Self::new(engine, counts, seconds));
+        let Some(mut sum) = all.next() else {
+            return Self { alerts: counts.n_alerts, seconds, ..Self::default() };
+        };
+        for one in all {
+            sum.records += one.records;
+            sum.decoded += one.decoded;
+            sum.transactions += one.transactions;
+            for (to, from) in [
+                (&mut sum.skipped, one.skipped),
+                (&mut sum.dead_letters, one.dead_letters),
+                (&mut sum.alerts_by_detector, one.alerts_by_detector),
+                (&mut sum.alerts_by_severity, one.alerts_by_severity),
+            ] {
+                from.into_iter().for_each(|(name, n)| *to.entry(name).or_default() += n);
+            }
+            sum.not_evaluable.extend(one.not_evaluable);
+            sum.not_evaluable.sort_unstable();
+            sum.not_evaluable.dedup();
+            sum.unverified = sum.unverified.or(one.unverified);
+        }
+        sum
+    }
+
     /// Collects the counts of an engine after its last record.
-    pub(super) fn new(engine: &Engine, counts: &Counts, seconds: f64) -> Self {
+    fn new(engine: &Engine, counts: &Counts, seconds: f64) -> Self {
         let stats = engine.stats();
         let mut not_evaluable: Vec<_> =
             engine.not_evaluable().into_iter().map(|(rule, _)| rule).collect();

@@ -50,17 +50,26 @@ impl ControlLog {
                 return Err(usage(text));
             }
         };
-        check(&place, &entries).map_err(usage)?;
+        Self::of(place, entries, own, snapshots).map_err(usage)
+    }
+
+    /// Begins the history that the entries of a partition tell, and fetches what they name.
+    pub(super) fn of(
+        place: GroupPartition,
+        entries: Vec<Entry>,
+        own: Bundle,
+        snapshots: &store::Params,
+    ) -> Result<Self, String> {
+        check(&place, &entries)?;
         // The settings at hand serve where they are the ones of that time.
         let store = match is_foreign(&entries, &own) {
             true => Store::open(snapshots)
-                .map_err(|e| CliError::failure("cannot open the bundles' store", e))?,
+                .map_err(|e| format!("cannot open the bundles' store: {e}"))?,
             false => None,
         };
-        let turns =
-            turns(&place, entries, &[Arc::new(own)], bundles_of(store.as_ref())).map_err(usage)?;
+        let turns = turns(&place, entries, &[Arc::new(own)], bundles_of(store.as_ref()))?;
         let position = Position::begin(place.clone(), turns)
-            .ok_or_else(|| usage("the log does not begin with a setup".to_owned()))?;
+            .ok_or_else(|| "the control log does not begin with a setup".to_owned())?;
         let first_offset = position.begins_at();
         Ok(Self { place, position, first_offset })
     }
@@ -68,6 +77,16 @@ impl ControlLog {
     /// Returns what is in force.
     pub(super) fn bundle(&self) -> &Arc<Bundle> {
         self.position.bundle()
+    }
+
+    /// Returns where the history begins.
+    pub(super) fn begins_at(&self) -> i64 {
+        self.first_offset
+    }
+
+    /// Returns how many turns have not been taken.
+    pub(super) fn n_ahead(&self) -> usize {
+        self.position.n_ahead()
     }
 
     /// Returns the record as it stood in its topic.
