@@ -24,6 +24,7 @@ pub mod ops;
 pub mod order;
 
 pub mod files;
+#[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod store;
 

@@ -1,7 +1,12 @@
-//! The connection to Kafka that source and sink share: settings, client configuration, log, close.
+//! The one loop that consumes, transforms and produces, each record exactly once.
+//!
+//! [`Loop`] owns the clients and the order of steps; a [`Stage`] says what happens to a record. It
+//! knows neither alerts nor the engine.
 
+mod clients;
 #[cfg(feature = "kafka")]
 mod codec;
+mod commit;
 #[cfg(feature = "kafka")]
 mod connection;
 #[cfg(feature = "kafka")]
@@ -15,12 +20,19 @@ mod partition;
 mod patience;
 #[cfg(feature = "kafka")]
 pub mod producer;
+mod rebalance;
 #[cfg(feature = "cloud")]
 pub mod registry;
+mod retry;
 #[cfg(feature = "kafka")]
 pub mod rewrite;
 #[cfg(feature = "kafka")]
 mod scan;
+mod stage;
+
+pub use clients::{Clients, Failure, fence_max};
+pub use commit::{Batch, Offset};
+pub use stage::{Loop, Stage};
 
 #[cfg(feature = "kafka")]
 pub use codec::{Codec, Codecs};

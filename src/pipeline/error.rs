@@ -57,3 +57,16 @@ impl RuntimeError {
         !matches!(self, Self::Params(_) | Self::Engine { .. } | Self::Refused(_))
     }
 }
+
+#[cfg(feature = "kafka")]
+impl From<crate::kafka::Failure> for RuntimeError {
+    fn from(failure: crate::kafka::Failure) -> Self {
+        use crate::kafka::Failure;
+        match failure {
+            Failure::Connection(source) => Self::Connection(source),
+            Failure::Kafka { what, source } => Self::Kafka { what, source },
+            Failure::Refused(why) => Self::Refused(why),
+            Failure::Deadline { what, seconds } => Self::Deadline { what, seconds },
+        }
+    }
+}

@@ -22,8 +22,9 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("ops", &["model"]),
     ("sink", &["model", "audit", "ops"]),
     ("source", &["model", "ops"]),
-    ("runtime", &["model", "decode", "engine", "audit", "source", "sink", "ops"]),
-    ("route", &["model", "decode", "runtime", "source", "sink", "ops"]),
+    ("kafka", &["source", "sink", "ops"]),
+    ("runtime", &["model", "decode", "engine", "audit", "source", "sink", "kafka", "ops"]),
+    ("route", &["model", "decode", "runtime", "source", "sink", "kafka", "ops"]),
     (
         "config",
         &[
