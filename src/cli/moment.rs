@@ -50,6 +50,7 @@ pub(super) fn until(text: &str, now_ms: i64) -> Result<i64, String> {
 }
 
 /// Reads a date or a time so long ago (`12h`), as milliseconds since the epoch.
+#[cfg(any(feature = "kafka", test))]
 pub(super) fn ago(text: &str, now_ms: i64) -> Result<i64, String> {
     let before = span(text).map(|us| now_ms.saturating_sub(us / 1_000));
     before.or_else(|_| date(text).map(EventTime::millis)).map_err(|_| {

@@ -15,7 +15,7 @@ pub use line::{SCHEMA, write_mark, write_record};
 pub use reader::{Reader, shape_of, shape_of_line};
 pub use survey::{Extent, Survey};
 
-use crate::model::Record;
+use crate::model::{Record, Stamp, TopicPartition};
 
 /// What the lines of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,33 +28,10 @@ pub enum Shape {
     Own,
 }
 
-/// Where a record's time came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stamp {
-    /// The producer set it.
-    Create,
-    /// The broker set it when it appended the record.
-    Append,
-}
-
-/// A partition of a topic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub topic: String,
-    pub partition: i32,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.topic, self.partition)
-    }
-}
-
 /// A record with all that Kafka says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
-    pub place: Place,
+    pub place: TopicPartition,
     pub offset: i64,
     /// Milliseconds since the epoch.
     pub kafka_ms: Option<i64>,
@@ -93,7 +70,7 @@ pub enum Item {
 /// a line had no record that could be read (an aborted transaction, a marker, compaction).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    pub place: Place,
+    pub place: TopicPartition,
     pub end: MarkEnd,
     pub offset: i64,
 }

@@ -1,4 +1,7 @@
-//! The connection to Kafka that source and sink share: settings, client configuration, log, close.
+//! Everything that touches Kafka: clients, their settings, and the one exactly-once loop.
+//!
+//! [`Loop`] owns the clients and the order of steps; a [`Stage`] says what happens to a record.
+//! Nothing here knows alerts or the engine.
 
 #[cfg(feature = "kafka")]
 mod codec;
@@ -22,10 +25,9 @@ pub mod registry;
 pub mod rewrite;
 #[cfg(feature = "kafka")]
 mod scan;
-
-pub use crate::model::Start;
 #[cfg(feature = "kafka")]
-pub use crate::model::TopicPartition;
+mod stage;
+
 #[cfg(feature = "kafka")]
 pub use codec::{Codec, Codecs};
 #[cfg(feature = "kafka")]
@@ -33,12 +35,6 @@ pub use connection::{
     Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config,
     producer_config,
 };
-pub use params::{Mechanism, Params, Protocol, Security};
-#[cfg(feature = "kafka")]
-pub use partition::{offset_list, plain_list};
-#[cfg(feature = "kafka")]
-pub use patience::Patience;
-
 #[cfg(feature = "kafka")]
 pub use consumer::reading::{Reading, Standing};
 #[cfg(feature = "kafka")]
@@ -46,5 +42,12 @@ pub use consumer::unowned::Lookout;
 #[cfg(feature = "kafka")]
 pub use consumer::{Consumer, End, Rebalanced, committed_in, record_of};
 pub use observer::ReadObserver;
+pub use params::{Mechanism, Params, Protocol, Security};
+#[cfg(feature = "kafka")]
+pub use partition::{offset_list, plain_list};
+#[cfg(feature = "kafka")]
+pub use patience::Patience;
 #[cfg(feature = "kafka")]
 pub use scan::{ScanError, Scanner, Span};
+#[cfg(feature = "kafka")]
+pub use stage::{Batch, Clients, Failure, Loop, Offset, Stage, fence_max};

@@ -6,7 +6,6 @@ use crate::{
     },
     model::TopicPartition,
     ops::failpoint,
-    pipeline::message::{Message, Output},
 };
 use rdkafka::{
     TopicPartitionList,
@@ -33,6 +32,24 @@ pub struct Producer {
     is_open: bool,
 }
 
+/// Which output topic a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    Alerts,
+    DeadLetters,
+    Checkpoints,
+    Control,
+}
+
+/// A message to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    pub output: Output,
+    pub key: Option<Vec<u8>>,
+    pub body: Vec<u8>,
+    pub headers: Vec<(&'static str, String)>,
+}
+
 /// Where the messages of each output go.
 #[derive(Clone, Copy, Debug)]
 pub struct Topics<'a> {
@@ -42,14 +59,20 @@ pub struct Topics<'a> {
     pub control: &'a str,
 }
 
-/// One transaction: messages, and the offsets they result from.
-pub struct Transaction<'a> {
+/// Messages with the topics they go to.
+#[derive(Clone, Copy)]
+pub struct Answers<'a> {
     pub messages: &'a [Message],
     /// Sent after the messages, which they cover.
     pub checkpoints: &'a [Message],
+    pub topics: Topics<'a>,
+}
+
+/// One transaction: messages, and the offsets they result from.
+pub struct Transaction<'a> {
+    pub answers: Option<Answers<'a>>,
     /// Sent first.
     pub passed: &'a [&'a [Passed]],
-    pub topics: Topics<'a>,
     /// The next offset to read of each partition, with metadata.
     pub offsets: &'a [(TopicPartition, i64, String)],
     /// The time of sending, for the one header that carries our clock.
@@ -217,8 +240,11 @@ impl Producer {
         for passed in transaction.passed.iter().flat_map(|part| part.iter()) {
             self.pass(passed, until).map_err(at(Stage::Send))?;
         }
-        for message in transaction.messages.iter().chain(transaction.checkpoints) {
-            self.send(message, transaction, until).map_err(at(Stage::Send))?;
+        if let Some(Answers { messages, checkpoints, topics }) = transaction.answers {
+            for message in messages.iter().chain(checkpoints) {
+                let sent = self.send(message, topics, transaction.now_ms, until);
+                sent.map_err(at(Stage::Send))?;
+            }
         }
         // commit_transaction would flush in slices of 100 ms.
         while self.inner.in_flight_count() > 0 && Instant::now() < until {
@@ -284,20 +310,21 @@ impl Producer {
     fn send(
         &self,
         message: &Message,
-        transaction: &Transaction<'_>,
+        topics: Topics<'_>,
+        now_ms: i64,
         until: Instant,
     ) -> Result<(), KafkaError> {
         let topic = match message.output {
-            Output::Alerts => transaction.topics.alerts,
-            Output::DeadLetters => transaction.topics.dead_letters,
-            Output::Checkpoints => transaction.topics.checkpoints,
-            Output::Control => transaction.topics.control,
+            Output::Alerts => topics.alerts,
+            Output::DeadLetters => topics.dead_letters,
+            Output::Checkpoints => topics.checkpoints,
+            Output::Control => topics.control,
         };
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 1);
         for (key, value) in &message.headers {
             headers = headers.insert(Header { key, value: Some(value) });
         }
-        let now = transaction.now_ms.to_string();
+        let now = now_ms.to_string();
         headers = headers.insert(Header { key: "emitted_at_ms", value: Some(&now) });
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).payload(&message.body);
         if let Some(key) = &message.key {

@@ -2,9 +2,8 @@
 
 use super::{ConnectionError, Params, record_of};
 use crate::{
-    files::recorded::Stamp,
     kafka::{ClientLog, client_config},
-    model::{Record, TopicPartition},
+    model::{Record, Stamp, TopicPartition},
 };
 use rdkafka::{
     Message as _, Offset, Timestamp, TopicPartitionList,

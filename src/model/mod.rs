@@ -36,7 +36,7 @@ pub use event::{
 pub use finding::{Band, DetectorKind, Finding, Lane, Severity, Subject};
 pub use id::{AlertId, BlockHash, EventId, Hash32, TxId};
 pub use partition::{GroupPartition, Start, TopicPartition};
-pub use record::Record;
+pub use record::{Record, Stamp};
 pub use reference::{Label, LabelKind, Price, Reference, WatchEntry};
 pub use signal::{CLAIMS_PER_TX_MAX, Conflict, ConflictKey, ConflictKind, Reorg, Signal};
 pub use time::EventTime;

@@ -11,6 +11,12 @@ pub struct TopicPartition {
     pub partition: i32,
 }
 
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
 /// One partition as one consumer group reads it: whose state a snapshot is, and whose control log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]

@@ -27,3 +27,13 @@ impl<'a> Record<'a> {
         Self { topic, offset, value: Some(value), ..Self::default() }
     }
 }
+
+/// Where a record's time came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stamp {
+    /// The producer set it.
+    Create,
+    /// The broker set it when it appended the record.
+    Append,
+}

@@ -58,6 +58,19 @@ impl RuntimeError {
     }
 }
 
+#[cfg(feature = "kafka")]
+impl From<crate::kafka::Failure> for RuntimeError {
+    fn from(failure: crate::kafka::Failure) -> Self {
+        use crate::kafka::Failure;
+        match failure {
+            Failure::Connection(source) => Self::Connection(source),
+            Failure::Kafka { what, source } => Self::Kafka { what, source },
+            Failure::Refused(why) => Self::Refused(why),
+            Failure::Deadline { what, seconds } => Self::Deadline { what, seconds },
+        }
+    }
+}
+
 /// Returns an error and its causes in one line.
 pub fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

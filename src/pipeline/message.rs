@@ -2,6 +2,7 @@
 
 use crate::{
     audit::Checkpoint,
+    kafka::producer::{Message, Output},
     model::{Alert, EventTime, Evidence},
 };
 use jiff::Timestamp;
@@ -12,24 +13,6 @@ pub const KEY_BYTES_MAX: usize = 4 << 10;
 
 /// The longest text that an oversize dead letter keeps.
 const TEXT_BYTES_KEPT: usize = 4 << 10;
-
-/// Which output topic a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
-    Alerts,
-    DeadLetters,
-    Checkpoints,
-    Control,
-}
-
-/// A message to be sent.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Message {
-    pub output: Output,
-    pub key: Option<Vec<u8>>,
-    pub body: Vec<u8>,
-    pub headers: Vec<(&'static str, String)>,
-}
 
 /// Makes the message of an alert from the body that its chain sealed. `source` names who raised
 /// it, as a CloudEvents source.

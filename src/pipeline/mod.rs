@@ -16,7 +16,7 @@ mod error;
 mod flood;
 #[cfg(feature = "kafka")]
 mod fruitless;
-#[cfg(feature = "runtime")]
+#[cfg(feature = "kafka")]
 pub mod message;
 #[cfg(feature = "runtime")]
 mod observer;

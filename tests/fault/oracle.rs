@@ -15,10 +15,11 @@ use txwarden::{
     audit,
     config::Config,
     engine::{Action, DeadLetter, Engine},
+    kafka::producer::Message,
     model::{Alert, Record},
     pipeline::{
         Driver, Fits, InputParams,
-        message::{self, Coordinates, Message},
+        message::{self, Coordinates},
     },
 };
 

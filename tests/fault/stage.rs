@@ -128,6 +128,20 @@ impl<'a> Stage<'a> {
         self.lines.len()
     }
 
+    /// Deletes the output, and waits until the broker has done so.
+    pub fn delete_output(&self) {
+        self.broker.delete_topic(&self.output);
+        let until = std::time::Instant::now() + crate::process::PATIENCE;
+        while self.broker.end(&self.output, 0).is_some() {
+            assert!(std::time::Instant::now() < until, "{} is still there", self.output);
+        }
+    }
+
+    /// Makes the output anew.
+    pub fn create_output(&self) {
+        self.broker.create_topic(&self.output, 1);
+    }
+
     /// Writes the input up to a share of it, but for what is to be late.
     pub fn feed(&self, share: f64) {
         let end = (self.queue.len() as f64 * share.min(1.0)).round() as usize;

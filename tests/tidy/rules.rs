@@ -49,7 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "audit", "order", "journal", "ops", "kafka", "files", "store", "pipeline", "config",
         ],
     ),
-    ("detector", &["model", "decode", "detect", "engine", "audit", "runtime"]),
+    ("detector", &["model", "decode", "detect", "engine", "audit", "pipeline"]),
     ("main", &[]),
     ("lib", &["detector"]),
 ];

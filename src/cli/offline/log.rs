@@ -9,9 +9,9 @@ use crate::{
     config::Config,
     decode::{Settings, envelope::decide},
     engine::{Action, Engine, Examination, Features, Setup},
-    files::recorded::{Item, Place, Reader, RecordedError, Shape, Survey, shape_of},
+    files::recorded::{Item, Reader, RecordedError, Shape, Survey, shape_of},
     journal::{Entry, WHOLE_TOPIC},
-    model::{EventId, Record},
+    model::{EventId, Record, TopicPartition},
     pipeline::{Driver, Fits, InputParams},
 };
 use std::{
@@ -111,21 +111,22 @@ impl Log {
     }
 
     /// Returns the partitions that are read as inputs.
-    fn inputs(&self, input: &InputArgs, config: &Config) -> Vec<Place> {
-        let is_input =
-            |place: &Place| input.format.is_some() || input_of(config, &place.topic).is_some();
+    fn inputs(&self, input: &InputArgs, config: &Config) -> Vec<TopicPartition> {
+        let is_input = |place: &TopicPartition| {
+            input.format.is_some() || input_of(config, &place.topic).is_some()
+        };
         self.candidates(config).into_iter().filter(is_input).collect()
     }
 
     /// Returns the partitions that are no outputs of the configuration.
-    fn candidates(&self, config: &Config) -> Vec<Place> {
+    fn candidates(&self, config: &Config) -> Vec<TopicPartition> {
         let outputs = config.run.outputs.topics();
         let places = self.survey.places.keys();
         places.filter(|place| !outputs.contains(&&*place.topic)).cloned().collect()
     }
 
     /// Returns the one partition of the log that can be an input.
-    pub(in crate::cli) fn only_input(&self, config: &Config) -> Result<Place, CliError> {
+    pub(in crate::cli) fn only_input(&self, config: &Config) -> Result<TopicPartition, CliError> {
         let mut places = self.candidates(config);
         match (places.pop(), places.is_empty()) {
             (Some(only), true) => Ok(only),
@@ -187,7 +188,7 @@ impl Log {
         &self,
         turns: &TurnArgs,
         config: &Config,
-    ) -> Result<BTreeMap<Place, Vec<Entry>>, CliError> {
+    ) -> Result<BTreeMap<TopicPartition, Vec<Entry>>, CliError> {
         let (file, wanted) = turns.named();
         let entries = match file {
             None => self.entries.clone(),
@@ -212,10 +213,10 @@ impl Log {
                 return Err(CliError::Usage(text));
             }
         };
-        let mut by_place: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
+        let mut by_place: BTreeMap<TopicPartition, Vec<Entry>> = BTreeMap::new();
         for entry in entries.into_iter().filter(|entry| entry.place.group == group) {
             let (topic, partition) = (entry.place.topic.clone(), entry.place.partition);
-            by_place.entry(Place { topic, partition }).or_default().push(entry);
+            by_place.entry(TopicPartition { topic, partition }).or_default().push(entry);
         }
         Ok(by_place)
     }
@@ -223,7 +224,7 @@ impl Log {
     /// Says what keeps a partition from being exact, or refuses what cannot be.
     fn note(
         &self,
-        place: &Place,
+        place: &TopicPartition,
         begins_at: Option<i64>,
         has_control: bool,
         notes: &mut Vec<String>,
@@ -285,7 +286,7 @@ fn entries_of(path: &Path) -> Result<Vec<Entry>, CliError> {
 /// An engine for each partition of a log.
 #[derive(Default)]
 pub(in crate::cli) struct Lanes {
-    lanes: BTreeMap<Place, Lane>,
+    lanes: BTreeMap<TopicPartition, Lane>,
     /// What to tell of the log.
     notes: Vec<String>,
 }
@@ -307,7 +308,7 @@ impl Lanes {
 
     /// Returns how a partition's records are read.
     pub(in crate::cli) fn settings(&self, topic: &str, partition: i32) -> Option<&Settings> {
-        let place = Place { topic: topic.to_owned(), partition };
+        let place = TopicPartition { topic: topic.to_owned(), partition };
         self.lanes.get(&place).map(|lane| &lane.settings)
     }
 
@@ -317,7 +318,7 @@ impl Lanes {
         record: Record<'_>,
         actions: &mut Vec<Action>,
     ) -> Result<bool, CliError> {
-        let place = Place { topic: record.topic.to_owned(), partition: record.partition };
+        let place = TopicPartition { topic: record.topic.to_owned(), partition: record.partition };
         let Some(lane) = self.lanes.get_mut(&place) else { return Ok(false) };
         let Some(driver) = &mut lane.driver else { return Ok(false) };
         if lane.turns.begins_at().is_none()
@@ -335,7 +336,7 @@ impl Lanes {
         event: &EventId,
         typical: &[Features],
     ) -> Result<Option<Examination>, CliError> {
-        let place = Place { topic: record.topic.to_owned(), partition: record.partition };
+        let place = TopicPartition { topic: record.topic.to_owned(), partition: record.partition };
         let Some(lane) = self.lanes.get_mut(&place) else { return Ok(None) };
         let Some(driver) = lane.driver.take() else { return Ok(None) };
         lane.turns.examine_exact(driver, &lane.settings, record, event, typical)
@@ -358,7 +359,7 @@ impl Lanes {
     }
 
     /// Returns the engines with their partitions.
-    pub(in crate::cli) fn engines(&self) -> Vec<(&Place, &Engine)> {
+    pub(in crate::cli) fn engines(&self) -> Vec<(&TopicPartition, &Engine)> {
         let lanes = self.lanes.iter();
         lanes.filter_map(|(place, lane)| Some((place, lane.driver.as_ref()?.engine()))).collect()
     }

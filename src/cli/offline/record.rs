@@ -6,8 +6,9 @@ mod file;
 use crate::{
     cli::{CliError, moment, output, serve::signals},
     config::Config,
-    files::recorded::{Mark, MarkEnd, Place, Survey, write_mark, write_record},
-    kafka::{ScanError, Scanner, Span, TopicPartition},
+    files::recorded::{Mark, MarkEnd, Survey, write_mark, write_record},
+    kafka::{ScanError, Scanner, Span},
+    model::TopicPartition,
     ops::now_ms,
 };
 use bounds::Bound;
@@ -196,12 +197,12 @@ impl Job<'_> {
     }
 }
 
-fn place_of(at: &TopicPartition) -> Place {
-    Place { topic: at.topic.clone(), partition: at.partition }
+fn place_of(at: &TopicPartition) -> TopicPartition {
+    TopicPartition { topic: at.topic.clone(), partition: at.partition }
 }
 
 /// Refuses what is no longer there.
-fn check_first(place: &Place, from: i64, first: i64) -> Result<(), CliError> {
+fn check_first(place: &TopicPartition, from: i64, first: i64) -> Result<(), CliError> {
     match from < first {
         false => Ok(()),
         true => Err(CliError::Usage(format!(

@@ -1,6 +1,7 @@
 //! A line of `kcat -J`: an object with the members that `kcat` writes, and no others.
 
-use super::{Place, Recorded, Stamp};
+use super::Recorded;
+use crate::model::{Stamp, TopicPartition};
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
@@ -64,7 +65,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Recorded, String> {
         TimeType::Unknown => None,
     };
     Ok(Recorded {
-        place: Place { topic: line.topic, partition: line.partition },
+        place: TopicPartition { topic: line.topic, partition: line.partition },
         offset: line.offset,
         kafka_ms: stamp.map(|_| line.ts).filter(|ms| *ms >= 0),
         stamp,
@@ -111,7 +112,7 @@ mod tests {
     fn a_line_keeps_what_kafka_had() {
         let line = r#""headers":["node","a","e",""],"key":"k","payload":"{\"topic\":\"x\"}""#;
         let found = read(line).unwrap();
-        assert_eq!(found.place, Place { topic: "t".to_owned(), partition: 1 });
+        assert_eq!(found.place, TopicPartition { topic: "t".to_owned(), partition: 1 });
         assert_eq!((found.offset, found.kafka_ms), (7, Some(1_700_000_000_000)));
         assert_eq!(found.stamp, Some(Stamp::Create));
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());

@@ -1,7 +1,7 @@
 //! A line of `txwarden record`: a record with base64 for bytes, or a mark of what was read.
 
-use super::{Item, Mark, MarkEnd, Place, Recorded, Stamp};
-use crate::model::Record;
+use super::{Item, Mark, MarkEnd, Recorded};
+use crate::model::{Record, Stamp, TopicPartition};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -91,7 +91,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
         Ok((name.into_owned(), value))
     });
     Ok(Item::Record(Recorded {
-        place: Place { topic: line.topic.into_owned(), partition: line.partition },
+        place: TopicPartition { topic: line.topic.into_owned(), partition: line.partition },
         offset: line.offset,
         kafka_ms: line.kafka_ms,
         stamp: line.stamp,
@@ -107,7 +107,7 @@ fn mark(line: MarkLine<'_>) -> Result<Mark, String> {
         (None, Some(offset)) => (MarkEnd::To, offset),
         _ => return Err("neither a record nor one mark: it has no offset".to_owned()),
     };
-    let place = Place { topic: line.topic.into_owned(), partition: line.partition };
+    let place = TopicPartition { topic: line.topic.into_owned(), partition: line.partition };
     Ok(Mark { place, end, offset })
 }
 
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_mark_survives_its_line() {
-        let place = Place { topic: "t".to_owned(), partition: 0 };
+        let place = TopicPartition { topic: "t".to_owned(), partition: 0 };
         for end in [MarkEnd::From, MarkEnd::To] {
             let mark = Mark { place: place.clone(), end, offset: 12 };
             let mut line = Vec::new();

@@ -1,6 +1,7 @@
 //! What recorded files hold of each partition, and what they lack.
 
-use super::{Item, MarkEnd, Place};
+use super::{Item, MarkEnd};
+use crate::model::TopicPartition;
 use std::collections::BTreeMap;
 
 /// What is known of one partition.
@@ -25,7 +26,7 @@ pub struct Extent {
 /// What is known of each partition.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
-    pub places: BTreeMap<Place, Extent>,
+    pub places: BTreeMap<TopicPartition, Extent>,
 }
 
 impl Survey {
@@ -83,8 +84,8 @@ mod tests {
     use super::*;
     use crate::files::recorded::{Mark, Recorded};
 
-    fn place() -> Place {
-        Place { topic: "t".to_owned(), partition: 0 }
+    fn place() -> TopicPartition {
+        TopicPartition { topic: "t".to_owned(), partition: 0 }
     }
 
     fn record(offset: i64) -> Item {

@@ -4,7 +4,8 @@
 use super::partition::Partition;
 use crate::{
     audit::{self, Checkpoint, Deciders, Signer},
-    pipeline::message::{self, Message},
+    kafka::producer::Message,
+    pipeline::message,
 };
 use std::time::{Duration, Instant};
 

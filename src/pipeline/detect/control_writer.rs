@@ -7,12 +7,12 @@ use super::{envelope_choice::agreed, fold::Fold, outbox::Outbox, partition::Part
 use crate::{
     engine::EngineError,
     journal::{Bundle, Entry, Origin, Step, Why},
+    kafka::producer::{Message, Output},
     ops::clock,
     pipeline::{
         Observer,
         control::{Fed, Feed, Inputs},
         flood::Flood,
-        message::{Message, Output},
     },
 };
 use std::{collections::BTreeMap, sync::Arc};

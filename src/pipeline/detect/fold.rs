@@ -9,12 +9,13 @@ use super::{
 };
 use crate::{
     engine::Action,
+    kafka::producer::Output,
     model::{Record, TopicPartition},
     ops::failpoint,
     pipeline::{
         Batching, Observer, OnFlood, Phase,
         control::{Agreement, Inputs},
-        message::{self, Output},
+        message,
     },
 };
 use std::time::{Duration, Instant};

@@ -2,8 +2,9 @@
 
 use crate::{
     engine::DeadLetter,
+    kafka::producer::{Message, Output},
     model::{Record, TopicPartition},
-    pipeline::message::{self, Coordinates, Message, Output},
+    pipeline::message::{self, Coordinates},
 };
 use std::hash::{BuildHasher, RandomState};
 

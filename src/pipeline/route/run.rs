@@ -3,7 +3,7 @@
 use super::{Params, stage::Stage};
 use crate::{
     decode::Settings,
-    kafka::{self, ReadObserver},
+    kafka::{self, Loop, ReadObserver},
     pipeline::{Batching, RuntimeError, prepare_topics},
 };
 use std::sync::{
@@ -69,7 +69,7 @@ pub fn run(
     observer: &dyn Observer,
 ) -> Result<(), RuntimeError> {
     setup.prepare(stop)?;
-    let done = Stage::connect(setup, stop, observer).and_then(Stage::run);
+    let done = Stage::connect(setup, stop, observer).and_then(Loop::run);
     match done {
         // What was not committed is read again by the next start.
         Err(error) if stop.load(Ordering::Acquire) && error.is_retryable() => {

@@ -174,6 +174,12 @@ pub const TABLE: &[Case] = &[
         run: route::zombie,
     },
     Case {
+        name: "route_output_missing",
+        shows: "the output of route is deleted under way and made again: said, nothing lost",
+        counts: [0, 1, 2],
+        run: route::missing,
+    },
+    Case {
         name: "control_at_least_once",
         shows: "outputs committed before offsets, SIGKILL between: the suite must notice",
         counts: [1, 1, 1],

@@ -57,6 +57,32 @@ pub fn zombie(lab: &Lab, n: usize) -> Outcome {
     stage.held().taking_over(takeovers).and(Outcome::default().noting(note))
 }
 
+/// The output is deleted under way, before anything is in it, and made again.
+pub fn missing(lab: &Lab, n: usize) -> Outcome {
+    let mut outcome = Outcome::default();
+    for _ in 0..n {
+        let stage = Stage::new(lab, "route_output_missing", Options::default());
+        let mut process = stage.start("a");
+        assert!(is_up(&process), "{}", process.log());
+        stage.delete_output();
+        stage.feed(0.5);
+        let said = ["batch failed", "cannot go on", "partitions revoked"];
+        let until = Instant::now() + crate::process::PATIENCE;
+        while said.iter().all(|text| process.count(text) == 0) {
+            assert!(Instant::now() < until, "nothing is said:\n{}", process.log());
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        stage.create_output();
+        if process.is_running() {
+            let (status, _) = process.stop();
+            assert_eq!(status.code(), Some(0), "{}", process.log());
+        }
+        finish(&stage);
+        outcome = outcome.and(stage.held());
+    }
+    outcome
+}
+
 /// Freezes the owner of the stream again and again; returns the takeover times, and how often the
 /// zombie's batch was refused or its stream was lost to it.
 pub fn freeze(lab: &Lab, stage: &Stage<'_>, n: usize, failpoints: &str) -> (Vec<Duration>, usize) {

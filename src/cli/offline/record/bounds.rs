@@ -1,12 +1,12 @@
 //! An offset on the command line, of every partition or of one.
 
-use crate::files::recorded::Place;
+use crate::model::TopicPartition;
 
 /// `OFFSET` or `TOPIC/PARTITION=OFFSET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bound {
     /// `None` is every partition.
-    place: Option<Place>,
+    place: Option<TopicPartition>,
     offset: i64,
 }
 
@@ -20,7 +20,7 @@ impl Bound {
             Some((place, offset)) => {
                 let (topic, partition) = place.rsplit_once('/').ok_or_else(wrong)?;
                 let partition: i32 = partition.parse().map_err(|_| wrong())?;
-                (Some(Place { topic: topic.to_owned(), partition }), offset)
+                (Some(TopicPartition { topic: topic.to_owned(), partition }), offset)
             }
         };
         let offset: i64 = offset.parse().map_err(|_| wrong())?;
@@ -28,7 +28,7 @@ impl Bound {
     }
 
     /// Returns the offset that is meant for a partition: its own, else that of all.
-    pub(super) fn of(bounds: &[Self], place: &Place) -> Option<i64> {
+    pub(super) fn of(bounds: &[Self], place: &TopicPartition) -> Option<i64> {
         let own = bounds.iter().find(|bound| bound.place.as_ref() == Some(place));
         own.or_else(|| bounds.iter().find(|bound| bound.place.is_none())).map(|b| b.offset)
     }
@@ -43,10 +43,13 @@ mod tests {
         let bounds: Vec<Bound> =
             ["5", "a/b/1=7"].iter().map(|text| Bound::parse(text).unwrap()).collect();
         let of = |topic: &str, partition| {
-            Bound::of(&bounds, &Place { topic: topic.to_owned(), partition })
+            Bound::of(&bounds, &TopicPartition { topic: topic.to_owned(), partition })
         };
         assert_eq!((of("a/b", 1), of("a/b", 0)), (Some(7), Some(5)));
-        assert_eq!(Bound::of(&bounds[1..], &Place { topic: "t".to_owned(), partition: 1 }), None);
+        assert_eq!(
+            Bound::of(&bounds[1..], &TopicPartition { topic: "t".to_owned(), partition: 1 }),
+            None
+        );
         for wrong in ["", "x", "-1", "t=1", "t/x=1", "t/0=", "t/0=-4"] {
             assert!(Bound::parse(wrong).is_err(), "{wrong}");
         }

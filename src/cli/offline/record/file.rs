@@ -155,8 +155,8 @@ fn whole_frames(file: &mut File) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::{
-        files::recorded::{Place, write_record},
-        model::Record,
+        files::recorded::write_record,
+        model::{Record, TopicPartition},
     };
     use std::fs;
 
@@ -168,7 +168,7 @@ mod tests {
 
     fn open(path: &Path) -> (Target, Option<i64>) {
         let (target, survey) = Target::open(None, Some(&path.to_owned()), false).unwrap();
-        let place = Place { topic: "t".to_owned(), partition: 0 };
+        let place = TopicPartition { topic: "t".to_owned(), partition: 0 };
         (target, survey.places.get(&place).map(|extent| extent.to))
     }
 

@@ -3,7 +3,7 @@
 use super::super::StreamParams;
 use crate::{
     decode::{Batch, Settings, envelope},
-    kafka::{Consumer, Patience, Standing, producer::Passed, record_of},
+    kafka::{Consumer, Offset, Patience, Standing, producer::Passed, record_of},
     model::{Start, TopicPartition},
     order::{Counts, Lane, Merge, Place, SPAN_MAX},
     pipeline::{Batching, RuntimeError},
@@ -26,9 +26,6 @@ const SPAN_AHEAD_MAX: i64 = SPAN_MAX / 2;
 
 /// Records between two looks at what is due, however fast they come: much fewer than are held.
 const SETTLE_EVERY: u64 = 256;
-
-/// A lane's offset with what goes along with it, as it is committed.
-pub(super) type Offset = (TopicPartition, i64, String);
 
 /// One output with what feeds it.
 pub(super) struct Stream {
