@@ -6,7 +6,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use std::{collections::BTreeMap, hint::black_box, sync::Arc, time::Duration};
 use txwarden::{
     decode::{Format, Settings},
-    detect::{Member, models},
+    detect::{DetectorSettings, models},
     engine::{Action, Engine, Params, Setup},
     model::{Chain, Family, Record, Reference},
     pipeline::{Driver, Fits},
@@ -45,8 +45,11 @@ fn settings(family: Family) -> Settings {
 
 /// Parameters without any model.
 fn rules_only() -> Params {
-    let off = |entry: &models::Entry| {
-        (entry.meta.id.to_owned(), Member { enabled: false, ..Member::default() })
+    let off = |entry: &models::ModelEntry| {
+        (
+            entry.meta.id.to_owned(),
+            DetectorSettings { enabled: false, ..DetectorSettings::default() },
+        )
     };
     let mut params = Params::default();
     params.detect.models = models::TABLE.iter().map(off).collect::<BTreeMap<_, _>>();

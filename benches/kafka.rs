@@ -31,7 +31,7 @@ mod bench {
     use txwarden::{
         audit,
         decode::{Format, Settings},
-        detect::{Member, models},
+        detect::{DetectorSettings, models},
         engine::{Action, Params as EngineParams, Setup},
         kafka::{self, ReadObserver},
         model::{Chain, Reference, Start},
@@ -146,8 +146,8 @@ mod bench {
 
     impl ReadObserver for Merged {}
 
-    impl route::Observer for Merged {
-        fn routed(&self, _: &str, counts: txwarden::order::Counts, n_held: usize) {
+    impl route::RouteObserver for Merged {
+        fn routed(&self, _: &str, counts: txwarden::order::MergeCounts, n_held: usize) {
             let mut n_out = self.n_out.lock().unwrap();
             *n_out += counts.n_released;
             if *n_out >= self.until {
@@ -167,7 +167,7 @@ mod bench {
         let output = broker.name("ordered");
         broker.create_topic(&output, 1);
         let stream = StreamParams { idle_ms: 1_000, ..StreamParams::new(&output, inputs) };
-        let setup = route::Setup {
+        let setup = route::RouteSetup {
             kafka: kafka::Params {
                 brokers: broker.bootstrap().to_owned(),
                 group: broker.name("bench"),
@@ -195,7 +195,7 @@ mod bench {
     fn setup(reference: &Arc<Reference>, has_models: bool) -> Setup {
         let mut params = EngineParams::default();
         if !has_models {
-            let off = Member { enabled: false, ..Member::default() };
+            let off = DetectorSettings { enabled: false, ..DetectorSettings::default() };
             let ids = models::TABLE.iter().map(|entry| entry.meta.id.to_owned());
             params.detect.models = ids.map(|id| (id, off.clone())).collect();
         }
@@ -231,7 +231,7 @@ mod bench {
         config.set("enable.idempotence", "true").set("compression.type", "zstd");
         let producer: BaseProducer = config.set("linger.ms", "5").create().unwrap();
         let mut driver = Driver::new(setup, Fits::Background).unwrap();
-        let (settings, mut chain) = (settings(), audit::Chain::new(topic, 0));
+        let (settings, mut chain) = (settings(), audit::HashChain::new(topic, 0));
         let (mut actions, mut n_seen, mut began) = (Vec::new(), 0, None);
         while n_seen < n {
             let Some(message) = consumer.poll(Duration::from_secs(10)) else { continue };

@@ -6,7 +6,7 @@
 use crate::{
     audit::{self, short_hash},
     decode::{Format, Mapping, Settings, Wrapping, envelope},
-    detect::{Member, models, rules},
+    detect::{DetectorSettings, models, rules},
     engine::{
         Action, Control, DeadLetter, Engine, EngineError, FindingReport, Params, ScoreReport, Setup,
     },
@@ -43,7 +43,7 @@ pub struct Detector {
     settings: Settings,
     driver: Driver,
     /// By topic and partition of the records.
-    chains: BTreeMap<(String, i32), audit::Chain>,
+    chains: BTreeMap<(String, i32), audit::HashChain>,
     actions: Vec<Action>,
     outputs: Vec<Output>,
 }
@@ -276,7 +276,7 @@ fn only<'a>(
     family: &'static str,
     wanted: &[String],
     known: impl Iterator<Item = &'a str> + Clone,
-    members: &mut BTreeMap<String, Member>,
+    members: &mut BTreeMap<String, DetectorSettings>,
 ) -> Result<(), DetectorError> {
     if let Some(id) = wanted.iter().find(|id| !known.clone().any(|known| known == id.as_str())) {
         return Err(DetectorError::Unknown { family, id: id.clone() });
@@ -291,9 +291,12 @@ fn only<'a>(
 }
 
 /// Makes an alert the next of its partition's chain.
-fn seal(chains: &mut BTreeMap<(String, i32), audit::Chain>, mut alert: Alert) -> Box<SealedAlert> {
+fn seal(
+    chains: &mut BTreeMap<(String, i32), audit::HashChain>,
+    mut alert: Alert,
+) -> Box<SealedAlert> {
     let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
-    let empty = || audit::Chain::new(&topic, partition);
+    let empty = || audit::HashChain::new(&topic, partition);
     let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
     let sealed = chain.seal(&mut alert);
     // INVARIANT: an alert has finite numbers and text for keys, so that it can be written.

@@ -21,7 +21,7 @@ const HASH_KEY: &[u8] = b"\",\"hash\":\"";
 /// # Cost
 /// O(log n) bytes: the head and the frontier of the Merkle tree over all hashes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chain {
+pub struct HashChain {
     topic: String,
     partition: i32,
     seq: u64,
@@ -38,7 +38,7 @@ pub fn genesis(topic: &str, partition: i32) -> Digest {
     Digest::of(&[format!("txwarden.chain/1\n{topic}\n{partition}").as_bytes()])
 }
 
-impl Chain {
+impl HashChain {
     /// Makes the chain of a partition without alerts.
     pub fn new(topic: &str, partition: i32) -> Self {
         Self {
@@ -144,7 +144,7 @@ mod tests {
     fn genesis_names_topic_and_partition() {
         // printf 'txwarden.chain/1\nt\n0' | sha256sum
         let known = "1b3f490adbc027ff253eafd09099d4965d58cbedd2c3720713fc6e58adc94fe6";
-        assert_eq!(Chain::new("t", 0).head().to_string(), known);
+        assert_eq!(HashChain::new("t", 0).head().to_string(), known);
         assert_ne!(genesis("t", 1), genesis("t", 0));
         assert_ne!(genesis("t1", 1), genesis("t", 11));
     }

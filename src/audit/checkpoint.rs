@@ -1,6 +1,6 @@
 //! Checkpoints: signed tree heads of a chain, `txwarden.checkpoint/1`.
 
-use super::{Chain, Digest, Signer};
+use super::{Digest, HashChain, Signer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,13 @@ impl Checkpoint {
     }
 
     /// Describes a chain, unsigned.
-    pub fn of(chain: &Chain, group: &str, next_offset: i64, by: Deciders<'_>, at_ms: i64) -> Self {
+    pub fn of(
+        chain: &HashChain,
+        group: &str,
+        next_offset: i64,
+        by: Deciders<'_>,
+        at_ms: i64,
+    ) -> Self {
         Self {
             schema: Self::SCHEMA.to_owned(),
             group: group.to_owned(),

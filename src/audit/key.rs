@@ -106,7 +106,7 @@ fn key_id(key: &VerifyingKey) -> String {
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{Chain, Checkpoint, checkpoint::Deciders},
+        super::{Checkpoint, HashChain, checkpoint::Deciders},
         *,
     };
 
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!((signer.key_id(), public.key_id()), (KEY_ID, KEY_ID));
         assert_eq!(format!("{signer:?}"), format!("Signer({KEY_ID})"));
         let by = Deciders { config_hash: "c", rules_hash: "r", model_id: "m", version: "v" };
-        let checkpoint = Checkpoint::of(&Chain::new("t", 3), "g", 7, by, 1_700_000_000_000);
+        let checkpoint = Checkpoint::of(&HashChain::new("t", 3), "g", 7, by, 1_700_000_000_000);
         let body = checkpoint.render(Some(&signer)).unwrap();
         assert!(public.has_signed(&body));
         let read: Checkpoint = serde_json::from_slice(&body).unwrap();

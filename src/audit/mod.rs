@@ -1,7 +1,7 @@
 //! Makes the alert stream provable: hash chain, Merkle tree, checkpoints, and their verification.
 //!
-//! Each input partition has one [`Chain`]. Every alert of its engine passes through
-//! [`Chain::seal`] once and in order, whether it is emitted or not, so that a rebuilt chain is the
+//! Each input partition has one [`HashChain`]. Every alert of its engine passes through
+//! [`HashChain::seal`] once and in order, whether it is emitted or not, so that a rebuilt chain is the
 //! one that was written.
 
 mod chain;
@@ -16,7 +16,7 @@ mod params;
 #[cfg(feature = "runtime")]
 pub mod verify;
 
-pub use chain::{Chain, genesis, hash_of};
+pub use chain::{HashChain, genesis, hash_of};
 #[cfg(feature = "runtime")]
 pub use checkpoint::{Checkpoint, Deciders};
 pub use digest::{Digest, short_hash};

@@ -9,12 +9,12 @@ use std::{
 };
 
 /// A named, buffered output.
-pub(super) struct Output {
+pub(super) struct OutputFile {
     name: String,
     to: BufWriter<Box<dyn Write>>,
 }
 
-impl Output {
+impl OutputFile {
     /// Opens a file for writing, `-` being standard output.
     pub(super) fn create(path: &Path) -> Result<Self, CliError> {
         let name = path.display().to_string();

@@ -10,11 +10,11 @@ use crate::{audit::Checkpoint, engine::FindingReport, model::Alert};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: SchemaCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum SchemaCommand {
     /// Print that of a record of the alert topic, and of a line of `replay --alerts`
     Alert,
     /// Print that of a line of `replay --findings`
@@ -31,12 +31,12 @@ enum What {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schema = match &args.what {
-        What::Alert => schemars::schema_for!(Alert).to_value(),
-        What::Finding => schemars::schema_for!(FindingReport).to_value(),
-        What::Checkpoint => schemars::schema_for!(Checkpoint).to_value(),
-        What::Config => crate::config::editor_schema(),
+        SchemaCommand::Alert => schemars::schema_for!(Alert).to_value(),
+        SchemaCommand::Finding => schemars::schema_for!(FindingReport).to_value(),
+        SchemaCommand::Checkpoint => schemars::schema_for!(Checkpoint).to_value(),
+        SchemaCommand::Config => crate::config::editor_schema(),
         #[cfg(feature = "cloud")]
-        What::Fetch(args) => return fetch::run(args),
+        SchemaCommand::Fetch(args) => return fetch::run(args),
     };
     output::stdout(format!("{schema:#}\n").as_bytes())
 }

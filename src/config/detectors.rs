@@ -1,8 +1,8 @@
 //! Checks what the schema cannot: the parameters of each rule and model together.
 
-use super::{mistake::Mistake, tree::Node};
+use super::{mistake::Mistake, tree::TreeNode};
 use crate::{
-    detect::{Member, ParamsError, models},
+    detect::{DetectorSettings, ParamsError, models},
     engine::Params,
     feature,
     model::Family,
@@ -21,23 +21,24 @@ type Try<'a> = &'a dyn Fn(&Map<String, Value>) -> Result<(), ParamsError>;
 pub(super) fn check(
     params: &Params,
     family: Family,
-    node: &Node,
+    node: &TreeNode,
     dead: &BTreeSet<u32>,
     mistakes: &mut Vec<Mistake>,
 ) {
-    let mut judge = |what: &str, id: &str, members: &BTreeMap<String, Member>, build: Try<'_>| {
-        let Some(member) = members.get(id) else { return };
-        let path = format!("detect.{what}.{id}.params");
-        let (at, culprit) = node.find(path.split('.'));
-        // What is left out would be compared as its default.
-        if culprit.has_any(dead) {
-            return;
-        }
-        if let Err(error) = build(&member.params) {
-            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            mistakes.push(Mistake::new(at, format!("{path}: {cause}")));
-        }
-    };
+    let mut judge =
+        |what: &str, id: &str, members: &BTreeMap<String, DetectorSettings>, build: Try<'_>| {
+            let Some(member) = members.get(id) else { return };
+            let path = format!("detect.{what}.{id}.params");
+            let (at, culprit) = node.find(path.split('.'));
+            // What is left out would be compared as its default.
+            if culprit.has_any(dead) {
+                return;
+            }
+            if let Err(error) = build(&member.params) {
+                let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                mistakes.push(Mistake::new(at, format!("{path}: {cause}")));
+            }
+        };
     for rule in params.detect.registry.iter() {
         let build = |p: &Map<String, Value>| rule.build(p).map(|_| ());
         judge("rules", rule.id().as_str(), &params.detect.rules, &build);

@@ -17,7 +17,7 @@ const NAME_ENDS: [&str; 4] = [".eth", ".sol", ".crypto", ".bnb"];
 const LINES_MAX: usize = 5;
 
 /// One entry, and where it stands.
-pub(super) struct Entry<'a> {
+pub(super) struct ListEntry<'a> {
     pub address: &'a str,
     /// The asset or chain that the list says it is of.
     pub asset: Option<&'a str>,
@@ -26,7 +26,7 @@ pub(super) struct Entry<'a> {
 
 /// Counts what the entries of one list are.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct EntryTally {
     file: String,
     hint: &'static str,
     n: usize,
@@ -43,14 +43,14 @@ pub(super) struct Tally {
     n_mistakes: usize,
 }
 
-impl Tally {
+impl EntryTally {
     /// Starts a list; `hint` is the advice about entries that are no accounts.
     pub(super) fn new(path: &Path, hint: &'static str) -> Self {
         Self { file: path.display().to_string(), hint, ..Self::default() }
     }
 
     /// Reads an entry; `None` when it is no account of this chain, which is counted.
-    pub(super) fn read(&mut self, entry: &Entry<'_>, chain: &Chain) -> Option<Address> {
+    pub(super) fn read(&mut self, entry: &ListEntry<'_>, chain: &Chain) -> Option<Address> {
         self.n += 1;
         let text = entry.address.trim();
         match account::parse(text, chain) {
@@ -77,7 +77,7 @@ impl Tally {
         None
     }
 
-    fn complain(&mut self, entry: &Entry<'_>, chain: &Chain) {
+    fn complain(&mut self, entry: &ListEntry<'_>, chain: &Chain) {
         self.n_mistakes += 1;
         if self.n_mistakes <= MISTAKES_MAX {
             let (file, line) = (&self.file, (entry.line)());

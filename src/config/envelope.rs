@@ -1,6 +1,6 @@
 //! What inputs are wrapped in, and the files of the schemas that it takes to unwrap them.
 
-use super::{mistake::Mistake, reference::read_file, tree::Node};
+use super::{mistake::Mistake, reference::read_file, tree::TreeNode};
 use crate::{
     decode::{
         Envelope, Wrapping,
@@ -20,7 +20,7 @@ pub(super) type Envelopes = BTreeMap<String, Envelope>;
 /// Reads the envelopes of all inputs.
 pub(super) fn load_all(
     inputs: &[InputParams],
-    node: &Node,
+    node: &TreeNode,
     dir: &Path,
     mistakes: &mut Vec<Mistake>,
 ) -> Envelopes {

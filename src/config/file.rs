@@ -8,7 +8,7 @@ use super::{
     read::read_without,
     reference::{self, ReferenceParams},
     schema,
-    tree::{Env, Key, Kind, Node},
+    tree::{Env, TreeKey, TreeKind, TreeNode},
 };
 use crate::{
     audit::{self, short_hash},
@@ -45,7 +45,7 @@ pub struct Config {
     /// Engine settings and reference data by CAIP-2 id: inputs' chains and those overridden.
     chains: BTreeMap<String, ChainSetup>,
     /// The engine settings of every other chain.
-    defaults: Section,
+    defaults: ChainSection,
     /// What the records of inputs with the format `mapped` are.
     mappings: Mappings,
     /// What the records of inputs are wrapped in.
@@ -54,7 +54,7 @@ pub struct Config {
 
 #[derive(Clone, Debug)]
 struct ChainSetup {
-    section: Section,
+    section: ChainSection,
     reference: Arc<Reference>,
     /// What is odd about the reference data.
     notes: Vec<String>,
@@ -63,7 +63,7 @@ struct ChainSetup {
 /// The part of the file that can differ between chains.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Section {
+struct ChainSection {
     seed: u64,
     state: state::Params,
     detect: DetectParams,
@@ -71,20 +71,20 @@ struct Section {
     reference: ReferenceParams,
 }
 
-impl Section {
+impl ChainSection {
     fn engine(&self) -> Params {
         let Self { seed, state, detect, triage, .. } = self.clone();
         Params { seed, state, detect, triage }
     }
 }
 
-/// The names of [`Section`]'s fields, which the file has at its top level.
+/// The names of [`ChainSection`]'s fields, which the file has at its top level.
 pub(super) const SECTION_KEYS: [&str; 5] = ["seed", "state", "detect", "triage", "reference"];
 
 /// The top level of the file.
 #[derive(Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     /// The version of this file's shape.
     #[schemars(range(min = VERSION, max = VERSION), extend("x-unit" = "version"))]
     version: u32,
@@ -104,7 +104,7 @@ pub(super) struct File {
     /// Checkpoints of the alerts' hash chains, and who signs them.
     audit: audit::Params,
     /// Where analysts' verdicts come from.
-    verdicts: pipeline::Verdicts,
+    verdicts: pipeline::VerdictParams,
     /// Worker threads of this process; more than there are partitions stay idle.
     #[schemars(range(min = 1, max = pipeline::WORKERS_MAX), extend("x-unit" = "threads"))]
     workers: usize,
@@ -134,10 +134,10 @@ pub(super) struct File {
     chains: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
-impl Default for File {
+impl Default for ConfigFile {
     fn default() -> Self {
         let run = pipeline::Params::default();
-        let section = Section::default();
+        let section = ChainSection::default();
         Self {
             version: VERSION,
             kafka: run.kafka,
@@ -183,7 +183,7 @@ impl Config {
     /// Every mistake, in the order of the file.
     pub fn parse(name: &str, dir: &Path, text: &str, env: Env<'_>) -> Result<Self, ConfigError> {
         let mut mistakes = Vec::new();
-        let config = Node::parse(text, env, &mut mistakes)
+        let config = TreeNode::parse(text, env, &mut mistakes)
             .and_then(|node| Self::of(&node, dir, &mut mistakes));
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),
@@ -191,9 +191,9 @@ impl Config {
         }
     }
 
-    fn of(node: &Node, dir: &Path, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+    fn of(node: &TreeNode, dir: &Path, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let dead = schema::check(node, mistakes);
-        let file: File = read_without(node, &dead, mistakes)?;
+        let file: ConfigFile = read_without(node, &dead, mistakes)?;
         let mut run = pipeline::Params {
             kafka: file.kafka,
             inputs: file.inputs,
@@ -208,7 +208,7 @@ impl Config {
         };
         run.audit.key_file = run.audit.key_file.map(|file| dir.join(file));
         let has_inputs =
-            matches!(node.get("inputs").map(|n| &n.kind), Some(Kind::Seq(i)) if !i.is_empty());
+            matches!(node.get("inputs").map(|n| &n.kind), Some(TreeKind::Seq(i)) if !i.is_empty());
         mistakes.extend(run.problems().into_iter().filter_map(|text| {
             let path = text.split([':', ',']).next().unwrap_or_default();
             // An input that could not be read is there, and without the section `run` says it.
@@ -225,13 +225,13 @@ impl Config {
         );
         let base = section_of(node);
         let loading = Loading { dir, dead: &dead };
-        if let Some(section) = read_without::<Section>(&base, &dead, &mut Vec::new()) {
+        if let Some(section) = read_without::<ChainSection>(&base, &dead, &mut Vec::new()) {
             detectors::check(&section.engine(), Family::Evm, &base, &dead, mistakes);
         }
         let mut chains = BTreeMap::new();
-        let no_chains = Node::map(Vec::new());
+        let no_chains = TreeNode::map(Vec::new());
         let overrides = node.get("chains").unwrap_or(&no_chains);
-        if let Kind::Map(entries) = &overrides.kind {
+        if let TreeKind::Map(entries) = &overrides.kind {
             for (key, over) in entries {
                 let merged = base.overlaid(over);
                 chains.extend(loading.chain((&key.name, key.at), &merged, mistakes));
@@ -245,7 +245,7 @@ impl Config {
         let defaults = read_without(&base, &dead, &mut Vec::new()).unwrap_or_default();
         let mappings = mapping::load_all(&run.inputs, node, dir, mistakes);
         let envelopes = envelope::load_all(&run.inputs, node, dir, mistakes);
-        let File { route, http, log, limits, .. } = file;
+        let ConfigFile { route, http, log, limits, .. } = file;
         Some(Self { run, route, http, log, limits, chains, defaults, mappings, envelopes })
     }
 
@@ -303,22 +303,22 @@ impl Config {
 }
 
 /// Returns the chains that inputs name, and where; also those of inputs with other mistakes.
-fn input_chains(node: &Node) -> impl Iterator<Item = (&str, At)> {
+fn input_chains(node: &TreeNode) -> impl Iterator<Item = (&str, At)> {
     let inputs = match node.get("inputs").map(|n| &n.kind) {
-        Some(Kind::Seq(items)) => items.as_slice(),
+        Some(TreeKind::Seq(items)) => items.as_slice(),
         _ => &[],
     };
     inputs.iter().filter_map(|input| input.get("chain")).filter_map(|n| match &n.kind {
-        Kind::Text(text) | Kind::Env(text) => Some((text.as_str(), n.at)),
+        TreeKind::Text(text) | TreeKind::Env(text) => Some((text.as_str(), n.at)),
         _ => None,
     })
 }
 
 /// Returns the entries of the file that chains can override.
-fn section_of(node: &Node) -> Node {
-    let Kind::Map(entries) = &node.kind else { return Node::map(Vec::new()) };
-    let is_section = |key: &Key| SECTION_KEYS.contains(&key.name.as_str());
-    Node::map(entries.iter().filter(|(key, _)| is_section(key)).cloned().collect())
+fn section_of(node: &TreeNode) -> TreeNode {
+    let TreeKind::Map(entries) = &node.kind else { return TreeNode::map(Vec::new()) };
+    let is_section = |key: &TreeKey| SECTION_KEYS.contains(&key.name.as_str());
+    TreeNode::map(entries.iter().filter(|(key, _)| is_section(key)).cloned().collect())
 }
 
 /// What the sections of chains are read with.
@@ -333,7 +333,7 @@ impl Loading<'_> {
     fn chain(
         &self,
         (id, at): (&str, At),
-        node: &Node,
+        node: &TreeNode,
         mistakes: &mut Vec<Mistake>,
     ) -> Option<(String, ChainSetup)> {
         let chain = match Chain::parse(id) {
@@ -343,7 +343,7 @@ impl Loading<'_> {
                 return None;
             }
         };
-        let section: Section = read_without(node, self.dead, mistakes)?;
+        let section: ChainSection = read_without(node, self.dead, mistakes)?;
         detectors::check(&section.engine(), chain.family, node, self.dead, mistakes);
         let (mut problems, mut notes) = (Vec::new(), Vec::new());
         let params = &section.reference;

@@ -1,7 +1,7 @@
 //! Reads label lists: plain addresses, CSV with a header, or JSON.
 
 use super::{
-    entry::{Entry, Tally},
+    entry::{EntryTally, ListEntry},
     reference::read_file,
 };
 use crate::{
@@ -82,7 +82,7 @@ const HINT: &str = "a list or column of another asset is named with asset: or as
 
 /// One entry of a list.
 #[derive(Debug, Default)]
-struct Row {
+struct LabelRow {
     /// From 1; in JSON it is looked up when it is needed.
     line: Option<usize>,
     address: String,
@@ -100,15 +100,15 @@ pub(super) fn load(
     chain: &Chain,
     dir: &Path,
     reference: &mut Reference,
-) -> Result<Tally, Vec<String>> {
+) -> Result<EntryTally, Vec<String>> {
     let path = dir.join(&list.file);
     let (text, rows, expires) = read(list, &path).map_err(|error| vec![error])?;
     let source = list.source.clone().unwrap_or_else(|| list.file.display().to_string());
-    let mut tally = Tally::new(&path, HINT);
+    let mut tally = EntryTally::new(&path, HINT);
     for row in rows {
         let asset = if row.asset.is_empty() { list.asset.as_deref() } else { Some(&*row.asset) };
         let line = || row.line.unwrap_or_else(|| line_in_json(&text, &row.address));
-        let entry = Entry { address: &row.address, asset, line: &line };
+        let entry = ListEntry { address: &row.address, asset, line: &line };
         let Some(address) = tally.read(&entry, chain) else { continue };
         let mut name = row.name;
         if name.len() > NAME_BYTES_MAX {
@@ -130,7 +130,10 @@ pub(super) fn load(
 }
 
 /// Reads a list's settings and entries.
-fn read(list: &LabelFile, path: &Path) -> Result<(String, Vec<Row>, Option<EventTime>), String> {
+fn read(
+    list: &LabelFile,
+    path: &Path,
+) -> Result<(String, Vec<LabelRow>, Option<EventTime>), String> {
     let text = read_file(path)?;
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     let extension = path.extension().and_then(|e| e.to_str());
@@ -158,14 +161,15 @@ fn read(list: &LabelFile, path: &Path) -> Result<(String, Vec<Row>, Option<Event
     Ok((text, rows, expires))
 }
 
-fn from_text(text: &str) -> Vec<Row> {
+fn from_text(text: &str) -> Vec<LabelRow> {
     let address = |line: &str| line.split('#').next().unwrap_or_default().trim().to_owned();
     let lines = text.lines().map(address).zip(1..);
     let rows = lines.filter(|(address, _)| !address.is_empty());
-    rows.map(|(address, line)| Row { line: Some(line), address, ..Row::default() }).collect()
+    rows.map(|(address, line)| LabelRow { line: Some(line), address, ..LabelRow::default() })
+        .collect()
 }
 
-fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<Row>, String> {
+fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<LabelRow>, String> {
     let mut rows = csv_rows(text)?.into_iter();
     let Some((line, header)) = rows.next() else { return Ok(Vec::new()) };
     if header.iter().any(|cell| account::is_evident(cell)) {
@@ -188,7 +192,7 @@ fn from_csv(text: &str, list: &LabelFile) -> Result<Vec<Row>, String> {
     let optional =
         |row: &[String], at: Option<usize>| at.map(|at| cell(row, at)).unwrap_or_default();
     Ok(rows
-        .map(|(line, row)| Row {
+        .map(|(line, row)| LabelRow {
             line: Some(line),
             address: cell(&row, address),
             name: optional(&row, name),
@@ -245,13 +249,13 @@ fn csv_rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
     Ok(rows)
 }
 
-fn from_json(text: &str) -> Result<Vec<Row>, String> {
+fn from_json(text: &str) -> Result<Vec<LabelRow>, String> {
     let value: Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
     let text_at = |v: &Value, keys: &[&str]| {
         let found = keys.iter().find_map(|key| v.get(key)?.as_str());
         found.unwrap_or_default().to_owned()
     };
-    let row = |address: String, v: &Value| Row {
+    let row = |address: String, v: &Value| LabelRow {
         line: None,
         address,
         name: text_at(v, &["name", "label"]),
@@ -283,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_shape_gives_addresses_and_names() {
-        let pairs = |rows: Vec<Row>| -> Vec<String> {
+        let pairs = |rows: Vec<LabelRow>| -> Vec<String> {
             rows.into_iter().map(|row| format!("{}={}", row.address, row.name)).collect()
         };
         assert_eq!(pairs(from_text("0x1\n# c\n 0x2 # d\n")), ["0x1=", "0x2="]);

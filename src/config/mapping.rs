@@ -4,7 +4,7 @@ use super::{
     mistake::{At, ConfigError, Mistake},
     read::read,
     reference::read_file,
-    tree::Node,
+    tree::TreeNode,
 };
 use crate::{
     decode::{Format, Mapping},
@@ -37,7 +37,7 @@ pub fn load_mapping(path: &Path) -> Result<Arc<Mapping>, ConfigError> {
 
 fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> Option<Mapping> {
     // What is read does not depend on who starts the program: no variables here.
-    let node = Node::parse(text, &|_| None, mistakes)?;
+    let node = TreeNode::parse(text, &|_| None, mistakes)?;
     let mapping: Mapping = read(&node, mistakes)?;
     let problems = mapping.problems().into_iter();
     mistakes.extend(problems.map(|(path, text)| Mistake::new(node.locate(&path), text)));
@@ -47,7 +47,7 @@ fn parse(text: &str, mistakes: &mut Vec<Mistake>) -> Option<Mapping> {
 /// Reads the mappings that inputs name.
 pub(super) fn load_all(
     inputs: &[InputParams],
-    node: &Node,
+    node: &TreeNode,
     dir: &Path,
     mistakes: &mut Vec<Mistake>,
 ) -> Mappings {

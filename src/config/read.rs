@@ -5,7 +5,7 @@
 
 use super::{
     mistake::{At, Mistake},
-    tree::{Kind, Node},
+    tree::{TreeKind, TreeNode},
 };
 use crate::detect::suggest::nearest;
 use serde::{
@@ -19,20 +19,20 @@ use std::{collections::BTreeSet, fmt};
 const MISTAKES_MAX: usize = 100;
 
 /// Reads a section; `None` when nothing usable is left of it.
-pub(super) fn read<T: DeserializeOwned>(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(node: &TreeNode, mistakes: &mut Vec<Mistake>) -> Option<T> {
     read_without(node, &BTreeSet::new(), mistakes)
 }
 
 /// Reads a section without the nodes that are known to be wrong.
 pub(super) fn read_without<T: DeserializeOwned>(
-    node: &Node,
+    node: &TreeNode,
     wrong: &BTreeSet<u32>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<T> {
     let mut dead = wrong.clone();
     let n_wrong = dead.len();
     loop {
-        let error = match T::deserialize(Reader { node, dead: &dead }) {
+        let error = match T::deserialize(NodeReader { node, dead: &dead }) {
             Ok(section) => return Some(section),
             Err(error) => error,
         };
@@ -103,29 +103,29 @@ pub(super) fn unknown(what: &str, name: &str, expected: &'static [&'static str])
 
 /// A node as a deserializer that leaves out dead nodes.
 #[derive(Clone, Copy)]
-struct Reader<'a> {
-    node: &'a Node,
+struct NodeReader<'a> {
+    node: &'a TreeNode,
     dead: &'a BTreeSet<u32>,
 }
 
-impl Reader<'_> {
-    fn is_dead(&self, node: &Node) -> bool {
+impl NodeReader<'_> {
+    fn is_dead(&self, node: &TreeNode) -> bool {
         self.dead.contains(&node.id)
     }
 }
 
-impl<'de> Deserializer<'de> for Reader<'_> {
+impl<'de> Deserializer<'de> for NodeReader<'_> {
     type Error = ReadError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let read = match &self.node.kind {
-            Kind::Null => visitor.visit_unit(),
-            Kind::Bool(v) => visitor.visit_bool(*v),
-            Kind::Int(v) => visitor.visit_i64(*v),
-            Kind::UInt(v) => visitor.visit_u64(*v),
-            Kind::Float(v) => visitor.visit_f64(*v),
-            Kind::Text(text) => visitor.visit_str(text),
-            Kind::Env(text) => match text.as_str() {
+            TreeKind::Null => visitor.visit_unit(),
+            TreeKind::Bool(v) => visitor.visit_bool(*v),
+            TreeKind::Int(v) => visitor.visit_i64(*v),
+            TreeKind::UInt(v) => visitor.visit_u64(*v),
+            TreeKind::Float(v) => visitor.visit_f64(*v),
+            TreeKind::Text(text) => visitor.visit_str(text),
+            TreeKind::Env(text) => match text.as_str() {
                 "true" | "false" => visitor.visit_bool(text == "true"),
                 other => match (other.parse::<i64>(), other.parse::<f64>()) {
                     (Ok(v), _) => visitor.visit_i64(v),
@@ -133,8 +133,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                     _ => visitor.visit_str(other),
                 },
             },
-            Kind::Seq(items) => visitor.visit_seq(Items { items: items.iter(), reader: self }),
-            Kind::Map(entries) => {
+            TreeKind::Seq(items) => {
+                visitor.visit_seq(ListItems { items: items.iter(), reader: self })
+            }
+            TreeKind::Map(entries) => {
                 visitor.visit_map(Entries { entries: entries.iter(), reader: self, value: None })
             }
         };
@@ -143,7 +145,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.node.kind {
-            Kind::Null => visitor.visit_none(),
+            TreeKind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -151,9 +153,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         // A group named 7 is a text although YAML reads a number.
         let read = match &self.node.kind {
-            Kind::Text(text) | Kind::Env(text) => visitor.visit_str(text),
-            Kind::Int(v) => visitor.visit_str(&v.to_string()),
-            Kind::UInt(v) => visitor.visit_str(&v.to_string()),
+            TreeKind::Text(text) | TreeKind::Env(text) => visitor.visit_str(text),
+            TreeKind::Int(v) => visitor.visit_str(&v.to_string()),
+            TreeKind::UInt(v) => visitor.visit_str(&v.to_string()),
             _ => return self.deserialize_any(visitor),
         };
         read.map_err(|e: ReadError| e.or_at(self.node.at, self.node.id))
@@ -170,7 +172,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         let read = match &self.node.kind {
-            Kind::Text(text) | Kind::Env(text) => {
+            TreeKind::Text(text) | TreeKind::Env(text) => {
                 visitor.visit_enum(text.as_str().into_deserializer())
             }
             _ => Err(de::Error::invalid_type(Unexpected::Other("this"), &"one of a few words")),
@@ -181,7 +183,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.node.kind {
             // A section whose lines are all commented out.
-            Kind::Null => {
+            TreeKind::Null => {
                 let nothing = Entries { entries: [].iter(), reader: self, value: None };
                 visitor.visit_map(nothing)
             }
@@ -200,7 +202,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match self.node.kind {
-            Kind::Null => visitor.visit_seq(Items { items: [].iter(), reader: self }),
+            TreeKind::Null => visitor.visit_seq(ListItems { items: [].iter(), reader: self }),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -223,12 +225,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
-struct Items<'a> {
-    items: std::slice::Iter<'a, Node>,
-    reader: Reader<'a>,
+struct ListItems<'a> {
+    items: std::slice::Iter<'a, TreeNode>,
+    reader: NodeReader<'a>,
 }
 
-impl<'de> de::SeqAccess<'de> for Items<'_> {
+impl<'de> de::SeqAccess<'de> for ListItems<'_> {
     type Error = ReadError;
 
     fn next_element_seed<T: de::DeserializeSeed<'de>>(
@@ -237,16 +239,16 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
     ) -> Result<Option<T::Value>, ReadError> {
         let reader = self.reader;
         match self.items.find(|n| !reader.is_dead(n)) {
-            Some(node) => seed.deserialize(Reader { node, ..reader }).map(Some),
+            Some(node) => seed.deserialize(NodeReader { node, ..reader }).map(Some),
             None => Ok(None),
         }
     }
 }
 
 struct Entries<'a> {
-    entries: std::slice::Iter<'a, (super::tree::Key, Node)>,
-    reader: Reader<'a>,
-    value: Option<&'a Node>,
+    entries: std::slice::Iter<'a, (super::tree::TreeKey, TreeNode)>,
+    reader: NodeReader<'a>,
+    value: Option<&'a TreeNode>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'_> {
@@ -272,7 +274,7 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
         let Some(node) = self.value.take() else {
             return Err(de::Error::custom("a value was read before its key"));
         };
-        let read = seed.deserialize(Reader { node, ..self.reader });
+        let read = seed.deserialize(NodeReader { node, ..self.reader });
         read.map_err(|e| e.or_at(node.at, node.id))
     }
 }

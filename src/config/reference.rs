@@ -1,10 +1,10 @@
 //! Reads price tables, watch lists and label lists into the reference data of one chain.
 
 use super::{
-    entry::{Entry, Tally},
+    entry::{EntryTally, ListEntry},
     labels::{self, LabelFile},
     read::read,
-    tree::Node,
+    tree::TreeNode,
 };
 use crate::{
     decode::day,
@@ -98,7 +98,7 @@ pub(super) fn read_file(path: &Path) -> Result<String, String> {
 
 fn yaml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, String> {
     let mut mistakes = Vec::new();
-    let node = Node::parse(&read_file(path)?, &|_| None, &mut mistakes);
+    let node = TreeNode::parse(&read_file(path)?, &|_| None, &mut mistakes);
     let value = node.and_then(|node| read(&node, &mut mistakes));
     match (value, mistakes.is_empty()) {
         (Some(value), true) => Ok(value),
@@ -129,19 +129,19 @@ fn prices(path: &Path, reference: &mut Reference) -> Result<(), String> {
     Ok(())
 }
 
-fn watch(path: &Path, chain: &Chain, reference: &mut Reference) -> Result<Tally, Vec<String>> {
+fn watch(path: &Path, chain: &Chain, reference: &mut Reference) -> Result<EntryTally, Vec<String>> {
     let mut mistakes = Vec::new();
     let text = read_file(path).map_err(|error| vec![error])?;
-    let node = Node::parse(&text, &|_| None, &mut mistakes);
+    let node = TreeNode::parse(&text, &|_| None, &mut mistakes);
     let rows: Option<Vec<WatchRow>> = node.as_ref().and_then(|node| read(node, &mut mistakes));
     let (Some(node), Some(rows), true) = (node, rows, mistakes.is_empty()) else {
         let error = super::ConfigError::new(&path.display().to_string(), mistakes);
         return Err(vec![error.to_string()]);
     };
-    let mut tally = Tally::new(path, "watch lists hold accounts of their chains");
+    let mut tally = EntryTally::new(path, "watch lists hold accounts of their chains");
     for (i, row) in rows.into_iter().enumerate() {
         let line = || usize::try_from(node.locate(&format!("{i}.address")).line).unwrap_or(0);
-        let entry = Entry { address: &row.address, asset: None, line: &line };
+        let entry = ListEntry { address: &row.address, asset: None, line: &line };
         if row.address.trim().is_empty() {
             return Err(vec![format!("{}:{}: an empty address", path.display(), line())]);
         }

@@ -1,11 +1,11 @@
 //! The JSON Schema of the whole file, put together from every component's, and the check by it.
 
 use super::{
-    file::{File, SECTION_KEYS},
+    file::{ConfigFile, SECTION_KEYS},
     mistake::Mistake,
-    tree::{Kind, Node},
+    tree::{TreeKind, TreeNode},
 };
-use crate::detect::{Member, bounds, models, rules};
+use crate::detect::{DetectorSettings, bounds, models, rules};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeSet, sync::OnceLock};
@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, sync::OnceLock};
 ///
 /// Beside the standard's keywords each number has its unit (`x-unit`).
 pub fn schema() -> Value {
-    let mut schema = bounds::shape_of::<File>();
+    let mut schema = bounds::shape_of::<ConfigFile>();
     let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
     let mut generator = settings.into_generator();
     let rules = rules::TABLE.iter().map(|entry| {
@@ -96,7 +96,7 @@ fn member(
     about: &str,
     other: &str,
 ) -> Value {
-    let mut member = generator.subschema_for::<Member>().to_value();
+    let mut member = generator.subschema_for::<DetectorSettings>().to_value();
     if let Some(properties) = member["properties"].as_object_mut() {
         properties.remove(other);
         properties.insert("params".to_owned(), shape(generator).to_value());
@@ -106,12 +106,12 @@ fn member(
 }
 
 /// Adds every mistake that the schema shows; returns the nodes that cannot be used.
-pub(super) fn check(node: &Node, mistakes: &mut Vec<Mistake>) -> BTreeSet<u32> {
+pub(super) fn check(node: &TreeNode, mistakes: &mut Vec<Mistake>) -> BTreeSet<u32> {
     static SCHEMA: OnceLock<Value> = OnceLock::new();
     let mut dead = BTreeSet::new();
     for flaw in bounds::judge(SCHEMA.get_or_init(schema), &node.to_json()) {
         let (at, culprit) = node.find(flaw.path.iter().map(String::as_str));
-        if flaw.is_text_wanted && matches!(culprit.kind, Kind::Env(_)) {
+        if flaw.is_text_wanted && matches!(culprit.kind, TreeKind::Env(_)) {
             continue;
         }
         dead.insert(culprit.id);

@@ -11,16 +11,16 @@ const DEPTH_MAX: usize = 24;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
+pub(super) struct TreeNode {
     /// Distinguishes nodes that were not written out, too.
     pub id: u32,
     pub at: At,
-    pub kind: Kind,
+    pub kind: TreeKind,
 }
 
 /// What a node holds.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum TreeKind {
     Null,
     Bool(bool),
     Int(i64),
@@ -29,13 +29,13 @@ pub(super) enum Kind {
     Text(String),
     /// Text that came from the environment: it is whatever the field wants it to be.
     Env(String),
-    Seq(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    Seq(Vec<TreeNode>),
+    Map(Vec<(TreeKey, TreeNode)>),
 }
 
 /// A key and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
+pub(super) struct TreeKey {
     pub name: String,
     pub at: At,
 }
@@ -43,7 +43,7 @@ pub(super) struct Key {
 /// Looks up environment variables; a function, so that tests need no environment.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-impl Node {
+impl TreeNode {
     /// Parses a document and replaces `${VAR}` and `${VAR:-default}` in its texts.
     pub(super) fn parse(text: &str, env: Env<'_>, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         // `.nan` is told at its key, not as a file that cannot be read.
@@ -66,14 +66,14 @@ impl Node {
     }
 
     /// Makes a map that nobody wrote.
-    pub(super) fn map(entries: Vec<(Key, Self)>) -> Self {
-        Self { id: u32::MAX, at: At::default(), kind: Kind::Map(entries) }
+    pub(super) fn map(entries: Vec<(TreeKey, Self)>) -> Self {
+        Self { id: u32::MAX, at: At::default(), kind: TreeKind::Map(entries) }
     }
 
     /// Returns the entry of a map.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         match &self.kind {
-            Kind::Map(entries) => entries.iter().find(|(k, _)| k.name == name).map(|(_, n)| n),
+            TreeKind::Map(entries) => entries.iter().find(|(k, _)| k.name == name).map(|(_, n)| n),
             _ => None,
         }
     }
@@ -89,11 +89,11 @@ impl Node {
         let mut at = self.at;
         for step in path {
             let next = match &node.kind {
-                Kind::Map(entries) => {
+                TreeKind::Map(entries) => {
                     let entry = entries.iter().find(|(k, _)| k.name == step);
                     entry.map(|(key, node)| (key.at, node))
                 }
-                Kind::Seq(items) => {
+                TreeKind::Seq(items) => {
                     step.parse().ok().and_then(|i: usize| items.get(i)).map(|n| (n.at, n))
                 }
                 _ => None,
@@ -116,10 +116,10 @@ impl Node {
             false => format!("{step}.{rest}"),
         };
         match &self.kind {
-            Kind::Map(entries) => entries
+            TreeKind::Map(entries) => entries
                 .iter()
                 .find_map(|(key, node)| node.path_to(id).map(|rest| join(&key.name, rest))),
-            Kind::Seq(items) => items
+            TreeKind::Seq(items) => items
                 .iter()
                 .enumerate()
                 .find_map(|(i, node)| node.path_to(id).map(|rest| join(&i.to_string(), rest))),
@@ -131,8 +131,8 @@ impl Node {
     pub(super) fn has_any(&self, ids: &BTreeSet<u32>) -> bool {
         ids.contains(&self.id)
             || match &self.kind {
-                Kind::Map(entries) => entries.iter().any(|(_, node)| node.has_any(ids)),
-                Kind::Seq(items) => items.iter().any(|node| node.has_any(ids)),
+                TreeKind::Map(entries) => entries.iter().any(|(_, node)| node.has_any(ids)),
+                TreeKind::Seq(items) => items.iter().any(|node| node.has_any(ids)),
                 _ => false,
             }
     }
@@ -140,23 +140,25 @@ impl Node {
     /// Returns the value as JSON has it; what is no number there is written out.
     pub(super) fn to_json(&self) -> Value {
         match &self.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(v) => (*v).into(),
-            Kind::Int(v) => (*v).into(),
-            Kind::UInt(v) => (*v).into(),
-            Kind::Float(v) => match Number::from_f64(*v) {
+            TreeKind::Null => Value::Null,
+            TreeKind::Bool(v) => (*v).into(),
+            TreeKind::Int(v) => (*v).into(),
+            TreeKind::UInt(v) => (*v).into(),
+            TreeKind::Float(v) => match Number::from_f64(*v) {
                 Some(number) => Value::Number(number),
                 None => v.to_string().into(),
             },
-            Kind::Text(text) => text.as_str().into(),
-            Kind::Env(text) => match (text.parse::<bool>(), text.parse::<i64>(), text.parse()) {
-                (Ok(v), ..) => v.into(),
-                (_, Ok(v), _) => v.into(),
-                (.., Ok(v)) if f64::is_finite(v) => v.into(),
-                _ => text.as_str().into(),
-            },
-            Kind::Seq(items) => items.iter().map(Self::to_json).collect(),
-            Kind::Map(entries) => {
+            TreeKind::Text(text) => text.as_str().into(),
+            TreeKind::Env(text) => {
+                match (text.parse::<bool>(), text.parse::<i64>(), text.parse()) {
+                    (Ok(v), ..) => v.into(),
+                    (_, Ok(v), _) => v.into(),
+                    (.., Ok(v)) if f64::is_finite(v) => v.into(),
+                    _ => text.as_str().into(),
+                }
+            }
+            TreeKind::Seq(items) => items.iter().map(Self::to_json).collect(),
+            TreeKind::Map(entries) => {
                 let entries = entries.iter();
                 entries.map(|(key, node)| (key.name.clone(), node.to_json())).collect()
             }
@@ -166,8 +168,8 @@ impl Node {
     /// Returns whether the map with this id, here or below, has an entry among `dead`.
     pub(super) fn has_dead_entry(&self, id: u32, dead: &BTreeSet<u32>) -> bool {
         let children: Vec<&Self> = match &self.kind {
-            Kind::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
-            Kind::Seq(items) => items.iter().collect(),
+            TreeKind::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            TreeKind::Seq(items) => items.iter().collect(),
             _ => return false,
         };
         match self.id == id {
@@ -178,7 +180,7 @@ impl Node {
 
     /// Lays `over` over this node: maps are merged, everything else is replaced.
     pub(super) fn overlaid(&self, over: &Self) -> Self {
-        let (Kind::Map(below), Kind::Map(above)) = (&self.kind, &over.kind) else {
+        let (TreeKind::Map(below), TreeKind::Map(above)) = (&self.kind, &over.kind) else {
             return over.clone();
         };
         let mut entries = below.clone();
@@ -188,7 +190,7 @@ impl Node {
                 None => entries.push((key.clone(), node.clone())),
             }
         }
-        Self { kind: Kind::Map(entries), ..over.clone() }
+        Self { kind: TreeKind::Map(entries), ..over.clone() }
     }
 
     fn of(raw: Spanned<Raw>, n_nodes: &mut u32) -> Self {
@@ -196,12 +198,14 @@ impl Node {
         *n_nodes += 1;
         let kind = match raw.value {
             Raw::Scalar(kind) => kind,
-            Raw::Seq(items) => Kind::Seq(items.into_iter().map(|r| Self::of(r, n_nodes)).collect()),
-            Raw::Map(entries) => Kind::Map(
+            Raw::Seq(items) => {
+                TreeKind::Seq(items.into_iter().map(|r| Self::of(r, n_nodes)).collect())
+            }
+            Raw::Map(entries) => TreeKind::Map(
                 entries
                     .into_iter()
                     .map(|(key, value)| {
-                        let key = Key { name: key.value, at: at_of(key.referenced) };
+                        let key = TreeKey { name: key.value, at: at_of(key.referenced) };
                         (key, Self::of(value, n_nodes))
                     })
                     .collect(),
@@ -212,12 +216,12 @@ impl Node {
 
     fn interpolate(&mut self, env: Env<'_>, mistakes: &mut Vec<Mistake>) {
         match &mut self.kind {
-            Kind::Text(text) if text.contains('$') => match substitute(text, env) {
-                Ok(text) => self.kind = Kind::Env(text),
+            TreeKind::Text(text) if text.contains('$') => match substitute(text, env) {
+                Ok(text) => self.kind = TreeKind::Env(text),
                 Err(message) => mistakes.push(Mistake::new(self.at, message)),
             },
-            Kind::Seq(items) => items.iter_mut().for_each(|n| n.interpolate(env, mistakes)),
-            Kind::Map(entries) => {
+            TreeKind::Seq(items) => items.iter_mut().for_each(|n| n.interpolate(env, mistakes)),
+            TreeKind::Map(entries) => {
                 entries.iter_mut().for_each(|(_, n)| n.interpolate(env, mistakes));
             }
             _ => {}
@@ -267,7 +271,7 @@ fn at_of(location: Location) -> At {
 
 /// A value as the parser hands it over.
 enum Raw {
-    Scalar(Kind),
+    Scalar(TreeKind),
     Seq(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
@@ -288,11 +292,11 @@ impl<'de> de::Visitor<'de> for RawVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Null))
+        Ok(Raw::Scalar(TreeKind::Null))
     }
 
     fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Null))
+        Ok(Raw::Scalar(TreeKind::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Raw, D::Error> {
@@ -300,23 +304,23 @@ impl<'de> de::Visitor<'de> for RawVisitor {
     }
 
     fn visit_bool<E>(self, v: bool) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Bool(v)))
+        Ok(Raw::Scalar(TreeKind::Bool(v)))
     }
 
     fn visit_i64<E>(self, v: i64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Int(v)))
+        Ok(Raw::Scalar(TreeKind::Int(v)))
     }
 
     fn visit_u64<E>(self, v: u64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::UInt(v)))
+        Ok(Raw::Scalar(TreeKind::UInt(v)))
     }
 
     fn visit_f64<E>(self, v: f64) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Float(v)))
+        Ok(Raw::Scalar(TreeKind::Float(v)))
     }
 
     fn visit_str<E>(self, v: &str) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Kind::Text(v.to_owned())))
+        Ok(Raw::Scalar(TreeKind::Text(v.to_owned())))
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {

@@ -2,7 +2,7 @@
 
 use super::{
     Reason, Refusal,
-    evm::recipe::Match,
+    evm::recipe::RecipeMatch,
     json::field::{Reader, refuse},
 };
 use crate::model::Quality;
@@ -118,13 +118,13 @@ impl Reader<'_> {
     /// refuses it.
     pub(super) fn judge_hash(
         &mut self,
-        found: Match,
+        found: RecipeMatch,
         policy: Policy,
         what: &str,
     ) -> Result<(), Refusal> {
         if policy.is_wanted() {
             self.quality |= found.quality();
-            if found == Match::Refuted {
+            if found == RecipeMatch::Refuted {
                 self.judge(false, Quality::empty(), policy, what)?;
             }
         }

@@ -1,7 +1,8 @@
 //! What one record decodes to, for people and tests: the verdict, its reason and the events.
 
 use super::{
-    Batch, Disposition, Envelope, Format, Limits, Mapping, Reason, Refusal, Settings, Wrapping,
+    Batch, Envelope, Format, LetterDisposition, Limits, Mapping, Reason, Refusal, Settings,
+    Wrapping,
     envelope::{Layer, Schemas},
     record::decode,
     value::base64,
@@ -13,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// What becomes of a record; of several parts the worst counts, in the order from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum RecordVerdict {
     /// Every part was skipped on purpose.
     Skip,
     /// At least one part became events, and none was refused.
@@ -31,7 +32,7 @@ pub enum Verdict {
 pub struct Inspection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    pub verdict: Verdict,
+    pub verdict: RecordVerdict,
     /// Of the first part with this verdict: a `Reason` or `SkipReason`; null when accepted.
     pub reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,7 +186,7 @@ impl Inspection {
     fn unsupported() -> Self {
         Self {
             name: None,
-            verdict: Verdict::Unsupported,
+            verdict: RecordVerdict::Unsupported,
             reason: Some(Reason::UnknownFormat.as_str()),
             detail: None,
             flags: Quality::empty(),
@@ -198,7 +199,7 @@ impl Inspection {
 pub fn inspect(settings: &Settings, record: &Record<'_>) -> Inspection {
     let mut batch = Batch::default();
     decode(settings, record, &mut batch);
-    let mut worst = (Verdict::Skip, None, None);
+    let mut worst = (RecordVerdict::Skip, None, None);
     let mut is_first = true;
     for part in &batch.parts {
         let judged = judge(&part.verdict);
@@ -215,14 +216,14 @@ pub fn inspect(settings: &Settings, record: &Record<'_>) -> Inspection {
     Inspection { name: None, verdict, reason, detail, flags, events }
 }
 
-fn judge<T>(part: &Result<T, Refusal>) -> (Verdict, Option<&'static str>, Option<String>) {
+fn judge<T>(part: &Result<T, Refusal>) -> (RecordVerdict, Option<&'static str>, Option<String>) {
     match part {
-        Ok(_) => (Verdict::Accept, None, None),
-        Err(Refusal::Skip(reason)) => (Verdict::Skip, Some(reason.as_str()), None),
+        Ok(_) => (RecordVerdict::Accept, None, None),
+        Err(Refusal::Skip(reason)) => (RecordVerdict::Skip, Some(reason.as_str()), None),
         Err(Refusal::DeadLetter { reason, detail }) => {
             let verdict = match reason.disposition() {
-                Disposition::Quarantine => Verdict::Quarantine,
-                Disposition::Reject => Verdict::Reject,
+                LetterDisposition::Quarantine => RecordVerdict::Quarantine,
+                LetterDisposition::Reject => RecordVerdict::Reject,
             };
             (verdict, Some(reason.as_str()), Some(detail.clone()))
         }

@@ -32,7 +32,7 @@ pub(super) enum Value<'a> {
 
 /// Why a document, or one part of it, is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flaw {
+pub(super) struct JsonFlaw {
     pub reason: Reason,
     pub what: &'static str,
     /// Byte position in the record.
@@ -56,18 +56,18 @@ struct KeySet {
 }
 
 /// Reads one document from front to back.
-pub(super) struct Scanner<'a, 's> {
+pub(super) struct JsonScanner<'a, 's> {
     bytes: &'a [u8],
     pos: usize,
     limits: &'s Limits,
     keys: &'s mut Vec<SeenKey>,
     /// The first flaw that leaves the rest of the document readable.
-    flaw: Option<Flaw>,
+    flaw: Option<JsonFlaw>,
     /// Whether a quote always ends a text: there is no backslash and no control character.
     is_plain: bool,
 }
 
-impl<'a, 's> Scanner<'a, 's> {
+impl<'a, 's> JsonScanner<'a, 's> {
     /// Makes a scanner in front of `bytes`, which must be UTF-8; `keys` is scratch space.
     pub fn new(bytes: &'a [u8], limits: &'s Limits, keys: &'s mut Vec<SeenKey>) -> Self {
         keys.clear();
@@ -101,12 +101,12 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Takes the first flaw found since the last call that concerns only the value just read.
-    pub fn take_flaw(&mut self) -> Option<Flaw> {
+    pub fn take_flaw(&mut self) -> Option<JsonFlaw> {
         self.flaw.take()
     }
 
     /// Checks that nothing but white space follows.
-    pub fn end(&mut self) -> Result<(), Flaw> {
+    pub fn end(&mut self) -> Result<(), JsonFlaw> {
         match self.peek() {
             None => Ok(()),
             Some(_) => Err(self.bad("something follows the document")),
@@ -115,7 +115,7 @@ impl<'a, 's> Scanner<'a, 's> {
 
     /// Reads one value of any kind at nesting `depth` (0 is the document itself).
     #[inline(always)]
-    pub fn value(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+    pub fn value(&mut self, depth: usize) -> Result<Value<'a>, JsonFlaw> {
         match self.peek() {
             Some(b'"') => Ok(Value::Text(self.text()?)),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -127,7 +127,7 @@ impl<'a, 's> Scanner<'a, 's> {
         }
     }
 
-    fn rare_value(&mut self, depth: usize) -> Result<Value<'a>, Flaw> {
+    fn rare_value(&mut self, depth: usize) -> Result<Value<'a>, JsonFlaw> {
         let start = self.pos;
         match self.peek() {
             Some(b't') => self.literal(b"true", Value::Bool(true)),
@@ -155,7 +155,7 @@ impl<'a, 's> Scanner<'a, 's> {
         &mut self,
         depth: usize,
         mut on_field: impl FnMut(u64, &[u8], Value<'a>),
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), JsonFlaw> {
         self.descend(depth)?;
         self.pos += 1;
         if self.peek() == Some(b'}') {
@@ -197,7 +197,7 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Enters an array, the scanner standing on its `[`; returns whether it has an element.
-    pub fn open_array(&mut self, depth: usize) -> Result<bool, Flaw> {
+    pub fn open_array(&mut self, depth: usize) -> Result<bool, JsonFlaw> {
         self.descend(depth)?;
         self.pos += 1;
         if self.peek() == Some(b']') {
@@ -208,7 +208,7 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Goes on after an element; returns whether another one follows. `n` counts them.
-    pub fn next_element(&mut self, n: &mut usize) -> Result<bool, Flaw> {
+    pub fn next_element(&mut self, n: &mut usize) -> Result<bool, JsonFlaw> {
         *n += 1;
         if *n > self.limits.items_max {
             return Err(self.stop(Reason::LimitExceeded, "too many items in an array"));
@@ -222,7 +222,7 @@ impl<'a, 's> Scanner<'a, 's> {
         Ok(next == Some(b','))
     }
 
-    fn descend(&mut self, depth: usize) -> Result<(), Flaw> {
+    fn descend(&mut self, depth: usize) -> Result<(), JsonFlaw> {
         if depth >= self.limits.depth_max.min(DEPTH_CAP) {
             return Err(self.stop(Reason::LimitExceeded, "nested too deeply"));
         }
@@ -236,7 +236,7 @@ impl<'a, 's> Scanner<'a, 's> {
         key: Text<'a>,
         base: usize,
         set: &mut KeySet,
-    ) -> Result<(), Flaw> {
+    ) -> Result<(), JsonFlaw> {
         let n_keys = self.keys.len() - base;
         if n_keys >= self.limits.keys_max {
             return Err(self.stop(Reason::LimitExceeded, "too many keys in an object"));
@@ -279,7 +279,7 @@ impl<'a, 's> Scanner<'a, 's> {
 
     /// Reads a text, the scanner standing on its opening quote.
     #[inline]
-    fn text(&mut self) -> Result<Text<'a>, Flaw> {
+    fn text(&mut self) -> Result<Text<'a>, JsonFlaw> {
         let start = self.pos + 1;
         if self.is_plain {
             let Some(end) = text::find_quote(self.bytes, start) else {
@@ -293,7 +293,7 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Reads a text that may have escapes and control characters.
-    fn checked_text(&mut self, start: usize) -> Result<Text<'a>, Flaw> {
+    fn checked_text(&mut self, start: usize) -> Result<Text<'a>, JsonFlaw> {
         let mut at = start;
         let mut is_escaped = false;
         loop {
@@ -323,7 +323,7 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     #[inline]
-    fn number(&mut self) -> Result<Value<'a>, Flaw> {
+    fn number(&mut self) -> Result<Value<'a>, JsonFlaw> {
         let rest = &self.bytes[self.pos..];
         if let Some((whole, n_digits)) = text::whole(rest)
             && (n_digits == 1 || rest[0] != b'0')
@@ -335,7 +335,7 @@ impl<'a, 's> Scanner<'a, 's> {
         self.rare_number()
     }
 
-    fn rare_number(&mut self) -> Result<Value<'a>, Flaw> {
+    fn rare_number(&mut self) -> Result<Value<'a>, JsonFlaw> {
         let start = self.pos;
         if self.bytes[self.pos] == b'-' {
             self.pos += 1;
@@ -369,14 +369,14 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     /// Skips at least one digit and returns how many there were.
-    fn digits(&mut self) -> Result<usize, Flaw> {
+    fn digits(&mut self) -> Result<usize, JsonFlaw> {
         let rest = &self.bytes[self.pos..];
         let n = rest.iter().position(|b| !b.is_ascii_digit()).unwrap_or(rest.len());
         self.pos += n;
         if n == 0 { Err(self.bad("a number without digits")) } else { Ok(n) }
     }
 
-    fn literal(&mut self, word: &[u8], value: Value<'a>) -> Result<Value<'a>, Flaw> {
+    fn literal(&mut self, word: &[u8], value: Value<'a>) -> Result<Value<'a>, JsonFlaw> {
         if !self.bytes[self.pos..].starts_with(word) {
             return Err(self.bad("no JSON value"));
         }
@@ -385,13 +385,13 @@ impl<'a, 's> Scanner<'a, 's> {
     }
 
     #[cold]
-    fn bad(&self, what: &'static str) -> Flaw {
+    fn bad(&self, what: &'static str) -> JsonFlaw {
         self.stop(Reason::BadJson, what)
     }
 
     #[cold]
-    fn stop(&self, reason: Reason, what: &'static str) -> Flaw {
-        Flaw { reason, what, at: self.pos }
+    fn stop(&self, reason: Reason, what: &'static str) -> JsonFlaw {
+        JsonFlaw { reason, what, at: self.pos }
     }
 }
 

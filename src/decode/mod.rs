@@ -20,7 +20,7 @@ pub use evm::recipe::is_known as is_recipe_known;
 pub use formats::Format;
 pub use formats::mapped::Mapping;
 pub use json::field::DETAIL_BYTES_MAX;
-pub use reason::{Disposition, Reason, Refusal, SkipReason};
+pub use reason::{LetterDisposition, Reason, Refusal, SkipReason};
 pub use record::decode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

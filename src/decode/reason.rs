@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What can still become of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Disposition {
+pub enum LetterDisposition {
     /// Replayable after a change of configuration.
     Quarantine,
     /// Wrong for good.
@@ -59,7 +59,7 @@ pub enum SkipReason {
     Duplicate,
 }
 
-impl Disposition {
+impl LetterDisposition {
     /// Returns the name used on the wire and as a metric label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,7 +132,7 @@ impl Reason {
     }
 
     /// Returns what can still become of a record refused for this reason.
-    pub fn disposition(self) -> Disposition {
+    pub fn disposition(self) -> LetterDisposition {
         match self {
             Self::EnvelopeIncomplete
             | Self::SchemaUnavailable
@@ -141,8 +141,8 @@ impl Reason {
             | Self::ImplausibleTime
             | Self::ImplausibleHeight
             | Self::IdentityConflict
-            | Self::CrashLoop => Disposition::Quarantine,
-            _ => Disposition::Reject,
+            | Self::CrashLoop => LetterDisposition::Quarantine,
+            _ => LetterDisposition::Reject,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Batch, Limits, Part, Reason, Refusal, Settings, SkipReason,
     envelope::{peel, undo},
     json::{
-        Flaw, Scanner,
+        JsonFlaw, JsonScanner,
         field::{Reader, refuse},
         guide::Guides,
     },
@@ -14,12 +14,12 @@ use crate::model::{Event, Record, drop_false_nonces};
 
 /// Why a part did not become events: the document is broken, or only this part is refused.
 pub(super) enum Failure {
-    Document(Flaw),
+    Document(JsonFlaw),
     Part(Refusal),
 }
 
-impl From<Flaw> for Failure {
-    fn from(flaw: Flaw) -> Self {
+impl From<JsonFlaw> for Failure {
+    fn from(flaw: JsonFlaw) -> Self {
         Self::Document(flaw)
     }
 }
@@ -32,7 +32,7 @@ impl From<Refusal> for Failure {
 
 /// Reads one value of the document as one part and appends its events.
 pub(super) type ReadPart =
-    fn(&mut Scanner<'_, '_>, usize, &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Failure>;
+    fn(&mut JsonScanner<'_, '_>, usize, &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Failure>;
 
 /// Reads a whole value as one part and appends its events.
 pub(super) type ReadBytes = fn(&[u8], &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>;
@@ -220,12 +220,12 @@ fn read_document(
     kafka_ms: Option<i64>,
     bytes: &[u8],
     batch: &mut Batch,
-) -> Result<(), Flaw> {
+) -> Result<(), JsonFlaw> {
     let Batch { events, parts, keys, guides, .. } = batch;
-    let mut scanner = Scanner::of_record(bytes, &settings.limits, keys);
+    let mut scanner = JsonScanner::of_record(bytes, &settings.limits, keys);
     // Counted over all parts: what a record may cost does not depend on how it is cut.
     let mut n_signatures = 0;
-    let mut read = |scanner: &mut Scanner<'_, '_>, index: usize, depth| {
+    let mut read = |scanner: &mut JsonScanner<'_, '_>, index: usize, depth| {
         let start = events.len();
         let mut reader = Reader { n_signatures, ..Reader::new(settings, kafka_ms, guides) };
         let read = match read_part(scanner, depth, &mut reader, events) {

@@ -4,7 +4,7 @@ use super::FitJob;
 use crate::ml::{
     logistic::{Margin, Term},
     splitmix::mix,
-    trees::{Growth, Table, Trees},
+    trees::{Growth, LabelledRows, Trees},
 };
 use serde::{Deserialize, Serialize};
 
@@ -186,8 +186,8 @@ impl Lesson {
         half
     }
 
-    fn table(&self) -> Table<'_> {
-        Table {
+    fn table(&self) -> LabelledRows<'_> {
+        LabelledRows {
             rows: &self.rows,
             n_columns: self.n_columns,
             is_positive: &self.is_positive,

@@ -24,23 +24,23 @@ pub struct Spread {
     subjects_max: u32,
     seed: u64,
     /// The last events of everybody, oldest page first.
-    pages: VecDeque<Arc<Page>>,
+    pages: VecDeque<Arc<SamplePage>>,
     /// Subjects that were alerted or judged, by account.
-    subjects: BTreeMap<u64, Subject>,
+    subjects: BTreeMap<u64, SubjectSample>,
     /// Counts subjects, so that the one followed longest is known.
     n_followed: u64,
 }
 
 /// Some rows in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Page {
+struct SamplePage {
     accounts: Vec<u64>,
     rows: Vec<u8>,
 }
 
 /// A uniform sample of the events of one subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Subject {
+struct SubjectSample {
     /// When it was followed first, in subjects.
     since: u64,
     /// Whether it must not make room for one that nobody has judged.
@@ -65,10 +65,10 @@ impl Spread {
 
     /// Returns whether this has the given width and its rows are whole (after a restore).
     pub fn is_shaped(&self, n_columns: usize) -> bool {
-        let is_page = |page: &Arc<Page>| {
+        let is_page = |page: &Arc<SamplePage>| {
             page.accounts.len() <= PAGE_ROWS && page.rows.len() == page.accounts.len() * n_columns
         };
-        let is_sample = |subject: &Subject| {
+        let is_sample = |subject: &SubjectSample| {
             subject.rows.len().is_multiple_of(n_columns)
                 && subject.rows.len() <= ROWS_PER_SUBJECT * n_columns
         };
@@ -128,7 +128,7 @@ impl Spread {
         }
         self.n_followed += 1;
         let mut subject =
-            Subject { since: self.n_followed, is_judged, n_seen: 0, rows: Arc::default() };
+            SubjectSample { since: self.n_followed, is_judged, n_seen: 0, rows: Arc::default() };
         let seed = mix(self.seed ^ account);
         for page in &self.pages {
             for (of, row) in
@@ -164,7 +164,7 @@ impl Spread {
     }
 }
 
-impl Subject {
+impl SubjectSample {
     /// Offers a row to the sample.
     ///
     /// # Source

@@ -223,9 +223,9 @@ pub struct Fitted {
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// By rule id; a rule that is not listed runs with its defaults.
-    pub rules: BTreeMap<String, Member>,
+    pub rules: BTreeMap<String, DetectorSettings>,
     /// By model id; likewise.
-    pub models: BTreeMap<String, Member>,
+    pub models: BTreeMap<String, DetectorSettings>,
     /// Whether models must do without every feature that is computed from the value moved: what
     /// the others achieve alone is what evaluation has to know. Default false.
     #[serde(skip_serializing_if = "is_off")]
@@ -243,7 +243,7 @@ fn is_off(switch: &bool) -> bool {
 /// The settings of one rule or model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Member {
+pub struct DetectorSettings {
     /// Whether it runs. Default true.
     pub enabled: bool,
     /// Overrides a rule's severity.
@@ -255,7 +255,7 @@ pub struct Member {
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
-impl Default for Member {
+impl Default for DetectorSettings {
     fn default() -> Self {
         Self { enabled: true, severity: None, weight: None, params: serde_json::Map::new() }
     }

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Why a part is refused although it could be read.
-pub(super) struct Contradiction {
+pub(super) struct PartContradiction {
     pub reason: Reason,
     pub detail: &'static str,
 }
@@ -25,7 +25,7 @@ impl Checks<'_> {
         &mut self,
         events: &mut [Event],
         settings: &Settings,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), PartContradiction> {
         let checks = settings.limits.checks;
         self.check_recipe(events, settings)?;
         if events.iter().any(|event| event.quality.contains(Quality::CHECK_FAILED)) {
@@ -49,7 +49,11 @@ impl Checks<'_> {
     ///
     /// What is let pass is folded, but proves nothing about the chain: it orphans no block, and no
     /// block follows it.
-    fn check_linkage(&mut self, events: &mut [Event], policy: Policy) -> Result<(), Contradiction> {
+    fn check_linkage(
+        &mut self,
+        events: &mut [Event],
+        policy: Policy,
+    ) -> Result<(), PartContradiction> {
         let mut last = None;
         let mut flaw = None;
         for event in events.iter() {
@@ -68,7 +72,7 @@ impl Checks<'_> {
             None => return Ok(()),
             Some(Misplacement::Unproven) => Quality::MISPLACED,
             Some(Misplacement::Impossible(detail)) if policy == Policy::DeadLetter => {
-                return Err(Contradiction { reason: Reason::CheckFailed, detail });
+                return Err(PartContradiction { reason: Reason::CheckFailed, detail });
             }
             Some(Misplacement::Impossible(_)) => {
                 count(&mut self.stats.checks_failed, Refuted::Linkage.as_str());
@@ -85,7 +89,7 @@ impl Checks<'_> {
         &mut self,
         events: &mut [Event],
         settings: &Settings,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), PartContradiction> {
         let is_unverified = |event: &&Event| {
             matches!(event.body, Body::Block(_)) && event.quality.contains(Quality::UNVERIFIED)
         };
@@ -96,7 +100,7 @@ impl Checks<'_> {
         match settings.limits.checks.hash {
             Policy::DeadLetter if is_old => {
                 let detail = "not its header's hash, below blocks that were verified";
-                return Err(Contradiction { reason: Reason::CheckFailed, detail });
+                return Err(PartContradiction { reason: Reason::CheckFailed, detail });
             }
             Policy::Flag if is_old => {
                 events.iter_mut().for_each(|event| event.quality |= Quality::CHECK_FAILED);
@@ -116,13 +120,13 @@ impl Checks<'_> {
         events: &mut [Event],
         policy: Policy,
         proof: Quality,
-    ) -> Result<(), Contradiction> {
+    ) -> Result<(), PartContradiction> {
         for event in events {
             let Some(is_repeated) = self.state.contradiction(event) else { continue };
             let is_proven = event.quality.intersects(proof);
             if policy == Policy::DeadLetter && is_repeated && !is_proven {
                 let detail = "a transaction's id that is known with another body";
-                return Err(Contradiction { reason: Reason::IdentityConflict, detail });
+                return Err(PartContradiction { reason: Reason::IdentityConflict, detail });
             }
             count(&mut self.stats.checks_failed, Refuted::Identity.as_str());
             event.quality.set(Quality::CHECK_FAILED, !is_proven);

@@ -26,7 +26,7 @@ const FEATURE_CHANGES_MAX: usize = 5;
 
 /// What the detectors say of a transaction, as it is or with one thing changed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Judgement {
+pub struct Assessment {
     /// What the rules found.
     pub findings: Vec<Finding>,
     /// The combined score; `None` while no model has an opinion.
@@ -41,7 +41,7 @@ pub struct Judgement {
 
 /// One change and what the detectors say with it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Change {
+pub struct WhatIf {
     /// The feature, or the part of the transaction.
     pub input: String,
     pub from: String,
@@ -62,15 +62,15 @@ pub struct Examination {
     pub subject: String,
     /// The greatest p-value at which the score lane raised an alert then.
     pub p_threshold: f64,
-    pub judgement: Judgement,
+    pub judgement: Assessment,
     /// The opinions behind the score with their shares, which sum to 1: the score is additive.
     pub evidence: Vec<(Finding, f64)>,
     /// The changes that models name in the evidence, each tried.
-    pub named: Vec<(&'static str, Change)>,
+    pub named: Vec<(&'static str, WhatIf)>,
     /// Changes of one feature that keep the score quiet, the smallest first.
-    pub features: Vec<Change>,
+    pub features: Vec<WhatIf>,
     /// Changes of the transaction itself that keep any lane quiet.
-    pub inputs: Vec<Change>,
+    pub inputs: Vec<WhatIf>,
 }
 
 /// A model, and the position and value of the feature that it names.
@@ -78,7 +78,7 @@ type Named = (&'static str, usize, f64);
 
 /// An event with what its admission revealed, and one feature to be replaced.
 #[derive(Clone, Copy)]
-struct Trial<'a> {
+struct Experiment<'a> {
     event: &'a Event,
     signals: &'a [Signal],
     replaced: Option<(usize, f64)>,
@@ -112,7 +112,7 @@ impl Stop for Examiner<'_> {
         let is_here = event.id(&engine.setup.chain.id) == *self.wanted;
         if is_here {
             let Engine { setup, state, detectors, triage, .. } = engine;
-            let trial = Trial { event, signals, replaced: None };
+            let trial = Experiment { event, signals, replaced: None };
             let counterfactual = Counterfactual { setup, state, detectors, triage };
             self.found = Some(counterfactual.examination(trial, self.typical));
         }
@@ -129,7 +129,7 @@ struct Counterfactual<'a> {
 }
 
 impl Counterfactual<'_> {
-    fn examination(&self, trial: Trial<'_>, typical: &[Features]) -> Examination {
+    fn examination(&self, trial: Experiment<'_>, typical: &[Features]) -> Examination {
         let judgement = self.judgement(trial);
         let is_scored = judgement.lanes.contains(&SCORE);
         let features = if is_scored { self.feature_changes(trial, typical) } else { Vec::new() };
@@ -158,7 +158,11 @@ impl Counterfactual<'_> {
     }
 
     /// Shows the detectors an event against the present state, changing nothing.
-    fn with_scene<T>(&self, trial: Trial<'_>, look: impl FnOnce(&Scene<'_>, &Detectors) -> T) -> T {
+    fn with_scene<T>(
+        &self,
+        trial: Experiment<'_>,
+        look: impl FnOnce(&Scene<'_>, &Detectors) -> T,
+    ) -> T {
         let parties = feature::parties(trial.event, self.state);
         let mut features = feature::extract(trial.event, &parties, self.state);
         if let Some(features) = &mut features {
@@ -199,16 +203,20 @@ impl Counterfactual<'_> {
     }
 
     /// Tries the changes that models name.
-    fn named_changes(&self, trial: Trial<'_>, named: Vec<Named>) -> Vec<(&'static str, Change)> {
+    fn named_changes(
+        &self,
+        trial: Experiment<'_>,
+        named: Vec<Named>,
+    ) -> Vec<(&'static str, WhatIf)> {
         let features = self.with_scene(trial, |scene, _| scene.features.cloned());
         let Some(features) = features else { return Vec::new() };
         let symbol = self.value_unit(trial.event);
         let tried = named.into_iter().map(|(model, position, value)| {
-            let judged = self.judgement(Trial { replaced: Some((position, value)), ..trial });
+            let judged = self.judgement(Experiment { replaced: Some((position, value)), ..trial });
             let def = &features.schema().defs[position];
             let is_quiet = !judged.lanes.contains(&SCORE);
             let now = features.get(position);
-            let change = Change {
+            let change = WhatIf {
                 input: def.name.to_owned(),
                 from: now.map_or("none".to_owned(), |now| write_feature(def, now, symbol)),
                 to: write_feature(def, value, symbol),
@@ -230,7 +238,7 @@ impl Counterfactual<'_> {
         }
     }
 
-    fn judgement(&self, trial: Trial<'_>) -> Judgement {
+    fn judgement(&self, trial: Experiment<'_>) -> Assessment {
         let total = self.detectors.weight_total;
         self.with_scene(trial, |scene, detectors| {
             let (mut findings, mut votes, mut opinions) = (Vec::new(), Vec::new(), Vec::new());
@@ -250,12 +258,12 @@ impl Counterfactual<'_> {
             if p_value.is_some_and(|p| p <= self.triage.p_threshold()) {
                 lanes.push(SCORE);
             }
-            Judgement { findings, score, p_value, surprises, lanes }
+            Assessment { findings, score, p_value, surprises, lanes }
         })
     }
 
     /// Moves each feature along its ranks, either way, until the score falls silent.
-    fn feature_changes(&self, trial: Trial<'_>, typical: &[Features]) -> Vec<Change> {
+    fn feature_changes(&self, trial: Experiment<'_>, typical: &[Features]) -> Vec<WhatIf> {
         let features = self.with_scene(trial, |scene, _| scene.features.cloned());
         let Some(features) = features else { return Vec::new() };
         let symbol = self.value_unit(trial.event);
@@ -265,10 +273,11 @@ impl Counterfactual<'_> {
             let mut column: Vec<f64> = typical.iter().filter_map(|f| f.get(position)).collect();
             column.sort_unstable_by(f64::total_cmp);
             let quiet = steps(&column, now).into_iter().find_map(|(distance, value)| {
-                let judged = self.judgement(Trial { replaced: Some((position, value)), ..trial });
+                let judged =
+                    self.judgement(Experiment { replaced: Some((position, value)), ..trial });
                 (!judged.lanes.contains(&SCORE)).then_some((distance, value, judged))
             });
-            changes.extend(quiet.map(|(distance, value, judged)| Change {
+            changes.extend(quiet.map(|(distance, value, judged)| WhatIf {
                 input: def.name.to_owned(),
                 from: write_feature(def, now, symbol),
                 to: write_feature(def, value, symbol),
@@ -278,26 +287,26 @@ impl Counterfactual<'_> {
                 quiets: vec![SCORE],
             }));
         }
-        let distance = |change: &Change| change.rank_distance.unwrap_or(1.0);
+        let distance = |change: &WhatIf| change.rank_distance.unwrap_or(1.0);
         changes.sort_by(|a, b| distance(a).total_cmp(&distance(b)));
         changes.truncate(FEATURE_CHANGES_MAX);
         changes
     }
 
     /// Changes parts of the event itself, a little first, until a lane falls silent.
-    fn input_changes(&self, trial: Trial<'_>, as_it_was: &Judgement) -> Vec<Change> {
+    fn input_changes(&self, trial: Experiment<'_>, as_it_was: &Assessment) -> Vec<WhatIf> {
         let mut changes = Vec::new();
         for Ladder { input, from, steps } in edits::ladders(trial.event, &self.setup.chain) {
             let mut loud = as_it_was.lanes.clone();
             for (to, event) in &steps {
-                let judged = self.judgement(Trial { event, ..trial });
+                let judged = self.judgement(Experiment { event, ..trial });
                 let is_quiet = |lane: &&'static str| !judged.lanes.contains(lane);
                 let quiets: Vec<&'static str> = loud.iter().copied().filter(is_quiet).collect();
                 if quiets.is_empty() {
                     continue;
                 }
                 loud.retain(|lane| !quiets.contains(lane));
-                changes.push(Change {
+                changes.push(WhatIf {
                     input: input.to_owned(),
                     from: from.clone(),
                     to: to.clone(),

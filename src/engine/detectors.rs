@@ -59,7 +59,7 @@ impl Detectors {
             weight_total: models.iter().map(|m| m.weight).sum(),
             models: models
                 .into_iter()
-                .map(|models::Enabled { model, weight, counts_from }| ActiveModel {
+                .map(|models::EnabledModel { model, weight, counts_from }| ActiveModel {
                     model,
                     weight,
                     counts_from,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A fit that was asked for and has not taken over yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Pending {
+struct PendingFit {
     /// Kept whole, so that a restored engine can ask again.
     job: FitJob,
     result: Option<Fitted>,
@@ -13,17 +13,17 @@ struct Pending {
 
 /// The fits under way; a model has at most one or two, so a list will do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Fits {
-    pending: Vec<Pending>,
+pub(super) struct FitsUnderWay {
+    pending: Vec<PendingFit>,
     /// Records so far that said anything new. Fits count these, so that a stream in which records
     /// come twice has the same models at the same events.
     pub(super) n_new: u64,
 }
 
-impl Fits {
+impl FitsUnderWay {
     /// Remembers a job that the caller is about to hand out.
     pub(super) fn add(&mut self, job: FitJob) {
-        self.pending.push(Pending { job, result: None });
+        self.pending.push(PendingFit { job, result: None });
     }
 
     /// Forgets the fits of models that are no longer there.
@@ -57,7 +57,7 @@ impl Fits {
             .into_iter()
             .partition(|p| p.job.takeover_at <= n_record);
         self.pending = later;
-        let due: Vec<Pending> = due;
+        let due: Vec<PendingFit> = due;
         due.into_iter().filter_map(|p| p.result).collect()
     }
 

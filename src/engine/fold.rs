@@ -2,11 +2,11 @@
 
 use super::{
     Action, Control, DeadLetter, EngineError, Examination, Frozen, Input, Setup,
-    checks::{self, Checks, Contradiction},
+    checks::{self, Checks, PartContradiction},
     control::Rulings,
     counterfactual::{Examiner, Never, Stop},
     detectors::Detectors,
-    fits::Fits,
+    fits::FitsUnderWay,
     judge::{self, Judge},
     ledger::{Fate, Ledger},
     mempool::Tending,
@@ -33,7 +33,7 @@ pub struct Engine {
     pub(super) state: State,
     pub(super) detectors: Detectors,
     pub(super) triage: Triage,
-    pub(super) fits: Fits,
+    pub(super) fits: FitsUnderWay,
     pub(super) stats: Stats,
     pub(super) seen: Seen,
     pub(super) ledger: Ledger,
@@ -64,7 +64,7 @@ impl Engine {
             triage: Triage::new(setup.params.triage.clone(), identity, setup.chain.family),
             setup,
             detectors,
-            fits: Fits::default(),
+            fits: FitsUnderWay::default(),
             stats: Stats::default(),
             seen: Seen::default(),
             ledger: Ledger::default(),
@@ -305,7 +305,7 @@ impl Engine {
                     let Self { state, stats, .. } = self;
                     match (Checks { state, stats }).check_part(events, settings) {
                         Ok(()) => is_new |= self.on_part(events, node, &at, actions, stop)?,
-                        Err(Contradiction { reason, detail }) => {
+                        Err(PartContradiction { reason, detail }) => {
                             let why = (reason, detail.to_owned());
                             self.refuse((settings, record), &at, why, actions);
                         }

@@ -24,7 +24,7 @@ pub use crate::{
     feature::Features,
 };
 pub use control::Control;
-pub use counterfactual::{Change, Examination, Judgement};
+pub use counterfactual::{Assessment, Examination, WhatIf};
 pub use fold::Engine;
 pub use ledger::{Fates, HeightRange, Ledger, PlaceRow};
 pub use report::score_report::{ScoreOutcome, ScoreReport};

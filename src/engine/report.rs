@@ -5,7 +5,7 @@ pub(super) mod stats;
 pub(super) mod summary;
 
 use crate::{
-    decode::{Disposition, Reason, Settings},
+    decode::{LetterDisposition, Reason, Settings},
     detect::Scene,
     model::{Finding, Record},
     triage::Coordinates,
@@ -40,7 +40,7 @@ pub struct DeadLetter {
     /// Always `txwarden.deadletter/1`.
     pub schema: String,
     pub reason: Reason,
-    pub disposition: Disposition,
+    pub disposition: LetterDisposition,
     /// At most 256 bytes.
     pub detail: String,
     pub topic: String,

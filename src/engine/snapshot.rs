@@ -1,7 +1,8 @@
 //! The whole engine as bytes: restoring them and folding on gives the same answers.
 
 use super::{
-    Engine, EngineError, Setup, fits::Fits, ledger::Ledger, report::stats::Stats, seen::Seen,
+    Engine, EngineError, Setup, fits::FitsUnderWay, ledger::Ledger, report::stats::Stats,
+    seen::Seen,
 };
 use crate::{
     detect::FrozenModel,
@@ -20,7 +21,7 @@ const VERSION_MIN: u16 = 3;
 
 /// What stands at the head of an image, in this and every later layout.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Head {
+struct ImageHead {
     /// The version of the program that wrote it.
     program: String,
     chain: String,
@@ -32,11 +33,11 @@ struct Head {
 /// It shares its large tables with the engine page by page: the engine copies a page when it first
 /// writes to it again.
 pub struct Frozen {
-    head: Head,
+    head: ImageHead,
     state: FrozenState,
     models: Vec<(String, FrozenModel)>,
     triage: Triage,
-    fits: Fits,
+    fits: FitsUnderWay,
     stats: Stats,
     seen: Seen,
     ledger: Ledger,
@@ -47,7 +48,7 @@ impl Frozen {
     pub(super) fn of(engine: &mut Engine) -> Self {
         let models = engine.detectors.models.iter();
         Self {
-            head: Head {
+            head: ImageHead {
                 program: env!("CARGO_PKG_VERSION").to_owned(),
                 chain: engine.setup.chain.id.to_string(),
                 config_hash: engine.setup.config_hash.clone(),
@@ -84,7 +85,7 @@ pub(super) fn restore(setup: Setup, bytes: &[u8]) -> Result<Engine, EngineError>
     if version > VERSION {
         return Err(EngineError::Newer { found: version, known: VERSION });
     }
-    let (head, bytes) = postcard::take_from_bytes::<Head>(bytes)?;
+    let (head, bytes) = postcard::take_from_bytes::<ImageHead>(bytes)?;
     let is_same = [
         (version >= VERSION_MIN, "layout"),
         (*head.chain == *setup.chain.id, "chain"),

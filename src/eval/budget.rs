@@ -1,7 +1,7 @@
 //! What the alerts of one budget were worth: to whom they went, how early, and how evenly.
 
 use super::{
-    hindsight::Hindsight, prequential::Scored, report::Range, stream::NOBODY, truth::Truth,
+    hindsight::Hindsight, prequential::Scored, report::Range, stream::NOBODY, truth::Labels,
 };
 use crate::{engine::ScoreOutcome, model::EventTime};
 use serde::Serialize;
@@ -75,7 +75,7 @@ struct History {
 /// Counts the alerts of a run whose engine had this allowance.
 pub fn at_budget(
     scored: &[Scored],
-    truth: &Truth,
+    truth: &Labels,
     allowance: Allowance,
     range: Range,
 ) -> BudgetReport {
@@ -239,7 +239,7 @@ mod tests {
         .iter()
         .map(event)
         .collect();
-        let truth = Truth::of(4, [1, 2]);
+        let truth = Labels::of(4, [1, 2]);
         let end = EventTime::from_secs(14 * 86_400);
         let range = Range { from: EventTime::default(), until: end };
         let allowance = Allowance { per_day: 0.25, cool_down: EventTime::DAY };

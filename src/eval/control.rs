@@ -1,6 +1,6 @@
 //! The control: labels moved to other subjects that are as active at the same time.
 
-use super::{Draw, Sample, Stream, Truth};
+use super::{Draw, Labels, Sample, Stream};
 use crate::model::EventTime;
 
 /// How many of the best matches one is drawn from.
@@ -21,7 +21,7 @@ struct Activity {
 ///
 /// # Cost
 /// Positive subjects times subjects.
-pub fn relabel(stream: &Stream, sample: &Sample, seed: u64) -> Truth {
+pub fn relabel(stream: &Stream, sample: &Sample, seed: u64) -> Labels {
     let mut counts: Vec<(u32, Option<EventTime>)> = vec![(0, None); stream.n_names()];
     for &row in &sample.rows {
         let subject = stream.subject(row as usize) as usize;
@@ -54,5 +54,5 @@ pub fn relabel(stream: &Stream, sample: &Sample, seed: u64) -> Truth {
         candidates[..n].sort_by_key(|a| a.subject);
         moved.push(candidates.swap_remove(draw.index(n)).subject);
     }
-    Truth::of(stream.n_names(), moved)
+    Labels::of(stream.n_names(), moved)
 }

@@ -5,7 +5,7 @@ use super::{
     prequential::Scored,
     ranking::Ranking,
     report::{Range, ranking},
-    truth::Truth,
+    truth::Labels,
 };
 
 /// Points that a curve keeps: more than its picture has pixels.
@@ -31,7 +31,7 @@ pub struct Curves {
 
 impl Curves {
     /// Draws the curves of a run over a range.
-    pub fn of(scored: &[Scored], truth: &Truth, range: Range) -> Self {
+    pub fn of(scored: &[Scored], truth: &Labels, range: Range) -> Self {
         let is_in = |s: &Scored| range.contains(s.time);
         let all = ranking(scored, truth, |s| s.score, is_in);
         let cold = ranking(scored, truth, |s| s.score, |s| is_in(s) && s.is_cold());

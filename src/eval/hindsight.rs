@@ -1,11 +1,11 @@
 //! What a budget could have been worth: to one fixed threshold, and to whoever knew the labels.
 
-use super::{prequential::Scored, report::Range, stream::NOBODY, truth::Truth};
+use super::{prequential::Scored, report::Range, stream::NOBODY, truth::Labels};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The alerts that a threshold raises, a subject counting once in a cool-down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Raised {
+pub(super) struct RaisedAlerts {
     pub n: usize,
     pub n_true: usize,
     pub n_subjects: usize,
@@ -18,7 +18,7 @@ pub(super) struct Hindsight<'a> {
 }
 
 impl<'a> Hindsight<'a> {
-    pub fn new(scored: &'a [Scored], truth: &Truth, range: Range, cool_down: i64) -> Self {
+    pub fn new(scored: &'a [Scored], truth: &Labels, range: Range, cool_down: i64) -> Self {
         let events = scored
             .iter()
             .filter(|s| range.contains(s.time) && s.subject != NOBODY)
@@ -35,7 +35,7 @@ impl<'a> Hindsight<'a> {
     ///
     /// # Cost
     /// O(events · log events).
-    pub fn fixed(&self, n_max: usize) -> Raised {
+    pub fn fixed(&self, n_max: usize) -> RaisedAlerts {
         let mut scores: Vec<f64> = self.events.iter().map(|(s, _)| s.score).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
         scores.dedup();
@@ -44,10 +44,10 @@ impl<'a> Hindsight<'a> {
         n.checked_sub(1).and_then(|last| scores.get(last)).map(at).unwrap_or_default()
     }
 
-    fn raised(&self, is_alert: impl Fn(&Scored, bool) -> bool) -> Raised {
+    fn raised(&self, is_alert: impl Fn(&Scored, bool) -> bool) -> RaisedAlerts {
         let mut last = BTreeMap::new();
         let mut found = BTreeSet::new();
-        let mut raised = Raised::default();
+        let mut raised = RaisedAlerts::default();
         for (event, is_positive) in &self.events {
             let is_cooling = || {
                 last.get(&event.subject).is_some_and(|at| event.time.since(*at) < self.cool_down)

@@ -1,6 +1,6 @@
 //! Prequential evaluation of the real engine: every score is made before anything is learned.
 //!
-//! A [`Stream`] holds the records, [`Truth`] says which subjects are positive, [`sample`] thins
+//! A [`Stream`] holds the records, [`Labels`] says which subjects are positive, [`sample`] thins
 //! them, [`run`] folds the rows through an engine and keeps what it thought of each, and
 //! [`SeedReport`] turns that into figures.
 
@@ -22,10 +22,12 @@ pub use budget::{Allowance, BudgetReport, at_budget};
 pub use control::relabel;
 pub use curves::{Curve, Curves};
 pub use draw::Draw;
-pub use prequential::{Plan, Scored, Verdicts, run};
+pub use prequential::{EvalPlan, EvalVerdicts, Scored, run};
 pub use ranking::{Ranked, Ranking};
-pub use report::{Control, Figures, Range, SeedReport, figures, mean, models, ranking as rank};
+pub use report::{
+    Figures, LabelControl, Range, SeedReport, figures, mean, models, ranking as rank,
+};
 pub use sample::{Sample, sample};
 pub use simulated::{SimulatedError, simulated};
-pub use stream::{NOBODY, Role, Stream};
-pub use truth::{Truth, TruthError};
+pub use stream::{LabelRole, NOBODY, Stream};
+pub use truth::{Labels, TruthError};

@@ -3,8 +3,8 @@
 use super::{
     baseline::Baselines,
     sample::Sample,
-    stream::{NOBODY, Role, Stream},
-    truth::Truth,
+    stream::{LabelRole, NOBODY, Stream},
+    truth::Labels,
 };
 use crate::{
     engine::{
@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 
 /// Who is judged by the analyst of the evaluation.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Verdicts {
+pub enum EvalVerdicts {
     /// Nobody.
     None,
     /// The subjects of the budgeted lane's alerts, at most this many a day.
@@ -26,13 +26,13 @@ pub enum Verdicts {
 }
 
 /// One evaluation of one engine.
-pub struct Plan<'a> {
+pub struct EvalPlan<'a> {
     pub stream: &'a Stream,
     pub sample: &'a Sample,
     /// What the analyst would say.
-    pub truth: &'a Truth,
+    pub truth: &'a Labels,
     pub setup: Setup,
-    pub verdicts: Verdicts,
+    pub verdicts: EvalVerdicts,
     /// From an alert to its verdict.
     ///
     /// # Units
@@ -80,10 +80,10 @@ impl Scored {
 ///
 /// # Errors
 /// When a rule's or model's parameters are wrong.
-pub fn run(plan: &Plan<'_>) -> Result<Vec<Scored>, EngineError> {
+pub fn run(plan: &EvalPlan<'_>) -> Result<Vec<Scored>, EngineError> {
     let setup = Setup { is_reporting_scores: true, ..plan.setup.clone() };
     let seed = setup.params.seed;
-    let mut fold = Fold {
+    let mut fold = EvalFold {
         plan,
         engine: Engine::new(setup)?,
         analyst: Analyst::new(plan),
@@ -100,8 +100,8 @@ pub fn run(plan: &Plan<'_>) -> Result<Vec<Scored>, EngineError> {
     Ok(fold.out)
 }
 
-struct Fold<'a> {
-    plan: &'a Plan<'a>,
+struct EvalFold<'a> {
+    plan: &'a EvalPlan<'a>,
     engine: Engine,
     analyst: Analyst,
     baselines: Option<Baselines>,
@@ -109,9 +109,9 @@ struct Fold<'a> {
     out: Vec<Scored>,
 }
 
-impl Fold<'_> {
+impl EvalFold<'_> {
     fn row(&mut self, row: usize, actions: &mut Vec<Action>) {
-        let Plan { stream, truth, .. } = *self.plan;
+        let EvalPlan { stream, truth, .. } = *self.plan;
         let time = stream.time(row);
         while let Some((subject, alert)) = self.analyst.due(time) {
             let verdict = self.verdict(subject, alert, truth.is_positive(subject), time);
@@ -139,9 +139,9 @@ impl Fold<'_> {
     fn scored(&mut self, report: &ScoreReport) {
         let stream = self.plan.stream;
         let subject = match stream.role() {
-            Role::To => stream.id_of(report.receiver.as_ref()),
-            Role::From => stream.id_of(report.sender.as_ref()),
-            Role::Tx => report.tx.and_then(|tx| stream.id(&tx.hex())).unwrap_or(NOBODY),
+            LabelRole::To => stream.id_of(report.receiver.as_ref()),
+            LabelRole::From => stream.id_of(report.sender.as_ref()),
+            LabelRole::Tx => report.tx.and_then(|tx| stream.id(&tx.hex())).unwrap_or(NOBODY),
         };
         let first_seen = self.first_seen.get(subject as usize).copied().flatten();
         self.out.push(Scored {
@@ -178,8 +178,8 @@ impl Fold<'_> {
             schema: Verdict::SCHEMA.to_owned(),
             alert_id: alert.map(|id| id.hex()),
             subject: match self.plan.stream.role() {
-                Role::Tx => format!("{chain}/tx/{name}"),
-                Role::To | Role::From => format!("{chain}:{name}"),
+                LabelRole::Tx => format!("{chain}/tx/{name}"),
+                LabelRole::To | LabelRole::From => format!("{chain}:{name}"),
             },
             verdict: judgement,
             analyst: "eval".to_owned(),
@@ -197,10 +197,10 @@ fn opinions(report: &ScoreReport) -> Vec<(&'static str, f64, f64)> {
 
 /// Judges subjects after a delay; once each.
 struct Analyst {
-    verdicts: Verdicts,
+    verdicts: EvalVerdicts,
     delay: i64,
     warm_up_until: EventTime,
-    is_positive: Truth,
+    is_positive: Labels,
     known: Vec<Option<bool>>,
     is_asked: Vec<bool>,
     /// Oldest first.
@@ -216,11 +216,11 @@ struct Capacity {
 }
 
 impl Analyst {
-    fn new(plan: &Plan<'_>) -> Self {
+    fn new(plan: &EvalPlan<'_>) -> Self {
         let n = plan.stream.n_names();
         let raised = plan.setup.params.triage.budget_per_day;
         let capacity = match plan.verdicts {
-            Verdicts::Budget(per_day) if per_day < raised => {
+            EvalVerdicts::Budget(per_day) if per_day < raised => {
                 Some(Capacity { per_day, left: 0.0, last: plan.warm_up_until })
             }
             _ => None,
@@ -247,9 +247,9 @@ impl Analyst {
             return;
         }
         let is_wanted = match self.verdicts {
-            Verdicts::None => false,
-            Verdicts::All => true,
-            Verdicts::Budget(_) => alert.is_some() && self.has_capacity(time),
+            EvalVerdicts::None => false,
+            EvalVerdicts::All => true,
+            EvalVerdicts::Budget(_) => alert.is_some() && self.has_capacity(time),
         };
         if is_wanted
             && let Some(is_asked) = self.is_asked.get_mut(subject as usize)

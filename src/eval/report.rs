@@ -5,7 +5,7 @@ use super::{
     prequential::Scored,
     ranking::{Ranked, Ranking},
     stream::NOBODY,
-    truth::Truth,
+    truth::Labels,
 };
 use crate::model::EventTime;
 use serde::Serialize;
@@ -63,7 +63,7 @@ impl Figures {
 
 /// The labels moved elsewhere, averaged over relabellings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Control {
+pub struct LabelControl {
     pub n_relabellings: usize,
     pub ap_cold: Option<f64>,
     pub prevalence_cold: Option<f64>,
@@ -71,7 +71,7 @@ pub struct Control {
     pub ratio: Option<f64>,
 }
 
-impl Control {
+impl LabelControl {
     /// Averages (cold average precision, cold prevalence) of relabellings.
     pub fn of(relabellings: &[(f64, f64)]) -> Self {
         let n = relabellings.len() as f64;
@@ -102,7 +102,7 @@ pub struct SeedReport {
     /// Share of the negative transactions whose p-value is below `1e-2` and `1e-3`.
     pub p_below: BTreeMap<&'static str, Option<f64>>,
     pub baselines: BTreeMap<&'static str, Figures>,
-    pub control: Control,
+    pub control: LabelControl,
     /// Each model on its own, by its surprise and by its value; silence ranks last.
     pub models: BTreeMap<&'static str, ModelFigures>,
     /// 95 % of the bootstrap over subjects, by figure.
@@ -119,7 +119,7 @@ pub struct ModelFigures {
 /// Ranks the scored transactions that pass a filter.
 pub fn ranking(
     scored: &[Scored],
-    truth: &Truth,
+    truth: &Labels,
     score: impl Fn(&Scored) -> f64,
     filter: impl Fn(&Scored) -> bool,
 ) -> Ranking {
@@ -131,7 +131,7 @@ pub fn ranking(
 }
 
 /// Returns the figures of the engine's score over the range: all subjects, cold ones, new ones.
-pub fn figures(scored: &[Scored], truth: &Truth, range: Range, seed: u64) -> SeedReport {
+pub fn figures(scored: &[Scored], truth: &Labels, range: Range, seed: u64) -> SeedReport {
     let of = |filter: &dyn Fn(&Scored) -> bool| {
         ranking(scored, truth, |s| s.score, |s| range.contains(s.time) && filter(s))
     };
@@ -156,7 +156,7 @@ pub fn figures(scored: &[Scored], truth: &Truth, range: Range, seed: u64) -> See
 /// Returns what each model that ever spoke would be worth alone.
 pub fn models(
     scored: &[Scored],
-    truth: &Truth,
+    truth: &Labels,
     range: Range,
 ) -> BTreeMap<&'static str, ModelFigures> {
     let mut ids: Vec<&'static str> = Vec::new();
@@ -179,7 +179,7 @@ pub fn models(
     ids.into_iter().map(|id| (id, figures(id))).collect()
 }
 
-fn p_below(scored: &[Scored], truth: &Truth, range: Range) -> BTreeMap<&'static str, Option<f64>> {
+fn p_below(scored: &[Scored], truth: &Labels, range: Range) -> BTreeMap<&'static str, Option<f64>> {
     let negatives = || {
         let is_negative = |s: &&Scored| !truth.is_positive(s.subject);
         let calibrated = scored.iter().filter(|s| range.contains(s.time) && !s.p_value.is_nan());

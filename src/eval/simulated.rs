@@ -1,7 +1,7 @@
 //! A labelled stream of any length from the simulator: the planted incidents' accounts are
 //! positive.
 
-use super::{Role, Stream, Truth, TruthError};
+use super::{LabelRole, Labels, Stream, TruthError};
 use crate::{
     decode::{Format, Settings},
     model::{Chain, ChainError},
@@ -39,7 +39,7 @@ impl SimulatedError {
 ///
 /// # Errors
 /// When no incident fits into so short a stream.
-pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Truth), SimulatedError> {
+pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Labels), SimulatedError> {
     let settings = Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM)?);
     let evm = Evm {
         n_blocks: (n as f64 / TXS_PER_BLOCK) as u64,
@@ -48,7 +48,7 @@ pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Truth), SimulatedError>
         n_users: (n * USERS_PER_1000 / 1_000).max(100),
     };
     let mut feed = Scenario::new(seed).evm(evm).lines();
-    let mut stream = Stream::new(settings, Role::To);
+    let mut stream = Stream::new(settings, LabelRole::To);
     for line in feed.by_ref() {
         stream.push(line.json.as_bytes());
     }
@@ -57,6 +57,6 @@ pub fn simulated(n: usize, seed: u64) -> Result<(Stream, Truth), SimulatedError>
         labels.push_str(subject);
         labels.push_str(",1\n");
     }
-    let truth = Truth::parse(&labels, &stream)?;
+    let truth = Labels::parse(&labels, &stream)?;
     Ok((stream, truth))
 }

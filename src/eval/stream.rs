@@ -14,7 +14,7 @@ const PARTIES_MAX: usize = 1_024;
 
 /// Whom the labels speak about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub enum LabelRole {
     /// The receiver of a transaction.
     To,
     /// Its sender.
@@ -29,9 +29,9 @@ pub enum Role {
 /// The bytes of all records, and 24 bytes and the parties of each.
 pub struct Stream {
     settings: Settings,
-    role: Role,
+    role: LabelRole,
     bytes: Vec<u8>,
-    rows: Vec<Row>,
+    rows: Vec<StreamRow>,
     /// Headers of the rows that have any.
     headers: BTreeMap<usize, Vec<(String, Vec<u8>)>>,
     parties: Vec<u32>,
@@ -41,7 +41,7 @@ pub struct Stream {
 }
 
 #[derive(Clone, Copy)]
-struct Row {
+struct StreamRow {
     bytes_end: usize,
     parties_end: usize,
     time: EventTime,
@@ -51,7 +51,7 @@ struct Row {
 
 impl Stream {
     /// Makes an empty stream.
-    pub fn new(settings: Settings, role: Role) -> Self {
+    pub fn new(settings: Settings, role: LabelRole) -> Self {
         Self {
             settings,
             role,
@@ -80,7 +80,7 @@ impl Stream {
             let owned = record.headers.iter().map(|(name, v)| ((*name).to_owned(), v.to_vec()));
             self.headers.insert(self.rows.len(), owned.collect());
         }
-        let mut row = Row {
+        let mut row = StreamRow {
             bytes_end: self.bytes.len() + value.len(),
             parties_end: 0,
             time: self.rows.last().map_or(EventTime::default(), |r| r.time),
@@ -109,7 +109,7 @@ impl Stream {
     }
 
     /// Returns whom the labels speak about.
-    pub fn role(&self) -> Role {
+    pub fn role(&self) -> LabelRole {
         self.role
     }
 
@@ -181,9 +181,9 @@ impl Stream {
     fn ends_of(&mut self, transfer: &Transfer) -> u32 {
         let (from, to) = (self.note(&transfer.from), self.note(&transfer.to));
         match self.role {
-            Role::To => to,
-            Role::From => from,
-            Role::Tx => transfer.tx.map_or(NOBODY, |tx| self.number(tx.hex())),
+            LabelRole::To => to,
+            LabelRole::From => from,
+            LabelRole::Tx => transfer.tx.map_or(NOBODY, |tx| self.number(tx.hex())),
         }
     }
 
@@ -218,9 +218,9 @@ impl Stream {
             }
         }
         match self.role {
-            Role::To => to,
-            Role::From => from,
-            Role::Tx => self.number(tx.id.hex()),
+            LabelRole::To => to,
+            LabelRole::From => from,
+            LabelRole::Tx => self.number(tx.id.hex()),
         }
     }
 

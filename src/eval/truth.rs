@@ -1,6 +1,6 @@
 //! Labels: which subjects are what an analyst would confirm.
 
-use super::stream::{Role, Stream};
+use super::stream::{LabelRole, Stream};
 
 /// Why labels were refused.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +27,11 @@ impl TruthError {
 
 /// Which subjects are positive, by their number in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Truth {
+pub struct Labels {
     is_positive: Vec<bool>,
 }
 
-impl Truth {
+impl Labels {
     /// Reads `subject,flag` lines behind a header; further columns are ignored, and so are
     /// subjects that do not occur in the stream. Whoever is not listed is negative.
     ///
@@ -55,7 +55,7 @@ impl Truth {
                 _ => return Err(TruthError::Flag { line: idx + 1, cell: flag.to_owned() }),
             };
             // Transaction ids are named without a prefix; hex addresses are shown in lower case.
-            let is_tx = stream.role() == Role::Tx;
+            let is_tx = stream.role() == LabelRole::Tx;
             let name = name.strip_prefix("0x").filter(|_| is_tx).unwrap_or(name);
             let known = stream.id(name).or_else(|| stream.id(&name.to_ascii_lowercase()));
             if let Some(id) = known {

@@ -5,8 +5,8 @@ macro_rules! features {
     ($($position:ident $name:literal $unit:literal $is_value:ident $doc:literal;)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
         #[repr(usize)]
-        enum Position { $($position,)* }
-        $(#[doc = $doc] pub const $position: usize = Position::$position as usize;)*
+        enum FeaturePosition { $($position,)* }
+        $(#[doc = $doc] pub const $position: usize = FeaturePosition::$position as usize;)*
         /// Every feature, in order.
         pub const DEFS: &[FeatureDef] = &[$(FeatureDef {
             name: $name, unit: $unit, doc: $doc, is_value: $is_value,

@@ -9,7 +9,7 @@ use std::{
 
 /// Whether the reader of the output is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum OutputReader {
     Present,
     /// It closed the pipe, as `head` does: time to stop, quietly and with success.
     Gone,
@@ -43,7 +43,7 @@ impl JsonLines {
     ///
     /// # Errors
     /// When the output fails in another way than by its reader going away.
-    pub fn write(&mut self, value: &impl Serialize) -> io::Result<Reader> {
+    pub fn write(&mut self, value: &impl Serialize) -> io::Result<OutputReader> {
         let written = serde_json::to_writer(&mut self.out, value)
             .map_err(io::Error::from)
             .and_then(|()| self.out.write_all(b"\n"));
@@ -54,15 +54,15 @@ impl JsonLines {
     ///
     /// # Errors
     /// As [`JsonLines::write`].
-    pub fn flush(&mut self) -> io::Result<Reader> {
+    pub fn flush(&mut self) -> io::Result<OutputReader> {
         reader(self.out.flush())
     }
 }
 
-fn reader(written: io::Result<()>) -> io::Result<Reader> {
+fn reader(written: io::Result<()>) -> io::Result<OutputReader> {
     match written {
-        Ok(()) => Ok(Reader::Present),
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Ok(()) => Ok(OutputReader::Present),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(OutputReader::Gone),
         Err(e) => Err(e),
     }
 }
@@ -87,9 +87,9 @@ mod tests {
     fn a_closed_pipe_is_no_error() {
         let mut sink = JsonLines::new(Box::new(Closed));
         // Small lines stay in the buffer until it is flushed.
-        assert_eq!(sink.write(&1).unwrap(), Reader::Present);
-        assert_eq!(sink.flush().unwrap(), Reader::Gone);
+        assert_eq!(sink.write(&1).unwrap(), OutputReader::Present);
+        assert_eq!(sink.flush().unwrap(), OutputReader::Gone);
         let long = "x".repeat(100_000);
-        assert_eq!(sink.write(&long).unwrap(), Reader::Gone);
+        assert_eq!(sink.write(&long).unwrap(), OutputReader::Gone);
     }
 }

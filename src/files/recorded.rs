@@ -19,7 +19,7 @@ use crate::model::{Record, Stamp, TopicPartition};
 
 /// What the lines of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum LineShape {
     /// Each line is a record's value, or the file is a JSON array of them.
     Plain,
     /// Lines of `kcat -J`.

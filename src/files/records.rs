@@ -31,14 +31,14 @@ pub struct Records {
     start: usize,
     end: usize,
     is_at_end: bool,
-    shape: Shape,
+    shape: RecordsLayout,
     /// Lines taken so far, the last record's included; means nothing inside an array.
     n_lines: u64,
 }
 
 /// How records are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+enum RecordsLayout {
     /// Not looked at yet; the flag says whether an array is possible.
     Unknown(bool),
     Lines,
@@ -67,7 +67,7 @@ impl Records {
             start: 0,
             end: 0,
             is_at_end: false,
-            shape: Shape::Unknown(may_be_array),
+            shape: RecordsLayout::Unknown(may_be_array),
             n_lines: 0,
         }
     }
@@ -83,14 +83,18 @@ impl Records {
     /// # Errors
     /// When reading or decompressing fails.
     pub fn next_record(&mut self) -> io::Result<Option<&[u8]>> {
-        if let Shape::Unknown(may_be_array) = self.shape {
+        if let RecordsLayout::Unknown(may_be_array) = self.shape {
             let first = self.peek_non_space()?;
             let is_array = may_be_array && first == Some(b'[');
-            self.shape = if is_array { Shape::Array { is_inside: false } } else { Shape::Lines };
+            self.shape = if is_array {
+                RecordsLayout::Array { is_inside: false }
+            } else {
+                RecordsLayout::Lines
+            };
         }
         loop {
             let range = match self.shape {
-                Shape::Array { is_inside } => self.next_element(is_inside)?,
+                RecordsLayout::Array { is_inside } => self.next_element(is_inside)?,
                 _ => {
                     self.n_lines += 1;
                     self.take_until(&mut LineEnd)?
@@ -114,12 +118,12 @@ impl Records {
                 (Some(b','), true) => {}
                 (Some(_), false) => return self.take_until(&mut LineEnd),
                 (Some(_), true) => {
-                    self.shape = Shape::Array { is_inside };
+                    self.shape = RecordsLayout::Array { is_inside };
                     return self.take_until(&mut ElementEnd::default());
                 }
             }
             self.start += 1;
-            self.shape = Shape::Array { is_inside };
+            self.shape = RecordsLayout::Array { is_inside };
         }
     }
 

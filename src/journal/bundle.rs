@@ -43,7 +43,7 @@ impl BundleError {
 /// The file. JSON, so that a person can see what was in force; all its maps are sorted, so that the
 /// same content has the same hash.
 #[derive(Serialize, Deserialize)]
-struct File<R, S> {
+struct BundleFile<R, S> {
     format: String,
     chain: Chain,
     config_hash: String,
@@ -54,7 +54,7 @@ struct File<R, S> {
 
 /// What every later format has as well.
 #[derive(Deserialize)]
-struct Head {
+struct BundleHead {
     format: String,
 }
 
@@ -76,7 +76,7 @@ impl Bundle {
     /// As [`Bundle::of`].
     pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
         let Self { settings, setup, .. } = self;
-        let file = File {
+        let file = BundleFile {
             format: FORMAT.to_owned(),
             chain: setup.chain.clone(),
             config_hash: setup.config_hash.clone(),
@@ -92,11 +92,11 @@ impl Bundle {
     /// # Errors
     /// When it is of another version, or no bundle.
     pub fn decode(hash: &str, bytes: &[u8]) -> Result<Self, BundleError> {
-        let Head { format } = serde_json::from_slice(bytes)?;
+        let BundleHead { format } = serde_json::from_slice(bytes)?;
         if format != FORMAT {
             return Err(BundleError::Format(format));
         }
-        let file: File<Reference, Settings> = serde_json::from_slice(bytes)?;
+        let file: BundleFile<Reference, Settings> = serde_json::from_slice(bytes)?;
         let setup = Setup {
             params: file.params,
             reference: Arc::new(file.reference),

@@ -15,7 +15,7 @@ pub const WHOLE_TOPIC: i32 = -1;
 
 /// One entry: a JSON object, under the key `group/topic/partition`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct ControlEntry {
     /// Always `txwarden.control/1`.
     pub schema: String,
     #[serde(flatten)]
@@ -45,7 +45,7 @@ pub enum Change {
         why: Why,
     },
     /// An analyst's verdict was learned.
-    Verdict { verdict: Verdict, source: Origin },
+    Verdict { verdict: Verdict, source: VerdictOrigin },
     /// The record at the entry's offset was set aside unread, as `crash_loop`.
     SetAside,
     /// A record of this partition shows what the records of the topic are wrapped in. Only the
@@ -70,13 +70,13 @@ pub enum Why {
 
 /// The record of the verdict topic that an entry was made from: it is never used twice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct VerdictOrigin {
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
 }
 
-impl Entry {
+impl ControlEntry {
     /// The name and version of the body's schema.
     pub const SCHEMA: &'static str = "txwarden.control/1";
 
@@ -102,7 +102,7 @@ impl Entry {
 ///
 /// # Errors
 /// A sentence for the operator that names the first wrong entry.
-pub fn check(place: &GroupPartition, entries: &[Entry]) -> Result<(), String> {
+pub fn check(place: &GroupPartition, entries: &[ControlEntry]) -> Result<(), String> {
     let wrong = |what: String| {
         Err(format!(
             "the control log of {place} is not what was written: {what}; restore its records from \
@@ -137,17 +137,24 @@ mod tests {
         GroupPartition { group: "g".to_owned(), topic: "t".to_owned(), partition: 3 }
     }
 
-    fn entry(n: u64, offset: i64) -> Entry {
+    fn entry(n: u64, offset: i64) -> ControlEntry {
         let change = Change::Setup {
             bundle: "b".to_owned(),
             config_hash: "c".to_owned(),
             program: "0.1.0".to_owned(),
             why: Why::Reload,
         };
-        Entry { schema: Entry::SCHEMA.to_owned(), place: place(), n, offset, change, at_ms: 5 }
+        ControlEntry {
+            schema: ControlEntry::SCHEMA.to_owned(),
+            place: place(),
+            n,
+            offset,
+            change,
+            at_ms: 5,
+        }
     }
 
-    fn verdict(n: u64, offset: i64) -> Entry {
+    fn verdict(n: u64, offset: i64) -> ControlEntry {
         let verdict = Verdict {
             schema: Verdict::SCHEMA.to_owned(),
             alert_id: None,
@@ -159,21 +166,23 @@ mod tests {
             until_ms: None,
             note: Some("ours".to_owned()),
         };
-        let source = Origin { topic: "v".to_owned(), partition: 0, offset: 9 };
-        Entry { change: Change::Verdict { verdict, source }, ..entry(n, offset) }
+        let source = VerdictOrigin { topic: "v".to_owned(), partition: 0, offset: 9 };
+        ControlEntry { change: Change::Verdict { verdict, source }, ..entry(n, offset) }
     }
 
     #[test]
     fn an_entry_survives_the_topic() {
         for entry in [entry(1, 7), verdict(2, 8)] {
             let text = serde_json::to_string(&entry).unwrap();
-            assert_eq!(Entry::parse(text.as_bytes()), Ok(entry.clone()), "{text}");
+            assert_eq!(ControlEntry::parse(text.as_bytes()), Ok(entry.clone()), "{text}");
             assert_eq!(entry.key(), "g/t/3");
-            assert!(Entry::parse(text.replace("control/1", "control/2").as_bytes()).is_err());
+            assert!(
+                ControlEntry::parse(text.replace("control/1", "control/2").as_bytes()).is_err()
+            );
         }
         let text = serde_json::to_string(&entry(1, 7)).unwrap();
         assert!(text.contains(r#""kind":"setup","bundle":"b""#), "{text}");
-        assert!(Entry::parse(text.replace("setup", "later").as_bytes()).is_err());
+        assert!(ControlEntry::parse(text.replace("setup", "later").as_bytes()).is_err());
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub mod takeover;
 pub(crate) mod turn;
 
 pub use bundle::{Bundle, BundleError};
-pub use control_entry::{Change, ENTRIES_MAX, Entry, Origin, WHOLE_TOPIC, Why, check};
+pub use control_entry::{
+    Change, ControlEntry, ENTRIES_MAX, VerdictOrigin, WHOLE_TOPIC, Why, check,
+};
 pub use position::Position;
 pub use turn::{Step, Turn, turns};

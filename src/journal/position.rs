@@ -1,6 +1,6 @@
 //! How far a partition has come in its control log: what is in force, and what lies ahead.
 
-use super::{Bundle, Change, Entry, Step, Turn, Why};
+use super::{Bundle, Change, ControlEntry, Step, Turn, Why};
 use crate::model::GroupPartition;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -111,7 +111,7 @@ impl Position {
 
     /// Appends an entry that applies from `offset` on. The caller has it written with the batch,
     /// and has the engine take the step.
-    pub fn append(&mut self, offset: i64, step: Step, why: Why, at_ms: i64) -> Entry {
+    pub fn append(&mut self, offset: i64, step: Step, why: Why, at_ms: i64) -> ControlEntry {
         // INVARIANT: only a live partition appends, and it has no turns ahead.
         assert!(self.ahead.is_empty(), "an entry in front of others");
         let change = match &step {
@@ -129,8 +129,8 @@ impl Position {
         let n = self.n + 1;
         self.pass(&Turn { n, offset, step });
         self.is_owed = true;
-        let (schema, place) = (Entry::SCHEMA.to_owned(), self.place.clone());
-        Entry { schema, place, n, offset, change, at_ms }
+        let (schema, place) = (ControlEntry::SCHEMA.to_owned(), self.place.clone());
+        ControlEntry { schema, place, n, offset, change, at_ms }
     }
 
     /// Returns whether entries wait for their commit.

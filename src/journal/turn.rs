@@ -1,6 +1,6 @@
 //! Entries with their bundles at hand: the turns that a replay takes.
 
-use super::{Bundle, Change, Entry, Origin};
+use super::{Bundle, Change, ControlEntry, VerdictOrigin};
 use crate::{
     engine::Control,
     model::{GroupPartition, Verdict},
@@ -25,7 +25,7 @@ pub enum Step {
     },
     Verdict {
         verdict: Verdict,
-        source: Origin,
+        source: VerdictOrigin,
     },
     /// The record at the turn's offset must not be read.
     SetAside,
@@ -48,14 +48,14 @@ impl Step {
 /// A sentence for the operator, when a bundle is missing or cannot be used.
 pub fn turns(
     place: &GroupPartition,
-    entries: Vec<Entry>,
+    entries: Vec<ControlEntry>,
     known: &[Arc<Bundle>],
     fetch: impl Fn(&str) -> Result<Bundle, String>,
 ) -> Result<Vec<Turn>, String> {
     let mut at_hand: BTreeMap<String, Arc<Bundle>> =
         known.iter().map(|bundle| (bundle.hash.clone(), Arc::clone(bundle))).collect();
     let mut turns = Vec::with_capacity(entries.len());
-    for Entry { n, offset, change, .. } in entries {
+    for ControlEntry { n, offset, change, .. } in entries {
         let step = match change {
             Change::Verdict { verdict, source } => Step::Verdict { verdict, source },
             Change::SetAside => Step::SetAside,

@@ -44,14 +44,14 @@ pub enum Rebalanced {
 
 /// A consumer of the group. Dropping it may hang: use [`Consumer::close`].
 pub struct Consumer {
-    inner: BaseConsumer<Context>,
+    inner: BaseConsumer<RebalanceContext>,
     /// A static member keeps its place when it stops.
     is_static: bool,
 }
 
 /// The end of a partition's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct PartitionEnd {
     /// Behind what can be read: before the first transaction that is open.
     pub stable: i64,
     /// Behind everything.
@@ -59,11 +59,11 @@ pub struct End {
 }
 
 #[derive(Default)]
-struct Context {
+struct RebalanceContext {
     log: ClientLog,
     is_closing: AtomicBool,
     rebalances: Mutex<VecDeque<Rebalanced>>,
-    ends: Mutex<BTreeMap<TopicPartition, End>>,
+    ends: Mutex<BTreeMap<TopicPartition, PartitionEnd>>,
     /// How many partitions each topic has, as the client knows from its last look.
     widths: Mutex<BTreeMap<String, usize>>,
     /// The newest error, in the client's own words.
@@ -81,7 +81,8 @@ impl Consumer {
         topics: &[&str],
     ) -> Result<Self, ConnectionError> {
         let config = consumer_config(params, slot)?;
-        let inner: BaseConsumer<Context> = config.create_with_context(Context::default())?;
+        let inner: BaseConsumer<RebalanceContext> =
+            config.create_with_context(RebalanceContext::default())?;
         inner.subscribe(topics)?;
         Ok(Self { inner, is_static: params.is_static_member })
     }
@@ -195,14 +196,15 @@ impl Consumer {
     /// accept unfenced. A negative control of the fault suite, and never right otherwise.
     pub fn outsider(params: &Params) -> Option<ConsumerGroupMetadata> {
         let config = consumer_config(params, 0).ok()?;
-        let inner: BaseConsumer<Context> = config.create_with_context(Context::default()).ok()?;
+        let inner: BaseConsumer<RebalanceContext> =
+            config.create_with_context(RebalanceContext::default()).ok()?;
         let metadata = inner.group_metadata();
         Closing::begin(inner);
         metadata
     }
 
     /// Returns the end of a partition's log, as far as it is known.
-    pub fn end_of(&self, at: &TopicPartition) -> Option<End> {
+    pub fn end_of(&self, at: &TopicPartition) -> Option<PartitionEnd> {
         lock(&self.inner.context().ends).get(at).copied()
     }
 
@@ -313,7 +315,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ClientContext for Context {
+impl ClientContext for RebalanceContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.log.log(level, facility, message);
     }
@@ -335,7 +337,8 @@ impl ClientContext for Context {
                 n += 1;
                 if p.ls_offset >= 0 {
                     let at = TopicPartition { topic: topic.topic.clone(), partition: p.partition };
-                    let end = End { stable: p.ls_offset, high: p.hi_offset.max(p.ls_offset) };
+                    let end =
+                        PartitionEnd { stable: p.ls_offset, high: p.hi_offset.max(p.ls_offset) };
                     ends.insert(at, end);
                 }
             }
@@ -347,7 +350,7 @@ impl ClientContext for Context {
     }
 }
 
-impl ConsumerContext for Context {
+impl ConsumerContext for RebalanceContext {
     /// Only notes the rebalance: the worker answers it as soon as `poll` returns, on the same
     /// thread, where it has its engines at hand. While closing there is nobody left to answer.
     fn rebalance(

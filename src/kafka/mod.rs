@@ -40,7 +40,7 @@ pub use consumer::reading::{Reading, Standing};
 #[cfg(feature = "kafka")]
 pub use consumer::unowned::Lookout;
 #[cfg(feature = "kafka")]
-pub use consumer::{Consumer, End, Rebalanced, committed_in, record_of};
+pub use consumer::{Consumer, PartitionEnd, Rebalanced, committed_in, record_of};
 pub use observer::ReadObserver;
 pub use params::{Mechanism, Params, Protocol, Security};
 #[cfg(feature = "kafka")]

@@ -1,6 +1,6 @@
 //! What whoever reads topics tells of its reading: `run` and `route` have this in common.
 
-use crate::ops::trouble::{Kind, Trouble};
+use crate::ops::trouble::{Trouble, TroubleKind};
 
 /// Receives how the reading goes. Called from the threads that read: it must not block.
 ///
@@ -10,7 +10,14 @@ pub trait ReadObserver: Send + Sync {
     fn consumer_lag(&self, _topic: &str, _partition: i32, _n_offsets: i64) {}
 
     /// Something keeps a partition's records from being judged, or no longer does.
-    fn trouble(&self, _topic: &str, _partition: i32, _kind: Kind, _trouble: Option<&Trouble>) {}
+    fn trouble(
+        &self,
+        _topic: &str,
+        _partition: i32,
+        _kind: TroubleKind,
+        _trouble: Option<&Trouble>,
+    ) {
+    }
 
     /// A producer was given up and replaced.
     fn producer_restarted(&self) {}

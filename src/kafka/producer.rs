@@ -34,7 +34,7 @@ pub struct Producer {
 
 /// Which output topic a message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputTopic {
     Alerts,
     DeadLetters,
     Checkpoints,
@@ -44,7 +44,7 @@ pub enum Output {
 /// A message to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Message {
-    pub output: Output,
+    pub output: OutputTopic,
     pub key: Option<Vec<u8>>,
     pub body: Vec<u8>,
     pub headers: Vec<(&'static str, String)>,
@@ -100,7 +100,7 @@ impl Passed {
 
 /// How far a transaction came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum TransactionStage {
     Begin,
     Send,
     Offsets,
@@ -128,7 +128,7 @@ pub use crate::kafka::Refused;
 #[derive(Debug, thiserror::Error)]
 #[error("transaction failed while at {stage:?}")]
 pub struct TransactionError {
-    pub stage: Stage,
+    pub stage: TransactionStage,
     #[source]
     pub source: KafkaError,
     pub refused: Option<Box<Refused>>,
@@ -234,16 +234,16 @@ impl Producer {
             }
         };
         let offsets = offset_list(transaction.offsets.iter().map(|(p, o, m)| (p, *o, m.as_str())))
-            .map_err(at(Stage::Begin))?;
-        self.inner.begin_transaction().map_err(at(Stage::Begin))?;
+            .map_err(at(TransactionStage::Begin))?;
+        self.inner.begin_transaction().map_err(at(TransactionStage::Begin))?;
         failpoint::hit("batch_before_send");
         for passed in transaction.passed.iter().flat_map(|part| part.iter()) {
-            self.pass(passed, until).map_err(at(Stage::Send))?;
+            self.pass(passed, until).map_err(at(TransactionStage::Send))?;
         }
         if let Some(Answers { messages, checkpoints, topics }) = transaction.answers {
             for message in messages.iter().chain(checkpoints) {
                 let sent = self.send(message, topics, transaction.now_ms, until);
-                sent.map_err(at(Stage::Send))?;
+                sent.map_err(at(TransactionStage::Send))?;
             }
         }
         // commit_transaction would flush in slices of 100 ms.
@@ -252,13 +252,13 @@ impl Producer {
         }
         failpoint::hit("batch_after_send");
         if failpoint::is_on("commit_before_send") {
-            self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
-            self.inner.begin_transaction().map_err(at(Stage::Begin))?;
+            self.inner.commit_transaction(left()).map_err(at(TransactionStage::Commit))?;
+            self.inner.begin_transaction().map_err(at(TransactionStage::Begin))?;
         }
-        self.send_offsets(offsets, member, left()).map_err(at(Stage::Offsets))?;
+        self.send_offsets(offsets, member, left()).map_err(at(TransactionStage::Offsets))?;
         failpoint::hit("batch_after_offsets");
         failpoint::hit("batch_before_commit");
-        self.inner.commit_transaction(left()).map_err(at(Stage::Commit))?;
+        self.inner.commit_transaction(left()).map_err(at(TransactionStage::Commit))?;
         failpoint::hit("batch_after_commit");
         Ok(())
     }
@@ -315,10 +315,10 @@ impl Producer {
         until: Instant,
     ) -> Result<(), KafkaError> {
         let topic = match message.output {
-            Output::Alerts => topics.alerts,
-            Output::DeadLetters => topics.dead_letters,
-            Output::Checkpoints => topics.checkpoints,
-            Output::Control => topics.control,
+            OutputTopic::Alerts => topics.alerts,
+            OutputTopic::DeadLetters => topics.dead_letters,
+            OutputTopic::Checkpoints => topics.checkpoints,
+            OutputTopic::Control => topics.control,
         };
         let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 1);
         for (key, value) in &message.headers {

@@ -40,12 +40,12 @@ pub struct Registered {
     #[serde(rename = "schema")]
     pub text: String,
     #[serde(default)]
-    pub references: Vec<Reference>,
+    pub references: Vec<SchemaReference>,
 }
 
 /// What a schema refers to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub struct Reference {
+pub struct SchemaReference {
     /// As the schema writes it.
     pub name: String,
     pub subject: String,

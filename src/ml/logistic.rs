@@ -1,6 +1,6 @@
 //! A linear say in the odds of fraud: the soft-AND's groups, with weights learned from verdicts.
 
-use super::trees::Table;
+use super::trees::LabelledRows;
 use serde::{Deserialize, Serialize};
 
 /// Groups at most.
@@ -56,7 +56,7 @@ impl Margin {
     ///
     /// # Cost
     /// `12 · n_rows · n_terms²`: 20 ms for 10,000 rows and ten groups.
-    pub fn fit(table: &Table<'_>, terms: &[Term]) -> Self {
+    pub fn fit(table: &LabelledRows<'_>, terms: &[Term]) -> Self {
         let terms = &terms[..terms.len().min(TERMS_MAX)];
         let inputs: Vec<Vec<f64>> = table
             .rows
@@ -100,7 +100,7 @@ impl Margin {
 }
 
 /// Returns the slope and the (negative) curvature of the penalised log-likelihood.
-fn derive(table: &Table<'_>, inputs: &[Vec<f64>], at: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn derive(table: &LabelledRows<'_>, inputs: &[Vec<f64>], at: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let ridge = |idx: usize| if idx < N_COMMON { RIDGE_COMMON } else { RIDGE };
     let mut slope: Vec<f64> = at.iter().enumerate().map(|(i, value)| -ridge(i) * value).collect();
     let mut bend = vec![vec![0.0; at.len()]; at.len()];
@@ -158,8 +158,12 @@ mod tests {
         let rows: Vec<u8> = (0..n * 4).map(|i| (mix(i) as u8).max(1)).collect();
         let is_positive: Vec<bool> = rows.chunks_exact(4).map(is_fraud).collect();
         let weights = vec![1.0; n as usize];
-        let table =
-            Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
+        let table = LabelledRows {
+            rows: &rows,
+            n_columns: 4,
+            is_positive: &is_positive,
+            weights: &weights,
+        };
         Margin::fit(&table, &terms())
     }
 
@@ -196,8 +200,12 @@ mod tests {
         assert!((libm::exp(odds) - 1.0 / 3.0).abs() < 0.1, "{odds}");
         let rows = [7u8; 8];
         let (is_positive, weights) = ([true, false], [1.0, 3.0]);
-        let table =
-            Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
+        let table = LabelledRows {
+            rows: &rows,
+            n_columns: 4,
+            is_positive: &is_positive,
+            weights: &weights,
+        };
         let alone = Margin::fit(&table, &[]).logit(&rows[..4]);
         assert!((alone - libm::log(1.0 / 3.0)).abs() < 1e-2, "{alone}");
     }

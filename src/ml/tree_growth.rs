@@ -1,13 +1,13 @@
 //! Grows the trees of an ensemble: best leaf first, by histograms of the ranks' bytes.
 
-use super::trees::{GAIN_MIN, Growth, LEAF, LEAVES_MAX, RIDGE, STEPS, Split, Table, Trees};
+use super::trees::{GAIN_MIN, Growth, LEAF, LEAVES_MAX, LabelledRows, RIDGE, STEPS, Split, Trees};
 use crate::ml::splitmix::mix;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256Plus;
 
 /// What growing needs from tree to tree.
 pub(crate) struct Grower<'a> {
-    table: &'a Table<'a>,
+    table: &'a LabelledRows<'a>,
     growth: &'a Growth,
     /// Column-major copy of the rows.
     columns: Vec<u8>,
@@ -19,30 +19,30 @@ pub(crate) struct Grower<'a> {
 }
 
 /// A leaf that may still be split: a range of the sampled rows.
-struct Open {
+struct OpenLeaf {
     rows: core::ops::Range<usize>,
-    sum: Sum,
-    best: Option<Candidate>,
+    sum: GradientSum,
+    best: Option<BestSplit>,
     /// The split and side it hangs from.
     parent: Option<(usize, bool)>,
 }
 
 /// The best split of a leaf.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct BestSplit {
     gain: f64,
     column: usize,
     threshold: u8,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Sum {
+struct GradientSum {
     slope: f64,
     bend: f64,
     n_rows: u32,
 }
 
-impl Sum {
+impl GradientSum {
     fn add(&mut self, other: Self) {
         self.slope += other.slope;
         self.bend += other.bend;
@@ -64,7 +64,7 @@ impl Sum {
 
 impl<'a> Grower<'a> {
     pub(crate) fn new(
-        table: &'a Table<'a>,
+        table: &'a LabelledRows<'a>,
         margins: &[f64],
         growth: &'a Growth,
         seed: u64,
@@ -95,7 +95,7 @@ impl<'a> Grower<'a> {
         let whole = 0..rows.len();
         let mut open = vec![self.open(&rows, whole, &columns, None)];
         while open.len() < self.growth.leaves_max.clamp(2, LEAVES_MAX) {
-            let gain = |leaf: &Open| leaf.best.map_or(0.0, |best| best.gain);
+            let gain = |leaf: &OpenLeaf| leaf.best.map_or(0.0, |best| best.gain);
             let widest = (0..open.len()).max_by(|&a, &b| {
                 // The earlier one where two are alike.
                 gain(&open[a]).total_cmp(&gain(&open[b])).then(b.cmp(&a))
@@ -160,37 +160,41 @@ impl<'a> Grower<'a> {
         range: core::ops::Range<usize>,
         columns: &[usize],
         parent: Option<(usize, bool)>,
-    ) -> Open {
+    ) -> OpenLeaf {
         let rows = &rows[range.clone()];
-        let mut sum = Sum::default();
+        let mut sum = GradientSum::default();
         for &row in rows {
             let (slope, bend) = self.slopes[row as usize];
-            sum.add(Sum { slope, bend, n_rows: 1 });
+            sum.add(GradientSum { slope, bend, n_rows: 1 });
         }
         let least = self.growth.leaf_rows_min;
-        let mut best: Option<Candidate> = None;
+        let mut best: Option<BestSplit> = None;
         if sum.n_rows >= 2 * least {
             for &column in columns {
                 let found = self.best_of(rows, column, sum);
-                let is_better = |f: &Candidate| f.gain > best.map_or(GAIN_MIN, |known| known.gain);
+                let is_better = |f: &BestSplit| f.gain > best.map_or(GAIN_MIN, |known| known.gain);
                 best = found.filter(is_better).or(best);
             }
         }
-        Open { rows: range, sum, best, parent }
+        OpenLeaf { rows: range, sum, best, parent }
     }
 
     /// Finds the best threshold of a column over some rows.
-    fn best_of(&self, rows: &[u32], column: usize, whole: Sum) -> Option<Candidate> {
+    fn best_of(&self, rows: &[u32], column: usize, whole: GradientSum) -> Option<BestSplit> {
         let n_rows = self.table.weights.len();
         let values = &self.columns[column * n_rows..(column + 1) * n_rows];
-        let mut histogram = [Sum::default(); STEPS];
+        let mut histogram = [GradientSum::default(); STEPS];
         for &row in rows {
             let (slope, bend) = self.slopes[row as usize];
-            histogram[usize::from(values[row as usize])].add(Sum { slope, bend, n_rows: 1 });
+            histogram[usize::from(values[row as usize])].add(GradientSum {
+                slope,
+                bend,
+                n_rows: 1,
+            });
         }
         let least = self.growth.leaf_rows_min;
-        let mut low = Sum::default();
-        let mut best: Option<Candidate> = None;
+        let mut low = GradientSum::default();
+        let mut best: Option<BestSplit> = None;
         for (threshold, step) in histogram.iter().enumerate().take(STEPS - 1) {
             if step.n_rows == 0 {
                 continue;
@@ -202,14 +206,14 @@ impl<'a> Grower<'a> {
             }
             let gain = low.worth() + high.worth() - whole.worth();
             if low.n_rows >= least && best.is_none_or(|known| gain > known.gain) {
-                best = Some(Candidate { gain, column, threshold: threshold as u8 });
+                best = Some(BestSplit { gain, column, threshold: threshold as u8 });
             }
         }
         best
     }
 
     /// Moves the rows of the low side to the front; returns how many there are.
-    fn divide(&self, rows: &mut [u32], split: Candidate) -> usize {
+    fn divide(&self, rows: &mut [u32], split: BestSplit) -> usize {
         let n_rows = self.table.weights.len();
         let values = &self.columns[split.column * n_rows..(split.column + 1) * n_rows];
         let mut middle = 0;

@@ -37,7 +37,7 @@ pub struct Growth {
 
 /// Labelled rows.
 #[derive(Clone, Copy, Debug)]
-pub struct Table<'a> {
+pub struct LabelledRows<'a> {
     /// Row-major.
     ///
     /// # Shape
@@ -75,7 +75,12 @@ impl Trees {
     /// # Cost
     /// `n_trees · n_rows · n_columns · column_share · log2(leaves)` additions: a quarter of a
     /// second for 150 trees of 15 leaves over 10,000 rows of 54 columns.
-    pub fn fit(table: &Table<'_>, margins: &[f64], growth: &Growth, seed: u64) -> Option<Self> {
+    pub fn fit(
+        table: &LabelledRows<'_>,
+        margins: &[f64],
+        growth: &Growth,
+        seed: u64,
+    ) -> Option<Self> {
         let n_positive = table.is_positive.iter().filter(|p| **p).count();
         let is_one_class = n_positive == 0 || n_positive == table.is_positive.len();
         if is_one_class || table.n_columns > usize::from(LEAF) {
@@ -174,8 +179,12 @@ mod tests {
     fn fit(n: u64) -> Trees {
         let (rows, is_positive) = rows(n);
         let weights = vec![1.0; n as usize];
-        let table =
-            Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
+        let table = LabelledRows {
+            rows: &rows,
+            n_columns: 4,
+            is_positive: &is_positive,
+            weights: &weights,
+        };
         Trees::fit(&table, &vec![0.0; n as usize], &GROWTH, 7).unwrap()
     }
 
@@ -208,8 +217,12 @@ mod tests {
     fn one_class_alone_teaches_nothing() {
         let (rows, _) = rows(50);
         let (is_positive, weights) = (vec![true; 50], vec![1.0; 50]);
-        let table =
-            Table { rows: &rows, n_columns: 4, is_positive: &is_positive, weights: &weights };
+        let table = LabelledRows {
+            rows: &rows,
+            n_columns: 4,
+            is_positive: &is_positive,
+            weights: &weights,
+        };
         assert_eq!(Trees::fit(&table, &[0.0; 50], &GROWTH, 7), None);
     }
 }

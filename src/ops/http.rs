@@ -1,6 +1,6 @@
 //! The HTTP server: `/metrics`, `/healthz`, `/readyz`, `/-/reload`, by default on loopback.
 
-use super::{metrics::Metrics, trouble::Board};
+use super::{metrics::Metrics, trouble::TroubleBoard};
 use axum::{
     Router,
     extract::State,
@@ -46,7 +46,7 @@ pub struct Shared {
     /// True once every partition that is ours has caught up with its committed offset.
     pub is_ready: Arc<AtomicBool>,
     /// Why nothing comes of records, where that is so.
-    pub board: Arc<Board>,
+    pub board: Arc<TroubleBoard>,
     /// Absent where there is no configuration file.
     reload: Arc<OnceLock<Box<Reload>>>,
 }
@@ -60,7 +60,7 @@ impl Shared {
         Ok(Self {
             metrics: Arc::new(Metrics::new()?),
             is_ready: Arc::new(AtomicBool::new(false)),
-            board: Arc::new(Board::default()),
+            board: Arc::new(TroubleBoard::default()),
             reload: Arc::new(OnceLock::new()),
         })
     }

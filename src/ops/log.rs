@@ -14,19 +14,19 @@ pub struct Params {
     #[schemars(length(min = 1, max = 4_096))]
     pub level: String,
     /// Default `auto`: JSON unless stderr is a terminal.
-    pub format: Format,
+    pub format: LogFormat,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { level: "info".to_owned(), format: Format::Auto }
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
     }
 }
 
 /// How a log line is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum LogFormat {
     #[default]
     Auto,
     Json,
@@ -57,7 +57,7 @@ pub fn start(params: &Params) -> Result<(), LogError> {
     let is_terminal = std::io::stderr().is_terminal();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match (params.format, is_terminal) {
-        (Format::Json, _) | (Format::Auto, false) => {
+        (LogFormat::Json, _) | (LogFormat::Auto, false) => {
             builder.json().flatten_event(true).with_current_span(false).try_init()
         }
         (_, is_terminal) => builder.with_ansi(is_terminal).try_init(),

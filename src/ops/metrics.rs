@@ -5,7 +5,7 @@ mod id;
 mod process;
 mod table;
 
-pub use def::{Def, Kind};
+pub use def::{Def, MetricKind};
 pub use id::Metric;
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
@@ -40,17 +40,17 @@ impl Metrics {
         for def in TABLE {
             let opts = Opts::new(def.name, def.help).namespace(NAMESPACE);
             instruments.push(match def.kind {
-                Kind::Counter => {
+                MetricKind::Counter => {
                     let counter = IntCounterVec::new(opts, def.labels)?;
                     registry.register(Box::new(counter.clone()))?;
                     Instrument::Counter(counter)
                 }
-                Kind::Gauge => {
+                MetricKind::Gauge => {
                     let gauge = GaugeVec::new(opts, def.labels)?;
                     registry.register(Box::new(gauge.clone()))?;
                     Instrument::Gauge(gauge)
                 }
-                Kind::Histogram(buckets) => {
+                MetricKind::Histogram(buckets) => {
                     let opts = HistogramOpts::from(opts).buckets(buckets.to_vec());
                     let histogram = HistogramVec::new(opts, def.labels)?;
                     registry.register(Box::new(histogram.clone()))?;
@@ -144,7 +144,12 @@ mod tests {
     fn the_table_is_in_order_and_named_as_prometheus_wants() {
         for (i, def) in TABLE.iter().enumerate() {
             assert_eq!(def.id as usize, i, "{}", def.name);
-            assert_eq!(def.kind == Kind::Counter, def.name.ends_with("_total"), "{}", def.name);
+            assert_eq!(
+                def.kind == MetricKind::Counter,
+                def.name.ends_with("_total"),
+                "{}",
+                def.name
+            );
             assert!(def.help.ends_with('.'), "{}", def.name);
         }
         let metrics = Metrics::new().unwrap();

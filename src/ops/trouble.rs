@@ -1,7 +1,7 @@
 //! Why nothing comes of records that arrive: a closed list, each with a cause and a cure in one
 //! sentence, for the log, `/readyz` and a metric.
 //!
-//! To add one: a variant of [`Trouble`] and its lines in [`Kind`]; whoever notices it tells its
+//! To add one: a variant of [`Trouble`] and its lines in [`TroubleKind`]; whoever notices it tells its
 //! observer, and everything else follows.
 
 use std::{
@@ -54,7 +54,7 @@ pub enum Trouble {
 
 /// The troubles without their particulars.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum TroubleKind {
     Unreadable,
     Paused,
     Refused,
@@ -66,7 +66,7 @@ pub enum Kind {
     Unverified,
 }
 
-impl Kind {
+impl TroubleKind {
     pub const ALL: [Self; 9] = [
         Self::Unreadable,
         Self::Paused,
@@ -97,17 +97,17 @@ impl Kind {
 
 impl Trouble {
     /// Returns its kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TroubleKind {
         match self {
-            Self::Unreadable { .. } => Kind::Unreadable,
-            Self::Paused { .. } => Kind::Paused,
-            Self::Refused { .. } => Kind::Refused,
-            Self::NodeErrors { .. } => Kind::NodeErrors,
-            Self::Undecodable { .. } => Kind::Undecodable,
-            Self::Skipped { .. } => Kind::Skipped,
-            Self::Stalled { .. } => Kind::Stalled,
-            Self::HeldBack { .. } => Kind::HeldBack,
-            Self::Unverified { .. } => Kind::Unverified,
+            Self::Unreadable { .. } => TroubleKind::Unreadable,
+            Self::Paused { .. } => TroubleKind::Paused,
+            Self::Refused { .. } => TroubleKind::Refused,
+            Self::NodeErrors { .. } => TroubleKind::NodeErrors,
+            Self::Undecodable { .. } => TroubleKind::Undecodable,
+            Self::Skipped { .. } => TroubleKind::Skipped,
+            Self::Stalled { .. } => TroubleKind::Stalled,
+            Self::HeldBack { .. } => TroubleKind::HeldBack,
+            Self::Unverified { .. } => TroubleKind::Unverified,
         }
     }
 
@@ -190,17 +190,17 @@ impl fmt::Display for Trouble {
     }
 }
 
-type Places = BTreeMap<(String, i32, Kind), Trouble>;
+type Places = BTreeMap<(String, i32, TroubleKind), Trouble>;
 
 /// The troubles there are now, for whoever asks.
 #[derive(Debug, Default)]
-pub struct Board {
+pub struct TroubleBoard {
     places: Mutex<Places>,
 }
 
-impl Board {
+impl TroubleBoard {
     /// Puts a trouble up, or takes it down.
-    pub fn set(&self, topic: &str, partition: i32, kind: Kind, trouble: Option<&Trouble>) {
+    pub fn set(&self, topic: &str, partition: i32, kind: TroubleKind, trouble: Option<&Trouble>) {
         let at = (topic.to_owned(), partition, kind);
         match trouble {
             Some(trouble) => drop(self.lock().insert(at, trouble.clone())),
@@ -257,12 +257,12 @@ mod tests {
             seen.push(trouble.kind());
         }
         seen.dedup();
-        assert_eq!(seen, Kind::ALL);
+        assert_eq!(seen, TroubleKind::ALL);
     }
 
     #[test]
     fn the_board_names_the_place_and_forgets_what_is_over() {
-        let board = Board::default();
+        let board = TroubleBoard::default();
         for trouble in samples() {
             board.set("t", 3, trouble.kind(), Some(&trouble));
         }
@@ -270,7 +270,7 @@ mod tests {
         assert!(board.sentences(true).iter().all(|text| text.starts_with("t/3: ")));
         // The newer refusals are not all there is, so they are a note.
         assert_eq!((board.sentences(true).len(), board.sentences(false).len()), (5, 4));
-        Kind::ALL.iter().filter(|k| **k != Kind::HeldBack).for_each(|k| {
+        TroubleKind::ALL.iter().filter(|k| **k != TroubleKind::HeldBack).for_each(|k| {
             board.set("t", 3, *k, None);
         });
         assert!(!board.is_fatal() && board.sentences(true).is_empty());

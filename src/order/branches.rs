@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// What is known of a block that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct WaitingBlock {
     pub height: u64,
     pub hash: Option<BlockHash>,
     pub parent: Option<BlockHash>,
@@ -39,7 +39,7 @@ impl Branches {
     ///
     /// # Cost
     /// O(n log n) in the blocks.
-    pub fn of(nodes: &[Node]) -> Self {
+    pub fn of(nodes: &[WaitingBlock]) -> Self {
         let known: BTreeMap<BlockHash, usize> =
             nodes.iter().enumerate().filter_map(|(at, n)| Some((n.hash?, at))).collect();
         let mut of_height: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
@@ -90,7 +90,7 @@ impl Branches {
 
     /// Returns the first height up to `frontier` that has to wait: a fork there has a losing branch
     /// that goes on above it.
-    pub fn waits_at(&self, nodes: &[Node], frontier: u64) -> Option<u64> {
+    pub fn waits_at(&self, nodes: &[WaitingBlock], frontier: u64) -> Option<u64> {
         let families = self.children.iter().chain([&self.roots]);
         let losers = families.flat_map(|siblings| {
             siblings.iter().enumerate().filter(|(n, at)| {
@@ -110,24 +110,30 @@ mod tests {
     use super::*;
     use crate::model::Hash32;
 
-    fn node(name: &str, parent: Option<&str>, seq: u64) -> Node {
+    fn node(name: &str, parent: Option<&str>, seq: u64) -> WaitingBlock {
         let hash = |name: &str| {
             let mut bytes = [0; 32];
             bytes[..name.len()].copy_from_slice(name.as_bytes());
             Hash32(bytes)
         };
         let height = name[..3].parse().unwrap();
-        Node { height, hash: Some(hash(name)), parent: parent.map(hash), is_reverted: false, seq }
+        WaitingBlock {
+            height,
+            hash: Some(hash(name)),
+            parent: parent.map(hash),
+            is_reverted: false,
+            seq,
+        }
     }
 
     fn way(nodes: &[(&str, Option<&str>)]) -> String {
-        let mut named: Vec<(Node, &str)> = nodes
+        let mut named: Vec<(WaitingBlock, &str)> = nodes
             .iter()
             .zip(0..)
             .map(|((name, parent), seq)| (node(name, *parent, seq), *name))
             .collect();
         named.sort_by_key(|(n, _)| (n.height, n.seq));
-        let nodes: Vec<Node> = named.iter().map(|(n, _)| *n).collect();
+        let nodes: Vec<WaitingBlock> = named.iter().map(|(n, _)| *n).collect();
         let walk = Branches::of(&nodes).walk();
         let names = walk.iter().filter_map(|visit| match visit {
             Visit::Enter(at) => Some(named[*at].1),

@@ -16,7 +16,7 @@ const FORM: &str = "route1";
 
 /// The progress of one input partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lane {
+pub struct PartitionLane {
     /// The next offset to be read.
     next: i64,
     /// Offsets that were read and are not out.
@@ -27,7 +27,7 @@ pub struct Lane {
     frontier: Option<u64>,
 }
 
-impl Lane {
+impl PartitionLane {
     /// Starts at an offset, with the metadata that were committed with it; what is not ours is
     /// empty.
     pub fn open(offset: i64, metadata: &str) -> Self {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_restart_knows_exactly_what_is_out() {
-        let mut lane = Lane::open(100, "");
+        let mut lane = PartitionLane::open(100, "");
         for offset in [100, 101, 102, 105, 106] {
             assert!(!lane.read(offset));
         }
@@ -115,7 +115,7 @@ mod tests {
         }
         assert_eq!((lane.floor(), lane.next()), (101, 107));
         let again = lane.metadata(Some(7));
-        let mut lane = Lane::open(lane.floor(), &again);
+        let mut lane = PartitionLane::open(lane.floor(), &again);
         assert_eq!((lane.next(), lane.frontier()), (101, Some(7)));
         // A second stop before anything was read again keeps what was known.
         assert_eq!(lane.metadata(Some(7)), again);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_longest_metadata_fit_and_what_is_not_ours_is_empty() {
-        let mut lane = Lane::open(5, "7 of something else");
+        let mut lane = PartitionLane::open(5, "7 of something else");
         assert_eq!((lane.frontier(), lane.next()), (None, 5));
         for offset in 5..5 + SPAN_MAX {
             lane.read(offset);
@@ -134,10 +134,10 @@ mod tests {
         let text = lane.metadata(Some(u64::MAX));
         assert!(text.len() < 4_096, "{} bytes", text.len());
         assert_eq!(lane.span(), SPAN_MAX);
-        let lane = Lane::open(5, &text);
+        let lane = PartitionLane::open(5, &text);
         assert_eq!(lane.done.len() as i64, SPAN_MAX - 1);
         for text in ["route1", "route1 x !!", "route1 5", ""] {
-            assert!(Lane::open(0, text).done.is_empty());
+            assert!(PartitionLane::open(0, text).done.is_empty());
         }
     }
 }

@@ -22,7 +22,7 @@ const JUMPS_BELIEVED: u32 = 16;
 
 /// The bounds of a merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct MergeWindow {
     /// How many blocks a record may come late in its own lane.
     pub blocks: u64,
     /// A lane that brought no record with a height for so long is not waited for.
@@ -42,7 +42,7 @@ pub struct Released<T> {
 
 /// What a merge has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct MergeCounts {
     pub n_released: u64,
     pub n_late: u64,
     /// Records let out because a bound was reached, not because their window was over.
@@ -53,7 +53,7 @@ pub struct Counts {
     pub n_reopened: u64,
 }
 
-impl Counts {
+impl MergeCounts {
     /// Returns what has been counted since an earlier look.
     pub fn since(&self, before: &Self) -> Self {
         Self {
@@ -68,18 +68,18 @@ impl Counts {
 
 /// The state of a merge; `T` is whatever the caller wants back.
 pub struct Merge<T> {
-    window: Window,
-    lanes: Vec<Progress>,
+    window: MergeWindow,
+    lanes: Vec<LaneProgress>,
     held: Held<T>,
     /// Every record up to this height is out.
     frontier: Option<u64>,
     released: BTreeMap<u64, Vec<BlockHash>>,
     out: Vec<Released<T>>,
-    counts: Counts,
+    counts: MergeCounts,
 }
 
 /// How far one lane has come.
-struct Progress {
+struct LaneProgress {
     top: Option<u64>,
     /// When it last brought a height, or began.
     seen_ms: i64,
@@ -91,8 +91,8 @@ struct Progress {
 impl<T> Merge<T> {
     /// Makes a merge that begins at `now_ms` with so many lanes, all records up to a height being
     /// out already.
-    pub fn new(window: Window, n_lanes: usize, frontier: Option<u64>, now_ms: i64) -> Self {
-        let lane = || Progress { top: None, seen_ms: now_ms, n_jumps: 0, is_loose: false };
+    pub fn new(window: MergeWindow, n_lanes: usize, frontier: Option<u64>, now_ms: i64) -> Self {
+        let lane = || LaneProgress { top: None, seen_ms: now_ms, n_jumps: 0, is_loose: false };
         Self {
             window,
             lanes: (0..n_lanes).map(|_| lane()).collect(),
@@ -100,7 +100,7 @@ impl<T> Merge<T> {
             frontier,
             released: BTreeMap::new(),
             out: Vec::new(),
-            counts: Counts::default(),
+            counts: MergeCounts::default(),
         }
     }
 
@@ -162,7 +162,7 @@ impl<T> Merge<T> {
 
     /// Lets out what every lane has passed; all that is held, when every lane is silent.
     pub fn settle(&mut self, now_ms: i64) {
-        let is_awake = |lane: &&Progress| now_ms - lane.seen_ms < self.window.idle_ms;
+        let is_awake = |lane: &&LaneProgress| now_ms - lane.seen_ms < self.window.idle_ms;
         let mut awake = self.lanes.iter().filter(is_awake).peekable();
         if awake.peek().is_none() {
             if self.held.n_records() > 0 {
@@ -197,7 +197,7 @@ impl<T> Merge<T> {
 
     /// Returns whether more of a lane is welcome: a lane that is ahead waits while much is held.
     pub fn wants(&self, lane: usize) -> bool {
-        let Window { records_max, bytes_max, .. } = self.window;
+        let MergeWindow { records_max, bytes_max, .. } = self.window;
         let is_crowded =
             self.held.n_records() > records_max / 2 || self.held.n_bytes() > bytes_max / 2;
         !is_crowded || !self.is_ahead(lane)
@@ -225,7 +225,7 @@ impl<T> Merge<T> {
     }
 
     /// Returns what has been counted.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> MergeCounts {
         self.counts
     }
 
@@ -276,7 +276,7 @@ impl<T> Merge<T> {
     }
 
     fn keep_bounds(&mut self) {
-        let Window { records_max, bytes_max, .. } = self.window;
+        let MergeWindow { records_max, bytes_max, .. } = self.window;
         if self.held.n_records() < records_max && self.held.n_bytes() < bytes_max {
             return;
         }

@@ -6,6 +6,6 @@ pub(crate) mod merge;
 pub(crate) mod place;
 pub(crate) mod reorder_buffer;
 
-pub use lane::{Lane, SPAN_MAX};
-pub use merge::{Counts, Merge, Released, Window};
-pub use place::{Kind, Order, Place, Section};
+pub use lane::{PartitionLane, SPAN_MAX};
+pub use merge::{Merge, MergeCounts, MergeWindow, Released};
+pub use place::{Order, Place, PlaceKind, Section};

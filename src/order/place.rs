@@ -27,7 +27,7 @@ pub struct Order {
     pub section: Section,
     /// The transaction's position, where the record or another one of the block tells it.
     pub tx_index: Option<u32>,
-    pub kind: Kind,
+    pub kind: PlaceKind,
     /// A log's index, or a call's path.
     pub within: Vec<u32>,
     /// A row that tells no position comes before the log that it repeats.
@@ -47,7 +47,7 @@ pub enum Section {
 
 /// What belongs to a transaction, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum PlaceKind {
     #[default]
     Body,
     Outcome,
@@ -95,20 +95,22 @@ impl Place {
     }
 }
 
-fn kind(body: &Body) -> (Kind, Vec<u32>) {
+fn kind(body: &Body) -> (PlaceKind, Vec<u32>) {
     match body {
-        Body::Tx(_) => (Kind::Body, Vec::new()),
-        Body::Outcome(_) => (Kind::Outcome, Vec::new()),
-        Body::Trace(trace) => (Kind::Trace, trace.path.0.clone()),
-        Body::Approval(approval) => (Kind::Log, vec![approval.log_index]),
-        Body::Log(log) => (Kind::Log, vec![log.log_index]),
+        Body::Tx(_) => (PlaceKind::Body, Vec::new()),
+        Body::Outcome(_) => (PlaceKind::Outcome, Vec::new()),
+        Body::Trace(trace) => (PlaceKind::Trace, trace.path.0.clone()),
+        Body::Approval(approval) => (PlaceKind::Log, vec![approval.log_index]),
+        Body::Log(log) => (PlaceKind::Log, vec![log.log_index]),
         Body::Transfer(transfer) => match &transfer.source {
-            TransferSource::Log(index) => (Kind::Log, vec![*index]),
-            TransferSource::Trace(path) => (Kind::Trace, path.0.clone()),
-            TransferSource::Withdrawal(_) | TransferSource::Reward => (Kind::Other, Vec::new()),
+            TransferSource::Log(index) => (PlaceKind::Log, vec![*index]),
+            TransferSource::Trace(path) => (PlaceKind::Trace, path.0.clone()),
+            TransferSource::Withdrawal(_) | TransferSource::Reward => {
+                (PlaceKind::Other, Vec::new())
+            }
         },
         Body::Block(_) | Body::Observation(_) | Body::Asset(_) | Body::Notice(_) => {
-            (Kind::Other, Vec::new())
+            (PlaceKind::Other, Vec::new())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a merge holds: blocks by height with their records, and records without a height between.
 
 use super::{
-    branches::{Branches, Node, Visit},
+    branches::{Branches, Visit, WaitingBlock},
     place::{Order, Section},
 };
 use crate::model::{BlockHash, TxId};
@@ -24,7 +24,7 @@ pub(crate) struct Seat {
 }
 
 /// A step of the way out: a block's records, or what takes it back.
-pub(crate) struct Step {
+pub(crate) struct ReleaseStep {
     pub height: u64,
     pub hash: Option<BlockHash>,
     seq: u64,
@@ -33,14 +33,14 @@ pub(crate) struct Step {
 
 /// The order in which blocks are to leave.
 pub(crate) struct Way {
-    pub steps: Vec<Step>,
+    pub steps: Vec<ReleaseStep>,
     /// The first height that should wait for the rest of a losing branch.
     pub waits_at: Option<u64>,
 }
 
 /// The records that a merge holds.
 pub(crate) struct Held<T> {
-    blocks: BTreeMap<u64, Vec<Block<T>>>,
+    blocks: BTreeMap<u64, Vec<HeldBlock<T>>>,
     /// Behind the height that their lane had reached.
     loose: BTreeMap<u64, Vec<Waiting<T>>>,
     n_records: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Held<T> {
     n_blocks: u64,
 }
 
-struct Block<T> {
+struct HeldBlock<T> {
     hash: Option<BlockHash>,
     parent: Option<BlockHash>,
     seq: u64,
@@ -93,7 +93,7 @@ impl<T> Held<T> {
 
     /// Returns the height of a block.
     pub fn height_of(&self, hash: BlockHash) -> Option<u64> {
-        let has = |blocks: &Vec<Block<T>>| blocks.iter().any(|block| block.hash == Some(hash));
+        let has = |blocks: &Vec<HeldBlock<T>>| blocks.iter().any(|block| block.hash == Some(hash));
         self.blocks.iter().rev().find(|(_, blocks)| has(blocks)).map(|(height, _)| *height)
     }
 
@@ -104,7 +104,7 @@ impl<T> Held<T> {
         self.n_bytes += waiting.n_bytes;
         let rivals = self.blocks.entry(height).or_default();
         // A block that comes again after it was taken back is another one.
-        let is_its = |block: &Block<T>| {
+        let is_its = |block: &HeldBlock<T>| {
             let is_same = block.hash == hash || hash.is_none() || block.hash.is_none();
             is_same && (is_revert || block.reverts.is_empty())
         };
@@ -112,7 +112,7 @@ impl<T> Held<T> {
         if at == rivals.len() {
             let (records, reverts, indexes) = (Vec::new(), Vec::new(), BTreeMap::new());
             self.n_blocks += 1;
-            rivals.push(Block { hash, parent, seq: self.n_blocks, records, reverts, indexes });
+            rivals.push(HeldBlock { hash, parent, seq: self.n_blocks, records, reverts, indexes });
         }
         let block = &mut rivals[at];
         block.hash = block.hash.or(hash);
@@ -133,9 +133,9 @@ impl<T> Held<T> {
     /// Returns the way out for the blocks up to a height.
     pub fn way(&self, target: u64) -> Way {
         let is_forked = self.blocks.range(..=target).any(|(_, rivals)| rivals.len() > 1);
-        let step = |node: &Node, is_entry| {
-            let Node { height, hash, seq, .. } = *node;
-            Step { height, hash, seq, is_entry }
+        let step = |node: &WaitingBlock, is_entry| {
+            let WaitingBlock { height, hash, seq, .. } = *node;
+            ReleaseStep { height, hash, seq, is_entry }
         };
         if !is_forked {
             let nodes = nodes(self.blocks.range(..=target));
@@ -152,7 +152,7 @@ impl<T> Held<T> {
     }
 
     /// Takes a block's records, in their order.
-    pub fn enter(&mut self, step: &Step) -> Vec<Waiting<T>> {
+    pub fn enter(&mut self, step: &ReleaseStep) -> Vec<Waiting<T>> {
         let Some(block) = self.block(step) else { return Vec::new() };
         let indexes = std::mem::take(&mut block.indexes);
         let mut records = std::mem::take(&mut block.records);
@@ -169,7 +169,7 @@ impl<T> Held<T> {
     }
 
     /// Takes what takes a block back.
-    pub fn leave(&mut self, step: &Step) -> Vec<Waiting<T>> {
+    pub fn leave(&mut self, step: &ReleaseStep) -> Vec<Waiting<T>> {
         let Some(block) = self.block(step) else { return Vec::new() };
         let reverts = std::mem::take(&mut block.reverts);
         self.gone(&reverts);
@@ -191,7 +191,7 @@ impl<T> Held<T> {
         taken
     }
 
-    fn block(&mut self, step: &Step) -> Option<&mut Block<T>> {
+    fn block(&mut self, step: &ReleaseStep) -> Option<&mut HeldBlock<T>> {
         self.blocks.get_mut(&step.height)?.iter_mut().find(|block| block.seq == step.seq)
     }
 
@@ -201,9 +201,11 @@ impl<T> Held<T> {
     }
 }
 
-fn nodes<'a, T: 'a>(blocks: impl Iterator<Item = (&'a u64, &'a Vec<Block<T>>)>) -> Vec<Node> {
+fn nodes<'a, T: 'a>(
+    blocks: impl Iterator<Item = (&'a u64, &'a Vec<HeldBlock<T>>)>,
+) -> Vec<WaitingBlock> {
     let all = blocks.flat_map(|(height, rivals)| {
-        rivals.iter().map(|block| Node {
+        rivals.iter().map(|block| WaitingBlock {
             height: *height,
             hash: block.hash,
             parent: block.parent,

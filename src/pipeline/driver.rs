@@ -32,14 +32,14 @@ pub enum Fits {
 pub struct Driver {
     engine: Engine,
     fits: Fits,
-    worker: Option<Worker>,
+    worker: Option<FitWorker>,
     /// How many fits were handed over and have not come back.
     n_pending: usize,
     /// Results that are not yet due, by model and fit.
     ready: BTreeMap<(String, u64), Fitted>,
 }
 
-struct Worker {
+struct FitWorker {
     jobs: SyncSender<FitJob>,
     results: Receiver<Fitted>,
 }
@@ -202,7 +202,7 @@ impl Driver {
 }
 
 /// Starts the fit thread; it ends when its job channel closes.
-fn spawn_worker() -> Option<Worker> {
+fn spawn_worker() -> Option<FitWorker> {
     let (jobs, inbox) = sync_channel::<FitJob>(FITS_MAX);
     let (outbox, results) = sync_channel(FITS_MAX);
     let body = move || {
@@ -213,5 +213,5 @@ fn spawn_worker() -> Option<Worker> {
         }
     };
     thread::Builder::new().name("fit".to_owned()).spawn(body).ok()?;
-    Some(Worker { jobs, results })
+    Some(FitWorker { jobs, results })
 }

@@ -3,7 +3,7 @@
 use crate::{
     decode::{Reason, Refuted, SkipReason},
     engine::{DeadLetter, Stats},
-    ops::trouble::{Kind, Trouble},
+    ops::trouble::{Trouble, TroubleKind},
     pipeline::flood::is_format,
 };
 
@@ -21,20 +21,20 @@ const SKIPPED_MAX: u64 = 1_000;
 const WINDOW: u64 = 10_000;
 
 /// The kinds that are told from these counts.
-pub const KINDS: [Kind; 6] = [
-    Kind::Paused,
-    Kind::Refused,
-    Kind::NodeErrors,
-    Kind::Undecodable,
-    Kind::Skipped,
-    Kind::Unverified,
+pub const KINDS: [TroubleKind; 6] = [
+    TroubleKind::Paused,
+    TroubleKind::Refused,
+    TroubleKind::NodeErrors,
+    TroubleKind::Undecodable,
+    TroubleKind::Skipped,
+    TroubleKind::Unverified,
 ];
 
 /// The counts of one partition, in records and never in time.
 #[derive(Clone, Debug, Default)]
 pub struct Fruitless {
     /// What became of the newest records, all alike, and how many they are.
-    run: Option<(Kind, u64)>,
+    run: Option<(TroubleKind, u64)>,
     n_decoded: u64,
     n_errors: u64,
     /// Of the newest dead letter of the record that is being folded.
@@ -93,12 +93,12 @@ impl Fruitless {
             return true;
         }
         let kind = match reason {
-            Some(reason) if is_check(reason) => Kind::Refused,
-            Some(_) => Kind::Undecodable,
-            None if is_error => Kind::NodeErrors,
+            Some(reason) if is_check(reason) => TroubleKind::Refused,
+            Some(_) => TroubleKind::Undecodable,
+            None if is_error => TroubleKind::NodeErrors,
             // What is skipped on purpose neither helps nor hurts what else is in a row.
-            None if self.run.is_some_and(|(kind, _)| kind != Kind::Skipped) => return false,
-            None => Kind::Skipped,
+            None if self.run.is_some_and(|(kind, _)| kind != TroubleKind::Skipped) => return false,
+            None => TroubleKind::Skipped,
         };
         let n = self.run.filter(|(before, _)| *before == kind).map_or(0, |(_, n)| n);
         self.run = Some((kind, n + 1));
@@ -111,22 +111,26 @@ impl Fruitless {
     }
 
     /// Returns what is wrong of one kind, if anything is.
-    pub fn trouble(&self, kind: Kind, is_paused: bool) -> Option<Trouble> {
+    pub fn trouble(&self, kind: TroubleKind, is_paused: bool) -> Option<Trouble> {
         let in_a_row = self.run.filter(|(run, _)| *run == kind).map_or(0, |(_, n)| n);
         match kind {
-            Kind::Paused => is_paused.then(|| Trouble::Paused { said: self.undecodable.clone() }),
-            Kind::Refused if in_a_row >= IN_A_ROW_MAX => {
+            TroubleKind::Paused => {
+                is_paused.then(|| Trouble::Paused { said: self.undecodable.clone() })
+            }
+            TroubleKind::Refused if in_a_row >= IN_A_ROW_MAX => {
                 Some(Trouble::Refused { said: self.refused.clone(), n: in_a_row, is_all: true })
             }
-            Kind::Refused if self.is_often_refused => {
+            TroubleKind::Refused if self.is_often_refused => {
                 let n = self.n_refused.max(IN_A_ROW_MAX);
                 Some(Trouble::Refused { said: self.refused.clone(), n, is_all: false })
             }
-            Kind::NodeErrors if in_a_row >= IN_A_ROW_MAX => {
+            TroubleKind::NodeErrors if in_a_row >= IN_A_ROW_MAX => {
                 Some(Trouble::NodeErrors { n: in_a_row })
             }
-            Kind::Skipped if in_a_row >= SKIPPED_MAX => Some(Trouble::Skipped { n: in_a_row }),
-            Kind::Undecodable if in_a_row >= UNDECODABLE_MAX && !is_paused => {
+            TroubleKind::Skipped if in_a_row >= SKIPPED_MAX => {
+                Some(Trouble::Skipped { n: in_a_row })
+            }
+            TroubleKind::Undecodable if in_a_row >= UNDECODABLE_MAX && !is_paused => {
                 let said = self.undecodable.clone().unwrap_or_default();
                 Some(Trouble::Undecodable { said, n: in_a_row })
             }
@@ -217,12 +221,12 @@ mod tests {
         let (mut fruitless, mut stats) = (Fruitless::default(), Stats::default());
         fold(&mut fruitless, &mut stats, &"c".repeat(30));
         fold(&mut fruitless, &mut stats, &"d".repeat(WINDOW as usize - 30));
-        assert!(fruitless.trouble(Kind::Refused, false).is_some_and(|t| !t.is_fatal()));
+        assert!(fruitless.trouble(TroubleKind::Refused, false).is_some_and(|t| !t.is_fatal()));
         fold(&mut fruitless, &mut stats, &"d".repeat(WINDOW as usize));
-        assert_eq!(fruitless.trouble(Kind::Refused, false), None);
+        assert_eq!(fruitless.trouble(TroubleKind::Refused, false), None);
         fold(&mut fruitless, &mut stats, &"f".repeat(100));
-        let paused = fruitless.trouble(Kind::Paused, true).unwrap().to_string();
+        let paused = fruitless.trouble(TroubleKind::Paused, true).unwrap().to_string();
         assert!(paused.contains("missing_field: hash: another one"), "{paused}");
-        assert_eq!(fruitless.trouble(Kind::Undecodable, true), None, "said once");
+        assert_eq!(fruitless.trouble(TroubleKind::Undecodable, true), None, "said once");
     }
 }

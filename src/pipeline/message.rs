@@ -2,7 +2,7 @@
 
 use crate::{
     audit::Checkpoint,
-    kafka::producer::{Message, Output},
+    kafka::producer::{Message, OutputTopic},
     model::{Alert, EventTime, Evidence},
 };
 use jiff::Timestamp;
@@ -31,7 +31,7 @@ pub fn of_alert(alert: &Alert, body: Vec<u8>, source: &str) -> Message {
         ("rule", lead(&alert.evidence).to_owned()),
         ("drill", alert.drill.to_string()),
     ];
-    Message { output: Output::Alerts, key: Some(alert.key().into_bytes()), body, headers }
+    Message { output: OutputTopic::Alerts, key: Some(alert.key().into_bytes()), body, headers }
 }
 
 /// Makes the message of a checkpoint from the body that was signed.
@@ -39,12 +39,12 @@ pub fn of_checkpoint(checkpoint: &Checkpoint, body: Vec<u8>) -> Message {
     let Checkpoint { group, topic, partition, .. } = checkpoint;
     let key = format!("{group}/{topic}/{partition}").into_bytes();
     let headers = vec![("content-type", "application/json".to_owned())];
-    Message { output: Output::Checkpoints, key: Some(key), body, headers }
+    Message { output: OutputTopic::Checkpoints, key: Some(key), body, headers }
 }
 
 /// What a dead letter's message is made from, besides its body.
 #[derive(Clone, Copy, Debug)]
-pub struct Coordinates<'a> {
+pub struct DeadLetterOrigin<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,
@@ -59,7 +59,7 @@ pub struct Coordinates<'a> {
 /// Never for dead letters made by this program.
 pub fn of_dead_letter(
     letter: &impl Serialize,
-    at: Coordinates<'_>,
+    at: DeadLetterOrigin<'_>,
 ) -> Result<Message, serde_json::Error> {
     let headers = vec![
         ("dlq-reason", at.reason.to_owned()),
@@ -78,7 +78,7 @@ pub fn of_dead_letter(
         fields.retain(|name, value| name == "sha256" || !value.is_string() || short(value));
         bytes = serde_json::to_vec(&body)?;
     }
-    Ok(Message { output: Output::DeadLetters, key, body: bytes, headers })
+    Ok(Message { output: OutputTopic::DeadLetters, key, body: bytes, headers })
 }
 
 fn short(value: &serde_json::Value) -> bool {
@@ -118,7 +118,7 @@ mod tests {
             "topic": "t", "offset": 7, "sha256": "ab", "key_b64": "x".repeat(2 << 20),
         });
         let key = vec![b'k'; 10 << 10];
-        let at = Coordinates {
+        let at = DeadLetterOrigin {
             topic: "t",
             partition: 0,
             offset: 7,

@@ -49,9 +49,9 @@ pub use error::{RuntimeError, causes};
 #[cfg(feature = "runtime")]
 pub use flood::Flood;
 #[cfg(feature = "runtime")]
-pub use observer::{Observer, Phase, Silent};
+pub use observer::{Observer, PartitionPhase, Silent};
 #[cfg(feature = "runtime")]
-pub use params::{Batching, InputParams, OnFlood, Outputs, Params, Verdicts, WORKERS_MAX};
+pub use params::{Batching, InputParams, OnFlood, Outputs, Params, VerdictParams, WORKERS_MAX};
 #[cfg(feature = "runtime")]
 pub use signing::load_signer;
 #[cfg(feature = "kafka")]

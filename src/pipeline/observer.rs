@@ -1,11 +1,11 @@
 //! What the workers tell whoever watches them; metrics and readiness are made from it.
 
 use super::RestoreOutcome;
-use crate::{decode::Wrapping, engine::Engine, kafka::ReadObserver, store::Report};
+use crate::{decode::Wrapping, engine::Engine, kafka::ReadObserver, store::SnapshotReport};
 
 /// Where a partition stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum PartitionPhase {
     /// Folding records that were answered before, without emitting: `done` of `total` offsets.
     Rebuilding {
         done: i64,
@@ -23,7 +23,7 @@ pub enum Phase {
 /// Topics and partitions are those of the configuration, so they may become metric labels.
 pub trait Observer: ReadObserver {
     /// A partition changed its phase, or made progress in it.
-    fn phase(&self, _topic: &str, _partition: i32, _phase: Phase) {}
+    fn phase(&self, _topic: &str, _partition: i32, _phase: PartitionPhase) {}
 
     /// A batch ended: so many records and input bytes, rebuilding included.
     fn batch(&self, _n_records: usize, _n_bytes: usize) {}
@@ -41,7 +41,7 @@ pub trait Observer: ReadObserver {
     fn engine(&self, _topic: &str, _partition: i32, _engine: &Engine) {}
 
     /// A snapshot was written, or was not.
-    fn snapshot(&self, _topic: &str, _partition: i32, _report: &Report) {}
+    fn snapshot(&self, _topic: &str, _partition: i32, _report: &SnapshotReport) {}
 
     /// A checkpoint of a partition's alerts was committed.
     fn checkpoint(&self, _topic: &str, _partition: i32, _at_ms: i64) {}

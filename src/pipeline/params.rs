@@ -21,7 +21,7 @@ pub struct Params {
     pub snapshots: store::Params,
     /// Checkpoints of the alerts' chains.
     pub audit: audit::Params,
-    pub verdicts: Verdicts,
+    pub verdicts: VerdictParams,
     /// Worker threads of this process; more than there are partitions stay idle. Default 1.
     pub workers: usize,
     /// What to do with a partition in which format errors pile up. Default `pause`.
@@ -43,7 +43,7 @@ impl Default for Params {
             batch: Batching::default(),
             snapshots: store::Params::default(),
             audit: audit::Params::default(),
-            verdicts: Verdicts::default(),
+            verdicts: VerdictParams::default(),
             workers: 1,
             on_flood: OnFlood::Pause,
             on_lost_history: OnLostHistory::Refuse,
@@ -129,7 +129,7 @@ impl Default for Outputs {
 /// Where analysts' verdicts come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Verdicts {
+pub struct VerdictParams {
     /// The topic, e.g. `tx.verdicts.v1`; without it no verdicts are read. Default none.
     #[schemars(length(min = 1, max = 249))]
     pub topic: Option<String>,

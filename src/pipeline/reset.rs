@@ -2,7 +2,7 @@
 
 use super::{Image, Params, RuntimeError};
 use crate::{
-    journal::takeover::{Evidence, Progress, Recorded, Tails, Witness, add},
+    journal::takeover::{Progress, ProgressEvidence, Recorded, Tails, Witness, add},
     kafka::{Patience, client_config, committed_in, offset_list, plain_list},
     model::{GroupPartition, TopicPartition},
     pipeline::detect::tails::tails,
@@ -132,7 +132,10 @@ fn move_one(
     if let Some((offset, image)) = &image {
         let seq = Some(image.chain.seq());
         let head = Some(image.chain.head().to_string());
-        add(&mut evidence, Evidence { witness: Witness::Snapshot, next: *offset, seq, head });
+        add(
+            &mut evidence,
+            ProgressEvidence { witness: Witness::Snapshot, next: *offset, seq, head },
+        );
     }
     let proven = evidence.iter().map(|proof| proof.next).chain(before).max();
     let (after, why) = match target {
@@ -196,7 +199,7 @@ fn metadata(
     offset: i64,
     image: Option<&(i64, Image)>,
     old: Option<&Recorded>,
-    evidence: &[Evidence],
+    evidence: &[ProgressEvidence],
     low: i64,
 ) -> String {
     if let Some((at, image)) = image
@@ -215,7 +218,7 @@ fn metadata(
     let last = evidence.iter().filter(|proof| proof.next <= offset).max_by_key(|proof| proof.seq);
     let is_last = evidence.iter().all(|proof| proof.next <= offset);
     let mut text = format!("v=2;s={start};c={setup};p={version}");
-    if let Some(Evidence { seq: Some(seq), head, .. }) = last.filter(|_| is_last) {
+    if let Some(ProgressEvidence { seq: Some(seq), head, .. }) = last.filter(|_| is_last) {
         text.push_str(&format!(";n={seq}"));
         if let Some(head) = head {
             text.push_str(&format!(";h={head}"));

@@ -11,4 +11,4 @@ mod utxo;
 mod writer;
 
 pub use line::{Line, Planted, Truth, topic};
-pub use scenario::{Evm, Feed, Scenario, Utxo};
+pub use scenario::{Evm, Scenario, ScenarioFeed, Utxo};

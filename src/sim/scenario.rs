@@ -80,10 +80,10 @@ impl Scenario {
     }
 
     /// Returns the scenario as an iterator over its records, in order of event time.
-    pub fn lines(self) -> Feed {
-        let mut feed = Feed {
-            evm: self.evm.map(|params| evm::World::new(self.seed, params)),
-            utxo: self.utxo.map(|params| utxo::World::new(self.seed, params)),
+    pub fn lines(self) -> ScenarioFeed {
+        let mut feed = ScenarioFeed {
+            evm: self.evm.map(|params| evm::EvmWorld::new(self.seed, params)),
+            utxo: self.utxo.map(|params| utxo::UtxoWorld::new(self.seed, params)),
             queue: VecDeque::new(),
             truth: Truth::default(),
         };
@@ -109,15 +109,15 @@ impl Scenario {
 
 /// The records of a scenario, made block by block as they are asked for.
 #[derive(Debug)]
-pub struct Feed {
-    evm: Option<evm::World>,
-    utxo: Option<utxo::World>,
+pub struct ScenarioFeed {
+    evm: Option<evm::EvmWorld>,
+    utxo: Option<utxo::UtxoWorld>,
     /// The records of the block that was mined last.
     queue: VecDeque<Line>,
     truth: Truth,
 }
 
-impl Feed {
+impl ScenarioFeed {
     /// Returns the truth so far; the reference data in it are complete from the start.
     pub fn truth(&self) -> &Truth {
         &self.truth
@@ -167,13 +167,13 @@ impl Feed {
     }
 }
 
-impl Iterator for Feed {
+impl Iterator for ScenarioFeed {
     type Item = Line;
 
     fn next(&mut self) -> Option<Line> {
         while self.queue.is_empty() {
-            let evm = self.evm.as_ref().and_then(evm::World::next_secs);
-            let utxo = self.utxo.as_ref().and_then(utxo::World::next_secs);
+            let evm = self.evm.as_ref().and_then(evm::EvmWorld::next_secs);
+            let utxo = self.utxo.as_ref().and_then(utxo::UtxoWorld::next_secs);
             let is_evm_first = match (evm, utxo) {
                 (None, None) => return None,
                 (Some(e), Some(u)) => e <= u,

@@ -5,14 +5,14 @@ use std::fmt::{Display, Write as _};
 
 /// An object or array being written; commas are placed by the writer.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(super) struct JsonWriter {
     text: String,
     comma: &'static str,
     colon: &'static str,
     needs_comma: bool,
 }
 
-impl Writer {
+impl JsonWriter {
     /// Makes a writer with Python's default separators, `", "` and `": "` (ethereum-etl).
     pub(super) fn spaced(capacity: usize) -> Self {
         Self { text: String::with_capacity(capacity), comma: ", ", colon: ": ", needs_comma: false }
@@ -134,7 +134,7 @@ mod tests {
     fn dates_and_separators() {
         assert_eq!(iso(1_736_121_600), "2025-01-06T00:00:00Z");
         assert_eq!(iso(951_825_599), "2000-02-29T11:59:59Z");
-        let mut w = Writer::spaced(64);
+        let mut w = JsonWriter::spaced(64);
         w.open('{').field("a", 1).key("b").open('[').raw(2).text("x").close(']').close('}');
         assert_eq!(w.finish(), r#"{"a": 1, "b": [2, "x"]}"#);
     }

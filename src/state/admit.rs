@@ -5,10 +5,10 @@ use super::{
     accounts::roles::Role,
     apply::Learner,
     chain::{
-        blocks::{Blocks, Flaw, Place, TRIM_PERIOD},
+        blocks::{BlockPlace, Blocks, PlaceFlaw, TRIM_PERIOD},
         body_digest::Seal,
         conflicts::Conflicts,
-        dedup::{Seen, body_key, fact_key},
+        dedup::{SeenFact, body_key, fact_key},
     },
     history::History,
     memory::Memory,
@@ -36,7 +36,7 @@ pub(super) struct Gate {
     pub blocks: Blocks,
     pub conflicts: Conflicts,
     /// Bodies of transactions that were seen pending.
-    pub bodies: Table<Seen>,
+    pub bodies: Table<SeenFact>,
     pub sightings: Sightings,
     pub n_too_deep: u64,
 }
@@ -116,11 +116,11 @@ impl Gate {
     pub fn misplacement(&mut self, event: &Event) -> Option<Misplacement> {
         let place = claimed(event)?;
         Some(match self.blocks.flaw(&place)? {
-            Flaw::Impossible(why) => {
+            PlaceFlaw::Impossible(why) => {
                 self.blocks.disbelieve(&place);
                 Misplacement::Impossible(why)
             }
-            Flaw::Unproven => Misplacement::Unproven,
+            PlaceFlaw::Unproven => Misplacement::Unproven,
         })
     }
 
@@ -137,7 +137,7 @@ impl Gate {
             let bid = tables.history().bid(tx);
             self.conflicts.claim(event, tx, bid, hasher);
             if tx.inclusion.is_none() {
-                let body = Seen::sealed(event, hasher);
+                let body = SeenFact::sealed(event, hasher);
                 self.bodies.upsert(body_key(&tx.id, hasher), body, |seen| *seen = body);
                 // What has been seen has no past to go back to.
                 self.bodies.forget_all();
@@ -193,27 +193,27 @@ impl Gate {
                     || self.bodies.get(body_key(&tx.id, hasher)).is_some()
                     || self.conflicts.is_order_repeated(event, tx, hasher)
             }
-            _ => fact.is_some_and(|seen| seen.is_same(&Seen::of(event))),
+            _ => fact.is_some_and(|seen| seen.is_same(&SeenFact::of(event))),
         }
     }
 }
 
 /// Returns where an event says it belongs; `None` where that is known to be false.
-pub(super) fn place(event: &Event) -> Option<Place> {
+pub(super) fn place(event: &Event) -> Option<BlockPlace> {
     let is_believed = !event.quality.contains(Quality::MISPLACED);
     claimed(event).filter(|_| is_believed)
 }
 
 /// Returns where an event says it belongs.
-fn claimed(event: &Event) -> Option<Place> {
+fn claimed(event: &Event) -> Option<BlockPlace> {
     let inclusion = event.inclusion()?;
     Some(match &event.body {
         Body::Block(block) => {
             let is_verified =
                 event.quality.intersects(Quality::HASH_VERIFIED | Quality::ID_COMPUTED);
-            Place { inclusion, parent: block.parent, is_verified }
+            BlockPlace { inclusion, parent: block.parent, is_verified }
         }
-        _ => Place { inclusion, parent: None, is_verified: false },
+        _ => BlockPlace { inclusion, parent: None, is_verified: false },
     })
 }
 

@@ -8,12 +8,12 @@ use super::{
     },
     apply_transfer, apply_utxo,
     chain::{
-        dedup::{Seen, fact_key},
+        dedup::{SeenFact, fact_key},
         tx_logs::{TxLogs, tx_key},
     },
     graph::{
         edges::Pair,
-        transfers::{End, NewTransfer},
+        transfers::{NewTransfer, TransferEnd},
     },
     history::History,
     memory::Memory,
@@ -34,7 +34,7 @@ pub(super) struct Learner<'a> {
 impl Learner<'_> {
     /// Learns an event that is to be history now.
     pub fn learn(&mut self, event: &Event, reference: &Reference) {
-        let fact = Seen::sealed(event, self.hasher);
+        let fact = SeenFact::sealed(event, self.hasher);
         self.memory.facts.upsert(fact_key(event, self.hasher), fact, |seen| *seen = fact);
         self.memory.fees.count_applied();
         self.memory.observed_since.get_or_insert(event.time);
@@ -106,8 +106,8 @@ impl Learner<'_> {
                 self.memory.profiles.upsert(to.0, fresh, |p| p.receive(&receipt));
             }
             self.memory.graph.push(&NewTransfer {
-                from: End::new(from, &evm.from),
-                to: End::new(to, address),
+                from: TransferEnd::new(from, &evm.from),
+                to: TransferEnd::new(to, address),
                 time,
                 value: payment.value.unwrap_or(0.0),
                 token: None,
@@ -216,7 +216,8 @@ fn is_round(amount: Amount) -> bool {
 }
 
 /// Returns the address's end of a transfer, for accounts that are known by key only.
-pub(super) fn end(key: u64, address: Option<&Address>) -> End {
+pub(super) fn end(key: u64, address: Option<&Address>) -> TransferEnd {
     let key = AccountKey(key);
-    address.map_or(End { key: key.0, ends: [0; 4] }, |address| End::new(key, address))
+    address
+        .map_or(TransferEnd { key: key.0, ends: [0; 4] }, |address| TransferEnd::new(key, address))
 }

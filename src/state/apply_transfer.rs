@@ -9,7 +9,7 @@ use super::{
     chain::tx_logs::{EVERYBODY, TokenStats, token_key},
     graph::{
         edges::Pair,
-        transfers::{End, NewTransfer},
+        transfers::{NewTransfer, TransferEnd},
     },
     history::History,
 };
@@ -37,8 +37,8 @@ pub(super) fn learn(learner: &mut Learner<'_>, event: &Event, transfer: &Transfe
     let is_edge = !is_minted && from != to;
     let n_before = is_edge.then(|| learner.memory.edges.pay(Pair::new(from, to, token), time));
     learner.memory.graph.push(&NewTransfer {
-        from: End::new(from, &transfer.from),
-        to: End::new(to, &transfer.to),
+        from: TransferEnd::new(from, &transfer.from),
+        to: TransferEnd::new(to, &transfer.to),
         time,
         value,
         token,

@@ -11,7 +11,7 @@ use super::{
     graph::{
         entities,
         taint::{Labels, Taint},
-        transfers::{End, NewTransfer},
+        transfers::{NewTransfer, TransferEnd},
     },
     memory::Memory,
 };
@@ -27,7 +27,7 @@ const GRAPH_MOVES_MAX: usize = 64;
 /// One account on one side of a transaction.
 #[derive(Clone, Copy, Debug)]
 struct Party {
-    end: End,
+    end: TransferEnd,
     /// Satoshi, all its inputs or outputs together.
     value: u64,
     /// Its largest single input or output.
@@ -73,7 +73,7 @@ impl UtxoLearner<'_, '_> {
             let fresh = Profile::first_seen_at(time);
             self.0.memory.profiles.upsert(payee.end.key, fresh, |p| p.receive(&receipt));
             moves.push(NewTransfer {
-                from: End::default(),
+                from: TransferEnd::default(),
                 to: payee.end,
                 time,
                 value: receipt.value,
@@ -124,7 +124,7 @@ impl UtxoLearner<'_, '_> {
         payers
     }
 
-    fn utxo_receipt(&mut self, payer: Option<End>, payee: &Party, time: u32) -> Receipt {
+    fn utxo_receipt(&mut self, payer: Option<TransferEnd>, payee: &Party, time: u32) -> Receipt {
         let value = self.units(payee.value);
         let amount = Amount::from_u64(payee.value);
         match payer {
@@ -230,7 +230,7 @@ fn payees(hasher: &AccountHasher, utxo: &UtxoTx, payers: &mut [Party]) -> Vec<Pa
     payees
 }
 
-fn add_party(parties: &mut Vec<Party>, end: End, value: u64) {
+fn add_party(parties: &mut Vec<Party>, end: TransferEnd, value: u64) {
     if let Some(party) = parties.iter_mut().find(|party| party.end.key == end.key) {
         party.value = party.value.saturating_add(value);
         party.largest = party.largest.max(value);

@@ -2,7 +2,7 @@
 
 use super::{
     accounts::profile::Profile,
-    chain::outputs::{Output, output_key},
+    chain::outputs::{UnspentOutput, output_key},
     chain::replacement::Bid,
     memory::Memory,
 };
@@ -30,9 +30,9 @@ impl History<'_> {
     }
 
     /// Returns what is remembered of an unspent output.
-    pub fn output(&self, outpoint: &OutPoint) -> Option<Output> {
+    pub fn output(&self, outpoint: &OutPoint) -> Option<UnspentOutput> {
         let stored = self.memory.outputs.get(output_key(outpoint, self.hasher))?;
-        Some(Output::from(stored))
+        Some(UnspentOutput::from(stored))
     }
 
     /// Returns an input's value in satoshi and its account: as the exporter said, else as the

@@ -8,9 +8,9 @@ use super::{
         windows::{WINDOWS_MAX, Windows},
     },
     chain::{
-        dedup::Seen,
+        dedup::SeenFact,
         fees::Fees,
-        outputs::Outputs,
+        outputs::UnspentOutputs,
         tx_logs::{AllTxLogs, TOKEN_ACCOUNTS_MAX, TOKENS_MAX, TX_LOGS_MAX, Tokens},
     },
     graph::{edges::Edges, entities::Clusters, transfers::RecentTransfers},
@@ -28,11 +28,11 @@ undoable! {
         pub edges: Edges,
         pub graph: RecentTransfers,
         pub windows: Windows,
-        pub outputs: Outputs,
+        pub outputs: UnspentOutputs,
         pub tx_logs: AllTxLogs,
         pub tokens: Tokens,
         pub token_profiles: Table<Profile>,
-        pub facts: Table<Seen>,
+        pub facts: Table<SeenFact>,
         pub fees: Fees,
         pub clusters: Clusters,
         pub habits: Habits,
@@ -84,8 +84,8 @@ mod tests {
             },
             graph::{
                 edges::Pair,
-                entities::Member,
-                transfers::{End, NewTransfer},
+                entities::EntityMember,
+                transfers::{NewTransfer, TransferEnd},
             },
             tables::undoable::Undoable,
         },
@@ -120,15 +120,15 @@ mod tests {
         memory.tx_logs.upsert(1, TxLogs::default(), |_| {});
         memory.tokens.upsert(1, TokenStats::default(), |_| {});
         memory.token_profiles.upsert(1, Profile::first_seen_at(7), |_| {});
-        memory.facts.upsert(1, Seen::default(), |_| {});
+        memory.facts.upsert(1, SeenFact::default(), |_| {});
         memory.fees.push(3.0);
-        memory.clusters.upsert(1, Member::default(), |_| {});
+        memory.clusters.upsert(1, EntityMember::default(), |_| {});
         memory.habits.learn(&wallet_tx());
         memory.observed_since = Some(EventTime::from_secs(7));
     }
 
     fn transfer() -> NewTransfer {
-        let end = |key| End { key, ends: [0; 4] };
+        let end = |key| TransferEnd { key, ends: [0; 4] };
         NewTransfer {
             from: end(1),
             to: end(2),

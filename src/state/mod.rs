@@ -23,7 +23,7 @@ pub use accounts::windows::WindowKind;
 pub use admit::Misplacement;
 pub use apply_utxo::ACCOUNTS_PER_SIDE_MAX;
 pub use chain::fees::ChainStats;
-pub use chain::outputs::Output;
+pub use chain::outputs::UnspentOutput;
 pub use chain::tx_logs::{TOKENS_PER_TX_MAX, TokenStats, TxLogs};
 pub use graph::entities::Entity;
 pub use graph::taint::{TAINT_HOPS_MAX, Taint};
@@ -195,7 +195,7 @@ impl State {
     }
 
     /// Returns what is remembered of an unspent output.
-    pub fn output(&self, outpoint: &OutPoint) -> Option<Output> {
+    pub fn output(&self, outpoint: &OutPoint) -> Option<UnspentOutput> {
         self.history().output(outpoint)
     }
 

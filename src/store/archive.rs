@@ -7,7 +7,7 @@
 //! 32 bytes  blake3 of everything before
 //! ```
 
-use super::{Header, Store, StoreError, bundle_hash, container};
+use super::{SnapshotHeader, Store, StoreError, bundle_hash, container};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -28,7 +28,7 @@ impl Archive<'_> {
     ///
     /// # Errors
     /// When the snapshot is damaged, or it or a bundle is missing.
-    pub fn take(store: &Store, at: &Header) -> Result<Self, StoreError> {
+    pub fn take(store: &Store, at: &SnapshotHeader) -> Result<Self, StoreError> {
         let file = store.file(&at.place, at.offset)?;
         let what = format!("snapshot {} at offset {}", at.place, at.offset);
         let header = container::read_header(&what, &file)?;
@@ -88,7 +88,7 @@ impl Archive<'_> {
     ///
     /// # Errors
     /// When it is damaged.
-    pub fn header(&self) -> Result<Header, StoreError> {
+    pub fn header(&self) -> Result<SnapshotHeader, StoreError> {
         container::read_header("the snapshot in the archive", &self.file)
     }
 

@@ -9,7 +9,7 @@
 //! 32 bytes  blake3 of everything before
 //! ```
 
-use super::{StoreError, header::Header};
+use super::{StoreError, header::SnapshotHeader};
 
 /// Counts the layouts of the file around header and body.
 pub const CONTAINER_VERSION: u16 = 1;
@@ -31,7 +31,11 @@ const CHECKSUM: usize = 32;
 ///
 /// # Errors
 /// When the body is too large, or cannot be compressed.
-pub(super) fn write(mut header: Header, body: &[u8], level: i32) -> Result<Vec<u8>, StoreError> {
+pub(super) fn write(
+    mut header: SnapshotHeader,
+    body: &[u8],
+    level: i32,
+) -> Result<Vec<u8>, StoreError> {
     let what = || format!("snapshot {} at offset {}", header.place, header.offset);
     let n_bytes = body.len() as u64;
     if n_bytes > BODY_BYTES_MAX {
@@ -60,7 +64,7 @@ pub(super) fn write(mut header: Header, body: &[u8], level: i32) -> Result<Vec<u
 ///
 /// # Errors
 /// When the file is damaged, or its container newer than this version.
-pub(super) fn read_header(what: &str, file: &[u8]) -> Result<Header, StoreError> {
+pub(super) fn read_header(what: &str, file: &[u8]) -> Result<SnapshotHeader, StoreError> {
     parts(what, file).map(|(header, _)| header)
 }
 
@@ -72,7 +76,7 @@ pub(super) fn read(
     what: &str,
     file: &[u8],
     format_max: u16,
-) -> Result<(Header, Vec<u8>), StoreError> {
+) -> Result<(SnapshotHeader, Vec<u8>), StoreError> {
     let (header, compressed) = parts(what, file)?;
     if header.format > format_max {
         let (found, known) = (header.format, format_max);
@@ -99,7 +103,7 @@ pub(super) fn read(
 }
 
 /// Checks a file and returns its header and its compressed body.
-fn parts<'a>(what: &str, file: &'a [u8]) -> Result<(Header, &'a [u8]), StoreError> {
+fn parts<'a>(what: &str, file: &'a [u8]) -> Result<(SnapshotHeader, &'a [u8]), StoreError> {
     let damaged = |why| StoreError::Damaged { what: what.to_owned(), why };
     let rest = file.strip_prefix(MAGIC).ok_or_else(|| damaged("it is no snapshot"))?;
     let (version, _) = rest.split_first_chunk().ok_or_else(|| damaged("it is cut off"))?;
@@ -132,7 +136,7 @@ mod tests {
     #[test]
     fn every_cut_and_every_flipped_byte_is_noticed() {
         let body: Vec<u8> = (0..2_000_u32).flat_map(u32::to_le_bytes).collect();
-        let header = Header { offset: 7, ..Header::default() };
+        let header = SnapshotHeader { offset: 7, ..SnapshotHeader::default() };
         let file = write(header.clone(), &body, 1).unwrap();
         let (back, restored) = read("x", &file, 1).unwrap();
         assert_eq!((back.offset, back.body_bytes, &restored), (7, 8_000, &body));
@@ -148,7 +152,8 @@ mod tests {
 
     #[test]
     fn newer_layouts_are_named_and_still_described() {
-        let newer = Header { format: 9, program: "9.0.0".to_owned(), ..Header::default() };
+        let newer =
+            SnapshotHeader { format: 9, program: "9.0.0".to_owned(), ..SnapshotHeader::default() };
         let mut file = write(newer, b"body", 1).unwrap();
         let error = read("x", &file, 1).unwrap_err();
         assert!(matches!(error, StoreError::Newer { found: 9, known: 1, .. }), "{error}");

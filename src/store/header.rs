@@ -10,7 +10,7 @@ pub const BODY_FORMAT: u16 = 1;
 /// that every version can say what a file is even when it cannot use it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Header {
+pub struct SnapshotHeader {
     /// The layout of the body, [`BODY_FORMAT`] at its writer.
     pub format: u16,
     /// The version of the program that wrote it.

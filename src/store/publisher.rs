@@ -1,6 +1,6 @@
 //! One background thread that encodes and publishes snapshots: detection never waits for it.
 
-use super::{StoreError, header::Header, store::Store};
+use super::{StoreError, header::SnapshotHeader, store::Store};
 use crate::{model::GroupPartition, ops::clock};
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ pub type Encode = Box<dyn FnOnce() -> Result<Vec<u8>, Box<dyn Error + Send + Syn
 
 /// A snapshot that was taken and has to be encoded and written.
 pub struct Job {
-    pub header: Header,
+    pub header: SnapshotHeader,
     pub encode: Encode,
 }
 
@@ -38,14 +38,14 @@ pub enum Submitted {
 
 /// What became of a snapshot; the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum PublishOutcome {
     Published,
     Failed,
     /// A newer one of the same place was taken before it was written.
     Superseded,
 }
 
-impl Outcome {
+impl PublishOutcome {
     pub const ALL: [Self; 3] = [Self::Published, Self::Failed, Self::Superseded];
 
     /// Returns the name used as a metric label.
@@ -60,8 +60,8 @@ impl Outcome {
 
 /// What is told about a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
-    pub outcome: Outcome,
+pub struct SnapshotReport {
+    pub outcome: PublishOutcome,
     pub offset: i64,
     /// Of the file; 0 unless published.
     pub n_bytes: u64,
@@ -72,22 +72,22 @@ pub struct Report {
 }
 
 /// Who is told what became of each snapshot; called from any thread, it must not block.
-pub type Tell = Arc<dyn Fn(&GroupPartition, &Report) + Send + Sync>;
+pub type Tell = Arc<dyn Fn(&GroupPartition, &SnapshotReport) + Send + Sync>;
 
 /// The publisher. One process has one; at most one job of each place waits.
 pub struct Publisher {
-    shared: Arc<Shared>,
+    shared: Arc<PublisherShared>,
     tell: Tell,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
-    queue: Mutex<Queue>,
+struct PublisherShared {
+    queue: Mutex<JobQueue>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Queue {
+struct JobQueue {
     /// Bounded by the partitions that this process owns.
     waiting: BTreeMap<GroupPartition, Job>,
     at_work: Option<GroupPartition>,
@@ -95,8 +95,8 @@ struct Queue {
     is_done: bool,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl PublisherShared {
+    fn lock(&self) -> MutexGuard<'_, JobQueue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -107,9 +107,11 @@ impl Publisher {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(store: Store, tell: Tell) -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { queue: Mutex::new(Queue::default()), changed: Condvar::new() });
-        let worker = Worker {
+        let shared = Arc::new(PublisherShared {
+            queue: Mutex::new(JobQueue::default()),
+            changed: Condvar::new(),
+        });
+        let worker = PublisherThread {
             shared: Arc::clone(&shared),
             store,
             tell: Arc::clone(&tell),
@@ -141,8 +143,8 @@ impl Publisher {
         self.shared.changed.notify_all();
         drop(queue);
         let Some(Job { header, .. }) = before else { return Submitted::Queued };
-        let report = Report {
-            outcome: Outcome::Superseded,
+        let report = SnapshotReport {
+            outcome: PublishOutcome::Superseded,
             offset: header.offset,
             n_bytes: 0,
             seconds: 0.0,
@@ -179,15 +181,15 @@ impl Drop for Publisher {
     }
 }
 
-struct Worker {
-    shared: Arc<Shared>,
+struct PublisherThread {
+    shared: Arc<PublisherShared>,
     store: Store,
     tell: Tell,
     /// Whether the last snapshot could not be written: said once, not every time.
     is_failing: bool,
 }
 
-impl Worker {
+impl PublisherThread {
     fn run(mut self) {
         while let Some(job) = self.next() {
             self.write(job);
@@ -215,8 +217,8 @@ impl Worker {
     fn write(&mut self, job: Job) {
         let Job { header, encode } = job;
         let (place, began) = (header.place.clone(), Instant::now());
-        let mut report = Report {
-            outcome: Outcome::Failed,
+        let mut report = SnapshotReport {
+            outcome: PublishOutcome::Failed,
             offset: header.offset,
             n_bytes: 0,
             seconds: 0.0,
@@ -226,10 +228,10 @@ impl Worker {
             .map_err(|source| StoreError::Encode { what: format!("snapshot {place}"), source });
         match body.and_then(|body| self.attempts(&header, &body)) {
             Ok(Some(n_bytes)) => {
-                (report.outcome, report.n_bytes) = (Outcome::Published, n_bytes);
+                (report.outcome, report.n_bytes) = (PublishOutcome::Published, n_bytes);
                 self.recovered(&place);
             }
-            Ok(None) => report.outcome = Outcome::Superseded,
+            Ok(None) => report.outcome = PublishOutcome::Superseded,
             Err(error) => self.failed(&place, &error),
         }
         report.seconds = began.elapsed().as_secs_f64();
@@ -238,7 +240,7 @@ impl Worker {
     }
 
     /// Tries a few times; `None` when a newer snapshot made this one superfluous.
-    fn attempts(&self, header: &Header, body: &[u8]) -> Result<Option<u64>, StoreError> {
+    fn attempts(&self, header: &SnapshotHeader, body: &[u8]) -> Result<Option<u64>, StoreError> {
         let mut pause = BACKOFF;
         for n in 1.. {
             match self.store.publish(header.clone(), body) {

@@ -3,7 +3,7 @@
 use super::{
     BODY_FORMAT, Params, StoreError,
     container::{self, FILE_BYTES_MAX},
-    header::Header,
+    header::SnapshotHeader,
     location::{escape, locate, unescape},
     objects::{LARGE_MAX, MARKER_MAX, Objects, SMALL_MAX},
 };
@@ -40,7 +40,7 @@ struct Inner {
 
 /// A snapshot that is listed; whether it is whole is known when it is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct SnapshotEntry {
     pub offset: i64,
     /// Of the file.
     pub n_bytes: u64,
@@ -49,7 +49,7 @@ pub struct Entry {
 /// A snapshot that was loaded and is whole.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    pub header: Header,
+    pub header: SnapshotHeader,
     pub body: Vec<u8>,
 }
 
@@ -111,14 +111,14 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be listed.
-    pub fn list(&self, place: &GroupPartition) -> Result<Vec<Entry>, StoreError> {
+    pub fn list(&self, place: &GroupPartition) -> Result<Vec<SnapshotEntry>, StoreError> {
         let found = self.inner.objects.list(&self.path_of(place))?;
-        let mut entries: Vec<Entry> = found
+        let mut entries: Vec<SnapshotEntry> = found
             .objects
             .iter()
             .filter_map(|object| {
                 let offset = object.location.filename()?.strip_suffix(".snap")?.parse().ok()?;
-                Some(Entry { offset, n_bytes: object.size })
+                Some(SnapshotEntry { offset, n_bytes: object.size })
             })
             .collect();
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.offset));
@@ -141,7 +141,7 @@ impl Store {
         &self,
         place: &GroupPartition,
         offset: i64,
-    ) -> Result<(Header, Option<StoreError>), StoreError> {
+    ) -> Result<(SnapshotHeader, Option<StoreError>), StoreError> {
         let file = self.file(place, offset)?;
         let header = container::read_header(&snapshot_name(place, offset), &file)?;
         Ok((header, read(place, offset, &file).err()))
@@ -151,7 +151,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::load`].
-    pub fn header(&self, place: &GroupPartition, offset: i64) -> Result<Header, StoreError> {
+    pub fn header(
+        &self,
+        place: &GroupPartition,
+        offset: i64,
+    ) -> Result<SnapshotHeader, StoreError> {
         container::read_header(&snapshot_name(place, offset), &self.file(place, offset)?)
     }
 
@@ -173,7 +177,7 @@ impl Store {
     ///
     /// # Errors
     /// When it cannot be encoded or written; older ones are then still there.
-    pub fn publish(&self, mut header: Header, body: &[u8]) -> Result<u64, StoreError> {
+    pub fn publish(&self, mut header: SnapshotHeader, body: &[u8]) -> Result<u64, StoreError> {
         if header.taken_ms == 0 {
             header.taken_ms = clock::now_ms();
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The alert that repeats fold into.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct CoolDown {
     pub(super) alert: AlertId,
     pub(super) since: EventTime,
 }
@@ -14,19 +14,19 @@ pub(super) struct Entry {
 /// Cool-downs by (subject, lane) hash; when full the oldest leave first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct CoolDowns {
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, CoolDown>,
     order: VecDeque<(u64, AlertId)>,
 }
 
 impl CoolDowns {
     /// Returns the running cool-down of a key at `now`, if there is one.
-    pub(super) fn get(&self, key: u64, now: EventTime, cool_down_ms: i64) -> Option<Entry> {
+    pub(super) fn get(&self, key: u64, now: EventTime, cool_down_ms: i64) -> Option<CoolDown> {
         let entry = *self.entries.get(&key)?;
         (now.since(entry.since) < cool_down_ms.saturating_mul(1_000)).then_some(entry)
     }
 
     /// Starts a cool-down, replacing an expired one.
-    pub(super) fn start(&mut self, key: u64, entry: Entry, entries_max: usize) {
+    pub(super) fn start(&mut self, key: u64, entry: CoolDown, entries_max: usize) {
         self.entries.insert(key, entry);
         self.order.push_back((key, entry.alert));
         self.shrink_to(entries_max);

@@ -10,7 +10,7 @@ const JUDGED_MAX: usize = 65_536;
 
 /// The verdict in force on one account.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Entry {
+struct JudgedAccount {
     is_confirmed: bool,
     until: EventTime,
     /// Tells this entry from an earlier one of the account in the order of age.
@@ -20,7 +20,7 @@ struct Entry {
 /// Verdicts by account.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Judged {
-    entries: BTreeMap<AccountKey, Entry>,
+    entries: BTreeMap<AccountKey, JudgedAccount>,
     order: VecDeque<(AccountKey, u64)>,
     n_set: u64,
 }
@@ -35,7 +35,7 @@ impl Judged {
     /// Sets the verdict on an account in place of an earlier one.
     pub(super) fn set(&mut self, account: AccountKey, is_confirmed: bool, until: EventTime) {
         self.n_set += 1;
-        self.entries.insert(account, Entry { is_confirmed, until, n: self.n_set });
+        self.entries.insert(account, JudgedAccount { is_confirmed, until, n: self.n_set });
         self.order.push_back((account, self.n_set));
         while self.order.len() > JUDGED_MAX {
             if let Some((oldest, n)) = self.order.pop_front()

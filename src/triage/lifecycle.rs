@@ -8,8 +8,8 @@ use crate::model::{
     Alert, AlertId, BlockHash, Corroboration, EventTime, Inclusion, Retraction, RetractionReason,
     Status, TxBlock, TxId,
 };
-use open::Stage;
-use pending::Claim;
+use open::AlertStage;
+use pending::PendingClaim;
 
 /// Deepest reorg that can still retract: the journal's bound.
 const REORG_DEPTH_MAX: u64 = 256;
@@ -37,25 +37,33 @@ impl Triage {
         }
         self.tip_height = tip_height;
         if let Some(height) = tip_height.checked_sub(self.depths.n_confirmations) {
-            self.settle_to(Stage::Included, height, at, out);
+            self.settle_to(AlertStage::Included, height, at, out);
         }
         if let Some(height) = tip_height.checked_sub(self.depths.n_final) {
-            self.settle_to(Stage::Confirmed, height, at, out);
+            self.settle_to(AlertStage::Confirmed, height, at, out);
         }
         self.open.forget_below(tip_height.saturating_sub(REORG_DEPTH_MAX));
     }
 
     /// Makes alerts final up to a height: a node has declared its block so.
     pub fn finalise(&mut self, height: u64, at: &Coordinates, out: &mut Vec<Alert>) {
-        self.settle_to(Stage::Included, height, at, out);
-        self.settle_to(Stage::Confirmed, height, at, out);
+        self.settle_to(AlertStage::Included, height, at, out);
+        self.settle_to(AlertStage::Confirmed, height, at, out);
     }
 
     /// Takes alerts up to a height out of a stage and into the next.
-    fn settle_to(&mut self, stage: Stage, height: u64, at: &Coordinates, out: &mut Vec<Alert>) {
+    fn settle_to(
+        &mut self,
+        stage: AlertStage,
+        height: u64,
+        at: &Coordinates,
+        out: &mut Vec<Alert>,
+    ) {
         let (next, before, after) = match stage {
-            Stage::Included => (Stage::Confirmed, Status::Provisional, Status::Confirmed),
-            Stage::Confirmed | Stage::Final => (Stage::Final, Status::Confirmed, Status::Final),
+            AlertStage::Included => (AlertStage::Confirmed, Status::Provisional, Status::Confirmed),
+            AlertStage::Confirmed | AlertStage::Final => {
+                (AlertStage::Final, Status::Confirmed, Status::Final)
+            }
         };
         for (buried_at, id) in self.open.take_buried(stage, height) {
             // One that was orphaned may be in another block now, where its own turn will come.
@@ -108,7 +116,7 @@ impl Triage {
             (open.height, open.block) = (Some(height), block);
             // Should the block be orphaned, the wait begins anew.
             open.claim.iter_mut().for_each(|claim| claim.until = until);
-            self.open.bury(id, height, Stage::Included);
+            self.open.bury(id, height, AlertStage::Included);
             self.revise(id, at, out, |alert| {
                 let was_retracted = alert.status == Status::Retracted;
                 if let Some(tx) = &mut alert.tx {
@@ -181,7 +189,7 @@ impl Triage {
             let span_ms = self.params.pending_max_ms;
             if let Some(claim) = open.claim.clone() {
                 let until = now.plus(span_ms.saturating_mul(MS));
-                self.open.pending.insert(id, Claim { until, ..claim });
+                self.open.pending.insert(id, PendingClaim { until, ..claim });
             }
             let by = format!("no block within {} h", span_ms / 3_600_000);
             self.take_back(id, RetractionReason::Expired, &by, at, out);

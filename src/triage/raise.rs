@@ -5,12 +5,12 @@ use super::{
     budget::Budget,
     combine::Combiner,
     compose::{self, Case, Coordinates, Identity, Proposal},
-    cooldown::{CoolDowns, Entry},
+    cooldown::{CoolDown, CoolDowns},
     feedback::Feedback,
     judged::Judged,
     lifecycle::{
-        open::{Open, OpenAlerts},
-        pending::{Checks, Claim},
+        open::{OpenAlert, OpenAlerts},
+        pending::{CorroborationChecks, PendingClaim},
     },
     lists::Lists,
 };
@@ -83,7 +83,7 @@ pub struct Triage {
     pub(super) feedback: Feedback,
     pub(super) judged: Judged,
     pub(super) lists: Lists,
-    pub(super) checks: Checks,
+    pub(super) checks: CorroborationChecks,
     pub(super) depths: Depths,
     seq: u64,
     pub(super) tip_height: u64,
@@ -94,7 +94,7 @@ impl Triage {
     pub fn new(params: Params, identity: Identity, family: Family) -> Self {
         Self {
             depths: params.depths_on(family),
-            checks: Checks::default(),
+            checks: CorroborationChecks::default(),
             budget: Budget::new(&params),
             combiner: Combiner::new(&params),
             params,
@@ -220,11 +220,11 @@ impl Triage {
         alert.confidence = self.feedback.confidence(lead_of(&alert));
         let pending = case.pending.as_ref();
         let until = case.time.plus(self.params.pending_max_ms.saturating_mul(1_000));
-        let mut open = Open::new(Arc::new(alert.clone()));
+        let mut open = OpenAlert::new(Arc::new(alert.clone()));
         open.height = case.inclusion.map(|i| i.height);
         open.block = case.inclusion.and_then(|i| i.block);
         let claimed = known.as_ref().and_then(|known| known.claim.clone());
-        let renewed = claimed.map(|claim| Claim { until, ..claim });
+        let renewed = claimed.map(|claim| PendingClaim { until, ..claim });
         open.claim = pending.map(|pending| pending.claim(until)).or(renewed);
         self.open.insert(id, open, self.params.open_alerts_max);
         if let Some(pending) = pending.filter(|_| !alert.corroboration.is_empty()) {
@@ -232,7 +232,7 @@ impl Triage {
             self.checks.push(due, id, pending.tx);
         }
         if !is_cooling {
-            let entry = Entry { alert: id, since: case.time };
+            let entry = CoolDown { alert: id, since: case.time };
             self.cool_downs.start(key, entry, self.params.cool_downs_max);
         }
         out.push(alert);
@@ -243,7 +243,7 @@ impl Triage {
     /// or critical. `None` when that alert is no longer open and the repeat must stand alone.
     fn fold_repeat(
         &mut self,
-        cooling: Entry,
+        cooling: CoolDown,
         repeat: AlertId,
         case: &Case<'_>,
         proposal: &Proposal,

@@ -19,7 +19,7 @@ use txwarden::{
     model::{Alert, Record},
     pipeline::{
         Driver, Fits, InputParams,
-        message::{self, Coordinates},
+        message::{self, DeadLetterOrigin},
     },
 };
 
@@ -210,7 +210,7 @@ fn alerts(
     job: &Job<'_>,
     how: How,
 ) -> Result<(), String> {
-    let mut chain = audit::Chain::new(&place.0, place.1);
+    let mut chain = audit::HashChain::new(&place.0, place.1);
     let (mut head, source) = (None, format!("/txwarden/{}", job.group));
     for (i, alert) in fold.alerts.iter().enumerate() {
         let mut alert = alert.clone();
@@ -279,7 +279,7 @@ fn dead_letters(job: &Job<'_>, how: How) -> Result<usize, String> {
         for letter in &fold.letters {
             let mut letter = letter.clone();
             letter.topic = job.topic(feed.chain).to_owned();
-            let at = Coordinates {
+            let at = DeadLetterOrigin {
                 topic: &letter.topic,
                 partition: letter.partition,
                 offset: letter.offset,

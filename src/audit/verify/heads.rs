@@ -1,9 +1,9 @@
 //! Compares the accepted records with the checkpoints: head, Merkle root and frontier.
 
 use super::{
-    judge::Case,
-    report::{Finding, Kind},
-    trail::{Head, Trail},
+    judge::ChainCase,
+    report::{Violation, ViolationKind},
+    trail::{Trail, TrustedHead},
 };
 use crate::audit::{Digest, Frontier, genesis};
 
@@ -19,8 +19,8 @@ pub(super) struct Agreed {
 pub(super) fn compare(
     trail: &Trail,
     number: usize,
-    case: &Case,
-    findings: &mut Vec<Finding>,
+    case: &ChainCase,
+    findings: &mut Vec<Violation>,
 ) -> Agreed {
     let links = &trail.chains[number];
     let mut agreed = Agreed { n_checkpoints: 0, covered_seq: case.floor };
@@ -30,8 +30,8 @@ pub(super) fn compare(
         let said = &head.checkpoint;
         if known != said.head {
             let from = agreed.covered_seq + 1;
-            findings.push(Finding {
-                kind: Kind::Rewritten,
+            findings.push(Violation {
+                kind: ViolationKind::Rewritten,
                 topic: links.topic.clone(),
                 partition: links.partition,
                 seq: from,
@@ -47,8 +47,8 @@ pub(super) fn compare(
                 agreed.n_checkpoints += 1;
                 agreed.covered_seq = seq;
             }
-            root => findings.push(Finding {
-                kind: Kind::BadCheckpoint,
+            root => findings.push(Violation {
+                kind: ViolationKind::BadCheckpoint,
                 topic: links.topic.clone(),
                 partition: links.partition,
                 seq,
@@ -67,7 +67,7 @@ pub(super) fn compare(
 
 /// The Merkle tree over a chain's hashes, as far as they are known.
 struct Tree<'a> {
-    case: &'a Case,
+    case: &'a ChainCase,
     trail: &'a Trail,
     origin: Digest,
     /// Absent behind a record whose hash is unknown.
@@ -75,7 +75,7 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn new(case: &'a Case, trail: &'a Trail, origin: Digest) -> Self {
+    fn new(case: &'a ChainCase, trail: &'a Trail, origin: Digest) -> Self {
         Self { case, trail, origin, frontier: (case.floor == 0).then(Frontier::default) }
     }
 
@@ -90,7 +90,7 @@ impl<'a> Tree<'a> {
 
     /// Returns the root over the records up to a checkpoint: from their hashes, or from the
     /// checkpoint's own frontier where some are unknown, and goes on from there.
-    fn root_at(&mut self, seq: u64, head: &Head) -> Option<Digest> {
+    fn root_at(&mut self, seq: u64, head: &TrustedHead) -> Option<Digest> {
         while self.frontier.as_ref().is_some_and(|f| f.n_leaves() < seq) {
             let next = self.frontier.as_ref().and_then(|f| self.hash(f.n_leaves() + 1));
             match (next, &mut self.frontier) {

@@ -3,9 +3,9 @@
 use super::{
     heads,
     order::displaced,
-    path::{self, Path},
-    record::{Entry, Soundness},
-    report::{Anchor, ChainReport, Finding, Kind, Report},
+    path::{self, HashPath},
+    record::{ChainEntry, Soundness},
+    report::{Anchor, ChainReport, VerifyReport, Violation, ViolationKind},
     trail::Trail,
 };
 use crate::audit::genesis;
@@ -28,8 +28,8 @@ pub enum Since {
 }
 
 /// One chain under judgement.
-pub(super) struct Case {
-    pub(super) path: Path,
+pub(super) struct ChainCase {
+    pub(super) path: HashPath,
     /// Numbers without an accepted record: first to last, both inclusive.
     gaps: BTreeMap<u64, u64>,
     /// The last number that is accounted for.
@@ -39,7 +39,7 @@ pub(super) struct Case {
 }
 
 /// Judges everything that was read.
-pub fn judge(mut trail: Trail, since: Since) -> Report {
+pub fn judge(mut trail: Trail, since: Since) -> VerifyReport {
     let mut cases = cases(&trail, since);
     let mut findings = std::mem::take(&mut trail.findings);
     strays(&trail, &mut cases, &mut findings);
@@ -53,14 +53,14 @@ pub fn judge(mut trail: Trail, since: Since) -> Report {
         }
     }
     findings.retain(|f| {
-        f.kind == Kind::BadCheckpoint || f.seq == 0 || f.seq > floor_of(&trail, &cases, f)
+        f.kind == ViolationKind::BadCheckpoint || f.seq == 0 || f.seq > floor_of(&trail, &cases, f)
     });
     findings.sort_by(|a, b| {
-        let key = |f: &Finding| (f.at.is_none(), f.at.clone());
+        let key = |f: &Violation| (f.at.is_none(), f.at.clone());
         key(a).cmp(&key(b)).then(a.seq.cmp(&b.seq))
     });
     for chain in &mut chains {
-        let own = |f: &&Finding| f.topic == chain.topic && f.partition == chain.partition;
+        let own = |f: &&Violation| f.topic == chain.topic && f.partition == chain.partition;
         chain.n_findings = findings.iter().filter(own).count() as u64;
     }
     let mut notes = notes(&trail, &chains);
@@ -68,10 +68,10 @@ pub fn judge(mut trail: Trail, since: Since) -> Report {
         notes.push(format!("{} further findings are not shown", findings.len() - FINDINGS_MAX));
         findings.truncate(FINDINGS_MAX);
     }
-    Report { is_intact: findings.is_empty(), chains, findings, notes }
+    VerifyReport { is_intact: findings.is_empty(), chains, findings, notes }
 }
 
-fn cases(trail: &Trail, since: Since) -> Vec<Case> {
+fn cases(trail: &Trail, since: Since) -> Vec<ChainCase> {
     let mut sound = vec![Vec::new(); trail.chains.len()];
     for (i, entry) in trail.entries.iter().enumerate() {
         if entry.soundness == Soundness::Sound {
@@ -101,12 +101,12 @@ fn cases(trail: &Trail, since: Since) -> Vec<Case> {
         if end >= next {
             gaps.insert(next, end);
         }
-        Case { path, gaps, end, floor }
+        ChainCase { path, gaps, end, floor }
     });
     judged.collect()
 }
 
-impl Case {
+impl ChainCase {
     /// Accounts for a missing number strictly between two, preferably the one that is claimed.
     fn fill(&mut self, (after, before): (u64, u64), claimed: u64) -> Option<u64> {
         let inside = |seq: u64| seq > after && seq < before;
@@ -131,7 +131,7 @@ impl Case {
 }
 
 /// Explains the records that are not accepted: in place of a missing one, or too many.
-fn strays(trail: &Trail, cases: &mut [Case], findings: &mut Vec<Finding>) {
+fn strays(trail: &Trail, cases: &mut [ChainCase], findings: &mut Vec<Violation>) {
     let mut strays: Vec<usize> = cases.iter().flat_map(|c| c.path.strays.clone()).collect();
     let is_unsound = |i: &usize| trail.entries[*i].soundness != Soundness::Sound;
     strays.extend((0..trail.entries.len()).filter(is_unsound));
@@ -145,7 +145,7 @@ fn strays(trail: &Trail, cases: &mut [Case], findings: &mut Vec<Finding>) {
         };
         let (topic, partition) = (links.topic.clone(), links.partition);
         if let Some(last) = findings.last_mut()
-            && (kind, last.kind) == (Kind::Inserted, Kind::Inserted)
+            && (kind, last.kind) == (ViolationKind::Inserted, ViolationKind::Inserted)
             && (&last.topic, last.partition, last.seq) == (&topic, partition, seq)
         {
             last.n_records += 1;
@@ -153,12 +153,16 @@ fn strays(trail: &Trail, cases: &mut [Case], findings: &mut Vec<Finding>) {
         }
         let at = Some(trail.place(stray.at));
         let (found, expected) = words(&cases[number], &trail.entries, stray, kind, seq);
-        findings.push(Finding { kind, topic, partition, seq, n_records: 1, at, found, expected });
+        findings.push(Violation { kind, topic, partition, seq, n_records: 1, at, found, expected });
     }
 }
 
 /// Decides what a stray is: (chain, kind, sequence number).
-fn explain(trail: &Trail, cases: &mut [Case], stray: &Entry) -> (usize, Kind, u64) {
+fn explain(
+    trail: &Trail,
+    cases: &mut [ChainCase],
+    stray: &ChainEntry,
+) -> (usize, ViolationKind, u64) {
     let own = (stray.chain as usize).min(cases.len());
     let others = (0..cases.len()).filter(|&n| n != own);
     // A sound record says truly whose it is; another may belong anywhere.
@@ -173,7 +177,7 @@ fn explain(trail: &Trail, cases: &mut [Case], stray: &Entry) -> (usize, Kind, u6
         }
         let bounds = (before.unwrap_or(0), after.unwrap_or(u64::MAX));
         if let Some(seq) = cases[number].fill(bounds, stray.seq) {
-            return (number, Kind::Edited, seq);
+            return (number, ViolationKind::Edited, seq);
         }
     }
     let is_near = |n: &usize| {
@@ -186,10 +190,10 @@ fn explain(trail: &Trail, cases: &mut [Case], stray: &Entry) -> (usize, Kind, u6
     } else {
         nearest.unwrap_or(own)
     };
-    let Some(case) = cases.get_mut(number) else { return (number, Kind::Inserted, 0) };
+    let Some(case) = cases.get_mut(number) else { return (number, ViolationKind::Inserted, 0) };
     let (before, after) = case.path.around(stray.at);
     if let Some(after) = after {
-        return (number, Kind::Inserted, after);
+        return (number, ViolationKind::Inserted, after);
     }
     // At the end nothing says that a record was there: one that claims to be the next was.
     let next = before.unwrap_or(0).max(case.end) + 1;
@@ -204,14 +208,14 @@ fn explain(trail: &Trail, cases: &mut [Case], stray: &Entry) -> (usize, Kind, u6
     };
     if is_next {
         case.end = next;
-        return (number, Kind::Edited, next);
+        return (number, ViolationKind::Edited, next);
     }
-    (number, Kind::Inserted, next)
+    (number, ViolationKind::Inserted, next)
 }
 
-fn nowhere(trail: &Trail, stray: &Entry) -> Finding {
-    Finding {
-        kind: Kind::Edited,
+fn nowhere(trail: &Trail, stray: &ChainEntry) -> Violation {
+    Violation {
+        kind: ViolationKind::Edited,
         topic: String::new(),
         partition: 0,
         seq: 0,
@@ -223,7 +227,13 @@ fn nowhere(trail: &Trail, stray: &Entry) -> Finding {
 }
 
 /// Says what was found and what was expected.
-fn words(case: &Case, entries: &[Entry], stray: &Entry, kind: Kind, seq: u64) -> (String, String) {
+fn words(
+    case: &ChainCase,
+    entries: &[ChainEntry],
+    stray: &ChainEntry,
+    kind: ViolationKind,
+    seq: u64,
+) -> (String, String) {
     let found = match stray.soundness {
         Soundness::Unreadable => "bytes that are no alert".to_owned(),
         Soundness::Altered => format!("bytes with hash {}", stray.digest),
@@ -231,7 +241,7 @@ fn words(case: &Case, entries: &[Entry], stray: &Entry, kind: Kind, seq: u64) ->
     };
     let next = case.path.accepted.get(&(seq + 1)).map(|&i| entries[i].prev);
     let expected = match (kind, next) {
-        (Kind::Inserted, _) => format!("seq {seq} here, and this record nowhere"),
+        (ViolationKind::Inserted, _) => format!("seq {seq} here, and this record nowhere"),
         (_, Some(hash)) => format!("hash {hash}, which seq {} names", seq + 1),
         (_, None) => "the hash that the record itself names".to_owned(),
     };
@@ -239,12 +249,16 @@ fn words(case: &Case, entries: &[Entry], stray: &Entry, kind: Kind, seq: u64) ->
 }
 
 /// Reports the numbers for which there is no record, not even a wrong one.
-fn gaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>) {
+fn gaps(trail: &Trail, number: usize, case: &ChainCase, findings: &mut Vec<Violation>) {
     let links = &trail.chains[number];
     for (&from, &to) in &case.gaps {
         let next = case.path.accepted.range(to..).next();
         let is_start = case.path.accepted.range(..from).next().is_none() && from == case.floor + 1;
-        let kind = if is_start || next.is_none() { Kind::Truncated } else { Kind::Deleted };
+        let kind = if is_start || next.is_none() {
+            ViolationKind::Truncated
+        } else {
+            ViolationKind::Deleted
+        };
         let found = match next {
             Some((seq, &i)) => {
                 format!("seq {seq}, which follows on {}", trail.entries[i].prev)
@@ -252,16 +266,16 @@ fn gaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>) 
             None => "the end".to_owned(),
         };
         let expected = match (kind, next) {
-            (Kind::Truncated, None) => {
+            (ViolationKind::Truncated, None) => {
                 format!("seq {from} to {to}, which a checkpoint covers")
             }
-            (Kind::Truncated, _) => format!(
+            (ViolationKind::Truncated, _) => format!(
                 "seq {from}; where retention deleted the start, verify --from-checkpoint first"
             ),
             _ if from == to => format!("seq {from}"),
             _ => format!("seq {from} to {to}"),
         };
-        findings.push(Finding {
+        findings.push(Violation {
             kind,
             topic: links.topic.clone(),
             partition: links.partition,
@@ -275,7 +289,7 @@ fn gaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>) 
 }
 
 /// Reports records that stand out of order.
-fn swaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>) {
+fn swaps(trail: &Trail, number: usize, case: &ChainCase, findings: &mut Vec<Violation>) {
     let links = &trail.chains[number];
     let places: Vec<(&(u32, u64), &u64)> = case.path.places.iter().collect();
     for stream in places.chunk_by(|a, b| a.0.0 == b.0.0) {
@@ -295,8 +309,8 @@ fn swaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>)
             let is_exchange = sorted[i] == seqs[home];
             is_told[home] |= is_exchange;
             let (first, place) = if is_exchange { (i.min(home), i.min(home)) } else { (home, i) };
-            findings.push(Finding {
-                kind: Kind::Swapped,
+            findings.push(Violation {
+                kind: ViolationKind::Swapped,
                 topic: links.topic.clone(),
                 partition: links.partition,
                 seq: sorted[first],
@@ -309,14 +323,15 @@ fn swaps(trail: &Trail, number: usize, case: &Case, findings: &mut Vec<Finding>)
     }
 }
 
-fn floor_of(trail: &Trail, cases: &[Case], finding: &Finding) -> u64 {
-    let is_its =
-        |l: &&super::trail::Links| l.topic == finding.topic && l.partition == finding.partition;
+fn floor_of(trail: &Trail, cases: &[ChainCase], finding: &Violation) -> u64 {
+    let is_its = |l: &&super::trail::PartitionAlerts| {
+        l.topic == finding.topic && l.partition == finding.partition
+    };
     let found = trail.chains.iter().zip(cases).find(|(links, _)| is_its(links));
     found.map_or(0, |(_, case)| case.floor)
 }
 
-fn describe(trail: &Trail, number: usize, case: &Case, agreed: heads::Agreed) -> ChainReport {
+fn describe(trail: &Trail, number: usize, case: &ChainCase, agreed: heads::Agreed) -> ChainReport {
     let links = &trail.chains[number];
     let judged = case.path.accepted.range(case.floor + 1..);
     let is_anchored = !case.gaps.contains_key(&(case.floor + 1));

@@ -12,5 +12,5 @@ mod report;
 mod trail;
 
 pub use judge::{Since, judge};
-pub use report::{Anchor, ChainReport, Finding, Kind, Place, Report};
+pub use report::{Anchor, ChainReport, ReadPlace, VerifyReport, Violation, ViolationKind};
 pub use trail::{RECORDS_MAX, Trail, TrailError};

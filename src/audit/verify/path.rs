@@ -4,7 +4,7 @@
 //! agree with each other, with the chain's beginning and with the checkpoints are accepted, the
 //! strongest first, and every other record is a stray to be explained.
 
-use super::{record::Entry, trail::Links};
+use super::{record::ChainEntry, trail::PartitionAlerts};
 use crate::audit::{Digest, genesis};
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -13,7 +13,7 @@ const VOUCHED: u64 = 1 << 40;
 
 /// One chain's records, judged by hashes alone.
 #[derive(Debug, Default)]
-pub(super) struct Path {
+pub(super) struct HashPath {
     /// Number of the entry by sequence number.
     pub(super) accepted: BTreeMap<u64, usize>,
     /// Sequence number by place, of the same.
@@ -23,7 +23,7 @@ pub(super) struct Path {
 }
 
 /// Records of which each names the hash of the one before.
-struct Run {
+struct HashRun {
     /// Numbers of the entries.
     members: Vec<usize>,
     is_anchored: bool,
@@ -31,8 +31,8 @@ struct Run {
 }
 
 /// Sorts the sound records of a chain, given in reading order, into accepted ones and strays.
-pub(super) fn trace(entries: &[Entry], sound: &[usize], links: &Links) -> Path {
-    let mut path = Path::default();
+pub(super) fn trace(entries: &[ChainEntry], sound: &[usize], links: &PartitionAlerts) -> HashPath {
+    let mut path = HashPath::default();
     let nodes = unique(entries, sound, &mut path.strays);
     let mut runs = runs(entries, nodes, links, &mut path.strays);
     runs.sort_by_key(|run| {
@@ -47,13 +47,13 @@ pub(super) fn trace(entries: &[Entry], sound: &[usize], links: &Links) -> Path {
 }
 
 /// Keeps one of identical records: the one whose neighbours it fits between.
-fn unique(entries: &[Entry], sound: &[usize], strays: &mut Vec<usize>) -> Vec<usize> {
+fn unique(entries: &[ChainEntry], sound: &[usize], strays: &mut Vec<usize>) -> Vec<usize> {
     let mut sorted = sound.to_vec();
     // By stream, in reading order: the neighbours of each.
     sorted.sort_by_key(|&i| entries[i].at);
     let fits = |position: usize| {
         let own = &entries[sorted[position]];
-        let is_other = |other: &&Entry| other.at.0 == own.at.0 && other.digest != own.digest;
+        let is_other = |other: &&ChainEntry| other.at.0 == own.at.0 && other.digest != own.digest;
         let before = sorted[..position].iter().rev().map(|&i| &entries[i]).find(is_other);
         let after = sorted[position + 1..].iter().map(|&i| &entries[i]).find(is_other);
         before.is_none_or(|e| e.seq < own.seq) && after.is_none_or(|e| e.seq > own.seq)
@@ -74,7 +74,12 @@ fn unique(entries: &[Entry], sound: &[usize], strays: &mut Vec<usize>) -> Vec<us
 }
 
 /// Splits records, sorted by digest, into runs; of branches the heaviest goes on.
-fn runs(entries: &[Entry], nodes: Vec<usize>, links: &Links, strays: &mut Vec<usize>) -> Vec<Run> {
+fn runs(
+    entries: &[ChainEntry],
+    nodes: Vec<usize>,
+    links: &PartitionAlerts,
+    strays: &mut Vec<usize>,
+) -> Vec<HashRun> {
     let origin = genesis(&links.topic, links.partition);
     let find = |d: Digest| nodes.binary_search_by_key(&d, |&i| entries[i].digest).ok();
     let mut order: Vec<usize> = (0..nodes.len()).collect();
@@ -105,7 +110,7 @@ fn runs(entries: &[Entry], nodes: Vec<usize>, links: &Links, strays: &mut Vec<us
     let mut found = Vec::with_capacity(roots.len());
     for root in roots {
         let first = &entries[nodes[root]];
-        let mut run = Run {
+        let mut run = HashRun {
             members: Vec::new(),
             is_anchored: first.seq == 1,
             is_vouched: links.says(first.seq - 1, first.prev),
@@ -124,16 +129,16 @@ fn runs(entries: &[Entry], nodes: Vec<usize>, links: &Links, strays: &mut Vec<us
     found
 }
 
-impl Links {
+impl PartitionAlerts {
     /// Returns whether a checkpoint says that this was the chain's head.
     fn says(&self, seq: u64, digest: Digest) -> bool {
         self.heads.get(&seq).is_some_and(|head| head.checkpoint.head == digest)
     }
 }
 
-impl Path {
+impl HashPath {
     /// Accepts a run if nothing that is stronger speaks against it.
-    fn accept(&mut self, entries: &[Entry], run: Run, links: &Links) {
+    fn accept(&mut self, entries: &[ChainEntry], run: HashRun, links: &PartitionAlerts) {
         let is_strong = run.members.len() > 1 || run.is_vouched;
         let mut members = run.members;
         while let (Some(&first), Some(&last)) = (members.first(), members.last()) {
@@ -170,7 +175,7 @@ impl Path {
     }
 
     /// Returns whether a run stands where its numbers belong.
-    fn fits(&self, first: &Entry, last_seq: u64) -> bool {
+    fn fits(&self, first: &ChainEntry, last_seq: u64) -> bool {
         let (before, after) = self.around(first.at);
         before.is_none_or(|seq| seq < first.seq) && after.is_none_or(|seq| seq > last_seq)
     }

@@ -16,7 +16,7 @@ pub(super) enum Soundness {
 
 /// What one body says, without its content.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(super) struct ChainEntry {
     pub(super) soundness: Soundness,
     /// Where it was read: number of the stream, position in it.
     pub(super) at: (u32, u64),
@@ -30,7 +30,7 @@ pub(super) struct Entry {
 
 /// A body's claim, as it is written.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(super) struct BodyClaim {
     pub(super) topic: String,
     pub(super) partition: i32,
     pub(super) seq: u64,
@@ -40,12 +40,12 @@ pub(super) struct Claim {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    provenance: Provenance,
+struct RecordBody {
+    provenance: ClaimedProvenance,
 }
 
 #[derive(Deserialize)]
-struct Provenance {
+struct ClaimedProvenance {
     topic: String,
     partition: i32,
     seq: u64,
@@ -54,12 +54,12 @@ struct Provenance {
 }
 
 /// Reads a body; `None` when it is no alert with a place in a chain.
-pub(super) fn read(body: &[u8]) -> Option<Claim> {
-    let Body { provenance } = serde_json::from_slice(body).ok()?;
+pub(super) fn read(body: &[u8]) -> Option<BodyClaim> {
+    let RecordBody { provenance } = serde_json::from_slice(body).ok()?;
     let digest = hash_of(body)?;
     let prev = Digest::parse(&provenance.prev_hash);
     let is_sound = Digest::parse(&provenance.hash) == Some(digest) && prev.is_some();
-    Some(Claim {
+    Some(BodyClaim {
         topic: provenance.topic,
         partition: provenance.partition,
         seq: provenance.seq,

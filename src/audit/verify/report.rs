@@ -6,7 +6,7 @@ use std::fmt;
 /// What happened to the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ViolationKind {
     /// The record's bytes are not those that were hashed.
     Edited,
     /// Records are missing between others.
@@ -24,7 +24,7 @@ pub enum Kind {
     BadCheckpoint,
 }
 
-impl Kind {
+impl ViolationKind {
     /// Returns the name used on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,14 +41,14 @@ impl Kind {
 
 /// Where a record was read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Place {
+pub struct ReadPlace {
     /// A file, or topic/partition of the alert topic.
     pub input: String,
     /// Line of the file, from 1, or offset in the topic.
     pub position: u64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ReadPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.input, self.position)
     }
@@ -56,8 +56,8 @@ impl fmt::Display for Place {
 
 /// One thing that is not as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    pub kind: Kind,
+pub struct Violation {
+    pub kind: ViolationKind,
     /// The chain: topic and partition of the input.
     pub topic: String,
     pub partition: i32,
@@ -66,12 +66,12 @@ pub struct Finding {
     /// Records concerned.
     pub n_records: u64,
     /// The record itself; of missing records, the one that follows; absent at the end.
-    pub at: Option<Place>,
+    pub at: Option<ReadPlace>,
     pub found: String,
     pub expected: String,
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.kind.as_str())?;
         if !self.topic.is_empty() {
@@ -139,16 +139,16 @@ impl fmt::Display for ChainReport {
 
 /// The whole verification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct VerifyReport {
     pub is_intact: bool,
     pub chains: Vec<ChainReport>,
     /// In the order in which they were read; what has no place comes last.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<Violation>,
     /// What this verification could not exclude, and why.
     pub notes: Vec<String>,
 }
 
-impl Report {
+impl VerifyReport {
     /// Forgets the other chains, and what was found in them.
     pub fn keep_only(&mut self, topic: &str, partition: i32) {
         self.chains.retain(|c| c.topic == topic && c.partition == partition);

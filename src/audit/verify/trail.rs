@@ -1,8 +1,8 @@
 //! What was read: alerts in their order, and the checkpoints that may be believed.
 
 use super::{
-    record::{self, Entry, Soundness},
-    report::{Finding, Kind, Place},
+    record::{self, ChainEntry, Soundness},
+    report::{ReadPlace, Violation, ViolationKind},
 };
 use crate::audit::{Checkpoint, Digest, PublicKey};
 use std::collections::BTreeMap;
@@ -29,18 +29,18 @@ impl TrailError {
 
 /// A checkpoint that may be believed, and where it was read.
 #[derive(Clone, Debug)]
-pub(super) struct Head {
+pub(super) struct TrustedHead {
     pub(super) checkpoint: Checkpoint,
-    pub(super) at: Place,
+    pub(super) at: ReadPlace,
 }
 
 /// One input partition's alerts.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(super) struct PartitionAlerts {
     pub(super) topic: String,
     pub(super) partition: i32,
     /// Checkpoints that may be believed, by sequence number.
-    pub(super) heads: BTreeMap<u64, Head>,
+    pub(super) heads: BTreeMap<u64, TrustedHead>,
 }
 
 /// Everything that was read, in the order of reading.
@@ -48,14 +48,14 @@ pub(super) struct Links {
 pub struct Trail {
     /// Files, or partitions of the alert topic: each is ordered in itself.
     streams: Vec<String>,
-    pub(super) entries: Vec<Entry>,
-    pub(super) chains: Vec<Links>,
+    pub(super) entries: Vec<ChainEntry>,
+    pub(super) chains: Vec<PartitionAlerts>,
     by_name: BTreeMap<(String, i32), u32>,
     keys: Vec<PublicKey>,
     /// The group whose checkpoints count; `None` is any.
     group: Option<String>,
     pub(super) groups: BTreeMap<String, u64>,
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<Violation>,
     pub(super) n_checkpoints: u64,
     pub(super) n_unsigned: u64,
 }
@@ -106,7 +106,7 @@ impl Trail {
         }
         let at = (stream, position);
         let entry = match record::read(body) {
-            Some(claim) => Entry {
+            Some(claim) => ChainEntry {
                 soundness: if claim.is_sound { Soundness::Sound } else { Soundness::Altered },
                 at,
                 chain: self.chain(&claim.topic, claim.partition),
@@ -114,7 +114,7 @@ impl Trail {
                 prev: claim.prev,
                 digest: claim.digest,
             },
-            None => Entry {
+            None => ChainEntry {
                 soundness: Soundness::Unreadable,
                 at,
                 chain: u32::MAX,
@@ -157,19 +157,25 @@ impl Trail {
             }
             // The same head again: a heartbeat.
             Some(_) => {}
-            None => drop(heads.insert(checkpoint.seq, Head { checkpoint, at })),
+            None => drop(heads.insert(checkpoint.seq, TrustedHead { checkpoint, at })),
         }
     }
 
     /// Returns a place as it is shown.
-    pub(super) fn place(&self, (stream, position): (u32, u64)) -> Place {
+    pub(super) fn place(&self, (stream, position): (u32, u64)) -> ReadPlace {
         let name = self.streams.get(stream as usize).cloned().unwrap_or_default();
-        Place { input: name, position }
+        ReadPlace { input: name, position }
     }
 
-    fn distrust(&mut self, at: Place, what: Option<&Checkpoint>, found: &str, expected: String) {
-        self.findings.push(Finding {
-            kind: Kind::BadCheckpoint,
+    fn distrust(
+        &mut self,
+        at: ReadPlace,
+        what: Option<&Checkpoint>,
+        found: &str,
+        expected: String,
+    ) {
+        self.findings.push(Violation {
+            kind: ViolationKind::BadCheckpoint,
             topic: what.map(|c| c.topic.clone()).unwrap_or_default(),
             partition: what.map_or(0, |c| c.partition),
             seq: what.map_or(0, |c| c.seq),
@@ -185,7 +191,7 @@ impl Trail {
             return *known;
         }
         let number = self.chains.len() as u32;
-        let links = Links { topic: topic.to_owned(), partition, heads: BTreeMap::new() };
+        let links = PartitionAlerts { topic: topic.to_owned(), partition, heads: BTreeMap::new() };
         self.chains.push(links);
         self.by_name.insert((topic.to_owned(), partition), number);
         number

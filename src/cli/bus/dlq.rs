@@ -21,11 +21,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: DlqCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum DlqCommand {
     /// Count dead letters by reason, topic and partition, and list the newest
     List(list::Args),
     /// Show the original record, why it was refused, and what it decodes to now
@@ -77,9 +77,9 @@ impl Selection {
 /// Runs the command.
 pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     match &args.what {
-        What::List(args) => list::run(args),
-        What::Show(args) => show::run(args),
-        What::Replay(args) => replay::run(args),
+        DlqCommand::List(args) => list::run(args),
+        DlqCommand::Show(args) => show::run(args),
+        DlqCommand::Replay(args) => replay::run(args),
     }
 }
 

@@ -15,11 +15,11 @@ pub(in crate::cli) use source::{PlaceArgs, StoreArgs, engine_of};
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: StateCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum StateCommand {
     /// List snapshots, bundles and records set aside, and check that each is whole
     Inspect(inspect::Args),
     /// Show what is remembered of an account
@@ -36,11 +36,11 @@ enum Command {
 /// Runs the command.
 pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     match &args.command {
-        Command::Inspect(args) => inspect::run(args),
-        Command::Show(args) => show::run(args),
-        Command::Export(args) => carry::export(args),
-        Command::Import(args) => carry::import(args),
+        StateCommand::Inspect(args) => inspect::run(args),
+        StateCommand::Show(args) => show::run(args),
+        StateCommand::Export(args) => carry::export(args),
+        StateCommand::Import(args) => carry::import(args),
         #[cfg(feature = "kafka")]
-        Command::Reset(args) => reset::run(args),
+        StateCommand::Reset(args) => reset::run(args),
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     audit::{
         Checkpoint, PublicKey,
-        verify::{Finding, Report, Since, Trail, judge},
+        verify::{Since, Trail, VerifyReport, Violation, judge},
     },
     cli::{CliError, output},
     files::records::unpack,
@@ -202,9 +202,9 @@ fn read_key(path: &Path) -> Result<PublicKey, CliError> {
     PublicKey::from_pem(&pem).map_err(|e| CliError::Usage(format!("--public-key {name}: {e}")))
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &VerifyReport) -> String {
     let mut lines: Vec<String> = report.chains.iter().map(ToString::to_string).collect();
-    lines.extend(report.findings.iter().map(Finding::to_string));
+    lines.extend(report.findings.iter().map(Violation::to_string));
     lines.extend(report.notes.iter().map(|note| format!("note: {note}")));
     lines.push(if report.is_intact { "intact".to_owned() } else { "NOT INTACT".to_owned() });
     lines.join("\n") + "\n"

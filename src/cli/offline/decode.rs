@@ -2,7 +2,7 @@
 
 use super::input::{self, InputArgs};
 use crate::{
-    cli::{CliError, output::Output},
+    cli::{CliError, output::OutputFile},
     decode::inspect::{Inspection, Inspector, LineError},
     model::Record,
 };
@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
     if !args.record_lines && format.is_none() {
         return Err(CliError::Usage("--format is required without --record-lines".into()));
     }
-    let mut out = Output::create(Path::new("-"))?;
+    let mut out = OutputFile::create(Path::new("-"))?;
     for path in files {
         let (topic, mut records) = input::open(path)?;
         let mut offset = 0;

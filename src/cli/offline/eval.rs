@@ -11,7 +11,7 @@ use crate::{
     cli::{CliError, output},
     config::{Config, load_mapping},
     decode::{Format, Settings},
-    eval::{self, Curves, Stream, Truth},
+    eval::{self, Curves, Labels, Stream},
     model::Chain,
 };
 pub(in crate::cli) use args::Args;
@@ -68,7 +68,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 /// Reads or makes the events and their labels.
-fn data(args: &Args, config: &Config) -> Result<(Stream, Truth), CliError> {
+fn data(args: &Args, config: &Config) -> Result<(Stream, Labels), CliError> {
     if let Some(n) = args.simulate {
         return eval::simulated(n, SIMULATION_SEED)
             .map_err(|e| CliError::failure("cannot simulate", e));
@@ -79,7 +79,7 @@ fn data(args: &Args, config: &Config) -> Result<(Stream, Truth), CliError> {
     let stream = read(args, settings(args, format, config)?, config)?;
     let text = fs::read_to_string(labels).map_err(|source| input::read_error(labels, source))?;
     let truth =
-        Truth::parse(&text, &stream).map_err(|e| CliError::failure("cannot use the labels", e))?;
+        Labels::parse(&text, &stream).map_err(|e| CliError::failure("cannot use the labels", e))?;
     Ok((stream, truth))
 }
 

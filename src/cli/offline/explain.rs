@@ -9,7 +9,7 @@ use crate::{
     cli::{CliError, output},
     config::Config,
     decode::{Format, Settings, Wrapping},
-    engine::{Action, Change, Examination, Features, ScoreReport, Setup},
+    engine::{Action, Examination, Features, ScoreReport, Setup, WhatIf},
     model::{Alert, AlertId, Chain, EventId, Record, Severity},
     pipeline::{Driver, Fits},
 };
@@ -75,7 +75,7 @@ enum ExplainError {
 }
 
 /// Where a transaction, or a payment in a token, was judged.
-struct Place {
+struct JudgedPlace {
     /// Counts the records from 0.
     n_record: u64,
     /// The record's partition.
@@ -239,7 +239,7 @@ impl Past<'_> {
     }
 
     /// Finds the record in which the alert was raised, or the transaction was first scored.
-    fn find(&self) -> Result<Place, CliError> {
+    fn find(&self) -> Result<JudgedPlace, CliError> {
         let args = self.args;
         let failed = |error| CliError::failure("cannot explain", error);
         let wanted = args.tx.as_deref().or(args.alert.as_deref()).unwrap_or_default();
@@ -262,7 +262,7 @@ impl Past<'_> {
                 if is_meant {
                     let (topic, partition) = (record.topic.to_owned(), record.partition);
                     let (event, is_tx) = (report.event, report.is_tx);
-                    place = Some(Place { n_record, topic, partition, event, is_tx });
+                    place = Some(JudgedPlace { n_record, topic, partition, event, is_tx });
                     return Ok(false);
                 }
             }
@@ -282,7 +282,7 @@ impl Past<'_> {
     }
 
     /// Brings an engine to where the transaction was judged, and examines it there.
-    fn examine(&self, place: &Place) -> Result<Examination, CliError> {
+    fn examine(&self, place: &JudgedPlace) -> Result<Examination, CliError> {
         let (mut fold, mut actions) = (self.begin()?, Vec::new());
         let mut typical: VecDeque<Features> = VecDeque::new();
         let mut examination = None;
@@ -370,8 +370,8 @@ fn for_people(e: &Examination) -> String {
     }
     line(format_args!("\nsingle changes, each scored again by the engine as it was then"));
     for lane in &judged.lanes {
-        let of_lane = |c: &&Change| c.quiets.contains(lane);
-        let changes: Vec<&Change> = e.features.iter().chain(&e.inputs).filter(of_lane).collect();
+        let of_lane = |c: &&WhatIf| c.quiets.contains(lane);
+        let changes: Vec<&WhatIf> = e.features.iter().chain(&e.inputs).filter(of_lane).collect();
         let is_info = |id: &str| {
             judged.findings.iter().any(|f| f.detector == id && f.severity == Severity::Info)
         };
@@ -387,8 +387,8 @@ fn for_people(e: &Examination) -> String {
     text
 }
 
-fn sentence(change: &Change) -> String {
-    let Change { input, from, to, rank_distance, p_value, .. } = change;
+fn sentence(change: &WhatIf) -> String {
+    let WhatIf { input, from, to, rank_distance, p_value, .. } = change;
     let mut text = format!("{input}: {to} instead of {from}");
     // Writing to a string cannot fail.
     let _ = match (rank_distance, p_value) {

@@ -5,7 +5,7 @@ use crate::{
     config::{Config, load_mapping, load_schemas},
     decode::{Envelope, Format, Mapping, Settings, Wrapping},
     files::{
-        recorded::{Shape, shape_of_line},
+        recorded::{LineShape, shape_of_line},
         records::Records,
     },
     model::Chain,
@@ -113,7 +113,7 @@ pub(in crate::cli) fn open(path: &Path) -> Result<(String, Records), CliError> {
 
 /// Refuses what only a named file may hold: `open` hands plain lines out.
 pub(in crate::cli) fn check_plain(path: &Path, first: &[u8]) -> Result<(), CliError> {
-    if path != Path::new("-") || shape_of_line(first) == Shape::Plain {
+    if path != Path::new("-") || shape_of_line(first) == LineShape::Plain {
         return Ok(());
     }
     let text = "standard input holds records as Kafka had them, which are read twice: name a file";

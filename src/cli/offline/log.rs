@@ -9,8 +9,8 @@ use crate::{
     config::Config,
     decode::{Settings, envelope::decide},
     engine::{Action, Engine, Examination, Features, Setup},
-    files::recorded::{Item, Reader, RecordedError, Shape, Survey, shape_of},
-    journal::{Entry, WHOLE_TOPIC},
+    files::recorded::{Item, LineShape, Reader, RecordedError, Survey, shape_of},
+    journal::{ControlEntry, WHOLE_TOPIC},
     model::{EventId, Record, TopicPartition},
     pipeline::{Driver, Fits, InputParams},
 };
@@ -22,10 +22,10 @@ use std::{
 
 /// Recorded files, read once to learn what they hold.
 pub(in crate::cli) struct Log {
-    files: Vec<(PathBuf, Shape)>,
+    files: Vec<(PathBuf, LineShape)>,
     survey: Survey,
     /// Of every group and partition.
-    entries: Vec<Entry>,
+    entries: Vec<ControlEntry>,
 }
 
 impl Log {
@@ -38,15 +38,15 @@ impl Log {
         for path in files {
             // Standard input can be read once only; whoever reads it sees what it holds.
             let shape = match path == Path::new("-") {
-                true => Shape::Plain,
+                true => LineShape::Plain,
                 false => shape_of(path).map_err(|source| super::input::read_error(path, source))?,
             };
             shapes.push((path.clone(), shape));
         }
-        if shapes.iter().all(|(_, shape)| *shape == Shape::Plain) {
+        if shapes.iter().all(|(_, shape)| *shape == LineShape::Plain) {
             return Ok(None);
         }
-        if let Some((path, _)) = shapes.iter().find(|(_, shape)| *shape == Shape::Plain) {
+        if let Some((path, _)) = shapes.iter().find(|(_, shape)| *shape == LineShape::Plain) {
             let text = "holds plain lines and others are records as Kafka had them: replay either";
             return Err(CliError::Usage(format!("{} {text}", path.display())));
         }
@@ -62,8 +62,9 @@ impl Log {
             let Item::Record(record) = item else { return Ok(true) };
             if record.place.topic == control {
                 let value = record.value.as_deref().unwrap_or_default();
-                entries
-                    .push(Entry::parse(value).map_err(|why| format!("no control entry: {why}"))?);
+                entries.push(
+                    ControlEntry::parse(value).map_err(|why| format!("no control entry: {why}"))?,
+                );
             }
             Ok(true)
         })?;
@@ -188,14 +189,14 @@ impl Log {
         &self,
         turns: &TurnArgs,
         config: &Config,
-    ) -> Result<BTreeMap<TopicPartition, Vec<Entry>>, CliError> {
+    ) -> Result<BTreeMap<TopicPartition, Vec<ControlEntry>>, CliError> {
         let (file, wanted) = turns.named();
         let entries = match file {
             None => self.entries.clone(),
             Some(path) => entries_of(path)?,
         };
-        let is_wanted = |entry: &Entry| wanted.is_none_or(|wanted| entry.key() == wanted);
-        let entries: Vec<Entry> = entries
+        let is_wanted = |entry: &ControlEntry| wanted.is_none_or(|wanted| entry.key() == wanted);
+        let entries: Vec<ControlEntry> = entries
             .into_iter()
             .filter(|entry| entry.place.partition != WHOLE_TOPIC && is_wanted(entry))
             .collect();
@@ -213,7 +214,7 @@ impl Log {
                 return Err(CliError::Usage(text));
             }
         };
-        let mut by_place: BTreeMap<TopicPartition, Vec<Entry>> = BTreeMap::new();
+        let mut by_place: BTreeMap<TopicPartition, Vec<ControlEntry>> = BTreeMap::new();
         for entry in entries.into_iter().filter(|entry| entry.place.group == group) {
             let (topic, partition) = (entry.place.topic.clone(), entry.place.partition);
             by_place.entry(TopicPartition { topic, partition }).or_default().push(entry);
@@ -273,11 +274,11 @@ fn input_of<'c>(config: &'c Config, topic: &str) -> Option<&'c InputParams> {
     config.run.inputs.iter().find(|input| input.topic == topic)
 }
 
-fn entries_of(path: &Path) -> Result<Vec<Entry>, CliError> {
+fn entries_of(path: &Path) -> Result<Vec<ControlEntry>, CliError> {
     let text = fs::read_to_string(path).map_err(|source| super::input::read_error(path, source))?;
     let lines = text.lines().zip(1u32..).filter(|(line, _)| !line.trim().is_empty());
     let entries = lines.map(|(line, n)| {
-        Entry::parse(line.as_bytes())
+        ControlEntry::parse(line.as_bytes())
             .map_err(|why| CliError::Usage(format!("{}: line {n}: {why}", path.display())))
     });
     entries.collect()

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cli::{
         CliError,
-        output::{self, Output},
+        output::{self, OutputFile},
     },
     config::Config,
     decode::{Settings, envelope::decide},
@@ -21,7 +21,7 @@ use crate::{
     model::Record,
     pipeline::{Driver, Fits},
 };
-use fold::{Counts, Fold, Outputs, Writing};
+use fold::{OutputFiles, ReplayFold, Writing, WrittenCounts};
 use seed::SeedArgs;
 use std::{
     io::IsTerminal,
@@ -88,7 +88,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         .map_err(|e| CliError::failure("cannot make the detector", e))?;
     let outputs = args.outputs()?;
     let mut summary_to = args.summary_to()?;
-    let mut fold = Fold::new(driver, turns, outputs, args.batch.get());
+    let mut fold = ReplayFold::new(driver, turns, outputs, args.batch.get());
     let bar = progress();
     let place = seed.as_ref().map(|seed| seed.place());
     for path in &args.input.files {
@@ -146,26 +146,26 @@ fn run_log(
 }
 
 impl Args {
-    fn outputs(&self) -> Result<Outputs, CliError> {
-        let create = |path: &Option<PathBuf>| path.as_deref().map(Output::create).transpose();
-        Ok(Outputs {
-            alerts: Output::create(&self.alerts)?,
+    fn outputs(&self) -> Result<OutputFiles, CliError> {
+        let create = |path: &Option<PathBuf>| path.as_deref().map(OutputFile::create).transpose();
+        Ok(OutputFiles {
+            alerts: OutputFile::create(&self.alerts)?,
             findings: create(&self.findings)?,
             dead_letters: create(&self.dead_letters)?,
         })
     }
 
-    fn summary_to(&self) -> Result<Option<Output>, CliError> {
-        self.summary.as_deref().map(Output::create).transpose()
+    fn summary_to(&self) -> Result<Option<OutputFile>, CliError> {
+        self.summary.as_deref().map(OutputFile::create).transpose()
     }
 
     /// Writes summary and coverage of engines after their last records.
     fn tell(
         &self,
         engines: &[(String, &Engine)],
-        counts: &Counts,
+        counts: &WrittenCounts,
         started: Instant,
-        summary_to: &mut Option<Output>,
+        summary_to: &mut Option<OutputFile>,
     ) -> Result<(), CliError> {
         let all: Vec<&Engine> = engines.iter().map(|(_, engine)| *engine).collect();
         let summary = Summary::of(&all, counts, started.elapsed().as_secs_f64());
@@ -174,7 +174,7 @@ impl Args {
             to.flush()?;
         }
         if let Some(path) = &self.coverage {
-            let mut to = Output::create(path)?;
+            let mut to = OutputFile::create(path)?;
             for (source, engine) in engines {
                 to.json_line(&Coverage::of(engine, source.clone()))?;
             }
@@ -191,7 +191,7 @@ fn read(
     path: &Path,
     place: Option<(&str, i32)>,
     settings: &mut Settings,
-    fold: &mut Fold,
+    fold: &mut ReplayFold,
     bar: &indicatif::ProgressBar,
 ) -> Result<(), CliError> {
     let (topic, mut records) = input::open(path)?;

@@ -8,14 +8,14 @@ use crate::{
     config::Config,
     decode::Settings,
     engine::{Action, Examination, Features, Setup},
-    journal::{Bundle, Entry},
+    journal::{Bundle, ControlEntry},
     model::{EventId, Record},
     pipeline::Driver,
     store,
 };
 use control::ControlLog;
 use std::path::PathBuf;
-use verdicts::Verdicts;
+use verdicts::VerdictFile;
 
 /// Which turns are taken.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub(in crate::cli) struct TurnArgs {
 pub(in crate::cli) struct Turns {
     /// Of the run that is repeated.
     control: Option<ControlLog>,
-    verdicts: Option<Verdicts>,
+    verdicts: Option<VerdictFile>,
 }
 
 impl TurnArgs {
@@ -55,7 +55,7 @@ impl TurnArgs {
         if let Some(control) = &control {
             *setup = control.bundle().setup.clone();
         }
-        let load = |path: &PathBuf| Verdicts::load(path, &settings.chain.id);
+        let load = |path: &PathBuf| VerdictFile::load(path, &settings.chain.id);
         let verdicts = self.verdicts.as_ref().map(load).transpose()?;
         Ok(Turns { control, verdicts })
     }
@@ -67,9 +67,9 @@ impl TurnArgs {
         config: &Config,
         settings: &Settings,
         setup: &mut Setup,
-        entries: Vec<Entry>,
+        entries: Vec<ControlEntry>,
     ) -> Result<Turns, CliError> {
-        let load = |path: &PathBuf| Verdicts::load(path, &settings.chain.id);
+        let load = |path: &PathBuf| VerdictFile::load(path, &settings.chain.id);
         let verdicts = self.verdicts.as_ref().map(load).transpose()?;
         let Some(first) = entries.first() else { return Ok(Turns { control: None, verdicts }) };
         let (own, snapshots) = self.own(config, settings, setup)?;

@@ -6,7 +6,7 @@
 use crate::{
     cli::{CliError, output},
     decode::envelope::{SCHEMA_BYTES_MAX, SCHEMAS_MAX},
-    kafka::registry::{Access, Reference, Registered, Registry, RegistryError},
+    kafka::registry::{Access, Registered, Registry, RegistryError, SchemaReference},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -85,7 +85,7 @@ struct Found {
     own: BTreeMap<u32, (&'static str, String)>,
     /// Each after what it refers to itself: its place is in its name.
     shared: Vec<(String, String)>,
-    seen: BTreeSet<Reference>,
+    seen: BTreeSet<SchemaReference>,
 }
 
 impl Found {
@@ -104,7 +104,7 @@ impl Found {
     fn follow(
         &mut self,
         registry: &Registry,
-        references: &[Reference],
+        references: &[SchemaReference],
         depth: usize,
     ) -> Result<(), CliError> {
         for reference in references {

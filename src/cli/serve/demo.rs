@@ -9,7 +9,7 @@ use super::{exporter::Exporter, signals};
 use crate::{
     cli::{CliError, output},
     decode::{Format, Settings},
-    detect::Member,
+    detect::DetectorSettings,
     engine,
     kafka::{self, mock::MockBroker},
     model::{Chain, Family, Reference, Severity, Start},
@@ -18,8 +18,8 @@ use crate::{
     sim::{Evm, Scenario, Truth, Utxo, topic},
     store,
 };
-use board::Board;
-use progress::{Observers, Progress};
+use board::Scoreboard;
+use progress::{DemoProgress, Observers};
 use serde::Serialize;
 use std::{
     net::{SocketAddr, TcpListener},
@@ -51,9 +51,9 @@ pub(in crate::cli) struct Args {
 
 /// The demo's result, as `--summary` writes it.
 #[derive(Debug, Serialize)]
-struct Summary<'a> {
+struct DemoSummary<'a> {
     seed: u64,
-    planted: &'a [board::Verdict],
+    planted: &'a [board::IncidentResult],
     n_detected: usize,
     n_transactions: u64,
     n_alerts: u64,
@@ -81,10 +81,10 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         lines.truth().clone()
     };
     let inputs = inputs(&params, &truth.reference, args.seed)?;
-    let progress = Arc::new(Progress::default());
+    let progress = Arc::new(DemoProgress::default());
     let (listen, exporter) = serve(&inputs)?;
     introduce(args, &params, &truth, listen)?;
-    let mut board = Board::new(&truth);
+    let mut board = Scoreboard::new(&truth);
     let observers = Arc::new(Observers { progress: Arc::clone(&progress), exporter });
     thread::scope(|scope| {
         let detector = scope.spawn(|| pipeline::run(&params, inputs, Arc::clone(&stop), observers));
@@ -197,7 +197,8 @@ const RAISED: [&str; 2] = ["coinjoin", "large_native"];
 fn engine_params(seed: u64) -> engine::Params {
     let mut params = engine::Params { seed, ..engine::Params::default() };
     for rule in RAISED {
-        let member = Member { severity: Some(Severity::Low), ..Member::default() };
+        let member =
+            DetectorSettings { severity: Some(Severity::Low), ..DetectorSettings::default() };
         params.detect.rules.insert(rule.to_owned(), member);
     }
     params
@@ -229,14 +230,14 @@ fn introduce(
 
 fn summarise(
     args: &Args,
-    board: &Board,
-    progress: &Progress,
+    board: &Scoreboard,
+    progress: &DemoProgress,
     first: Option<Duration>,
     elapsed: Duration,
 ) -> Result<(), CliError> {
     let (n_transactions, n_dead_letters) = progress.look(|c| (c.n_transactions, c.n_dead_letters));
     let planted = board.verdicts();
-    let summary = Summary {
+    let summary = DemoSummary {
         seed: args.seed,
         planted,
         n_detected: planted.iter().filter(|v| v.detected).count(),
@@ -272,7 +273,7 @@ fn summarise(
     ));
     output::stdout(text.as_bytes())?;
     let Some(path) = &args.summary else { return Ok(()) };
-    let mut to = output::Output::create(path)?;
+    let mut to = output::OutputFile::create(path)?;
     to.json_line(&summary)?;
     to.flush()
 }

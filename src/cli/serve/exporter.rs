@@ -2,7 +2,7 @@
 
 mod series;
 
-use super::reload::Outcome;
+use super::reload::ReloadOutcome;
 use crate::{
     decode::Wrapping,
     engine::{Engine, EngineError, Setup, Stats},
@@ -10,9 +10,9 @@ use crate::{
     ops::{
         http::Shared,
         metrics::{Metric, Metrics},
-        trouble::{Board, Kind, Trouble},
+        trouble::{Trouble, TroubleBoard, TroubleKind},
     },
-    pipeline::{InputSetup, Observer, Phase, RestoreOutcome, route},
+    pipeline::{InputSetup, Observer, PartitionPhase, RestoreOutcome, route},
     store,
 };
 use std::{
@@ -27,11 +27,11 @@ use std::{
 pub(in crate::cli) struct Exporter {
     metrics: Arc<Metrics>,
     is_ready: Arc<AtomicBool>,
-    board: Arc<Board>,
+    board: Arc<TroubleBoard>,
     /// Nothing is judged in this process.
     is_route_alone: bool,
     /// One entry a partition of the configured topics.
-    partitions: Mutex<BTreeMap<(String, i32), Partition>>,
+    partitions: Mutex<BTreeMap<(String, i32), ObservedPartition>>,
     /// The configuration's hash in force, by chain.
     configs: Mutex<BTreeMap<Arc<str>, String>>,
     /// What records are wrapped in, by configured topic.
@@ -40,7 +40,7 @@ pub(in crate::cli) struct Exporter {
 
 /// What is known of a partition that is ours.
 #[derive(Debug, Default)]
-struct Partition {
+struct ObservedPartition {
     is_rebuilding: bool,
     /// The counts that the counters already contain; absent right after the takeover.
     counted: Option<Stats>,
@@ -97,7 +97,7 @@ impl Exporter {
     }
 
     /// Counts a reload.
-    pub(in crate::cli) fn reloaded(&self, outcome: Outcome) {
+    pub(in crate::cli) fn reloaded(&self, outcome: ReloadOutcome) {
         self.metrics.add(Metric::Reloads, &[outcome.as_str()], 1);
     }
 
@@ -144,27 +144,29 @@ impl Exporter {
 }
 
 impl Observer for Exporter {
-    fn phase(&self, topic: &str, partition: i32, phase: Phase) {
+    fn phase(&self, topic: &str, partition: i32, phase: PartitionPhase) {
         let number = partition.to_string();
         let labels = [topic, number.as_str()];
         let set = |metric, value| self.metrics.set(metric, &labels, value);
-        set(Metric::Paused, f64::from(u8::from(phase == Phase::Paused)));
-        set(Metric::Live, f64::from(u8::from(phase == Phase::Live)));
+        set(Metric::Paused, f64::from(u8::from(phase == PartitionPhase::Paused)));
+        set(Metric::Live, f64::from(u8::from(phase == PartitionPhase::Live)));
         set(
             Metric::RebuildProgress,
             match phase {
-                Phase::Rebuilding { done, total } if total > 0 => done as f64 / total as f64,
-                Phase::Released => 0.0,
+                PartitionPhase::Rebuilding { done, total } if total > 0 => {
+                    done as f64 / total as f64
+                }
+                PartitionPhase::Released => 0.0,
                 _ => 1.0,
             },
         );
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         let at = (topic.to_owned(), partition);
-        if phase == Phase::Released {
+        if phase == PartitionPhase::Released {
             partitions.remove(&at);
         } else {
             partitions.entry(at).or_default().is_rebuilding =
-                matches!(phase, Phase::Rebuilding { .. });
+                matches!(phase, PartitionPhase::Rebuilding { .. });
         }
         let is_ready = !partitions.is_empty() && partitions.values().all(|p| !p.is_rebuilding);
         self.metrics.set(Metric::Partitions, &[], partitions.len() as f64);
@@ -244,9 +246,9 @@ impl Observer for Exporter {
         }
     }
 
-    fn snapshot(&self, topic: &str, partition: i32, report: &store::Report) {
+    fn snapshot(&self, topic: &str, partition: i32, report: &store::SnapshotReport) {
         self.metrics.add(Metric::Snapshots, &[report.outcome.as_str()], 1);
-        if report.outcome == store::Outcome::Published {
+        if report.outcome == store::PublishOutcome::Published {
             let number = partition.to_string();
             let set = |metric, value| self.metrics.set(metric, &[topic, &number], value);
             self.metrics.observe(Metric::SnapshotSeconds, &[], report.seconds);
@@ -274,8 +276,8 @@ impl Observer for Exporter {
     }
 }
 
-impl route::Observer for Exporter {
-    fn routed(&self, output: &str, counts: crate::order::Counts, n_held: usize) {
+impl route::RouteObserver for Exporter {
+    fn routed(&self, output: &str, counts: crate::order::MergeCounts, n_held: usize) {
         self.metrics.add(Metric::RoutedRecords, &[output], counts.n_released);
         self.metrics.add(Metric::RoutedLate, &[output], counts.n_late);
         self.metrics.add(Metric::RoutedEarly, &[output], counts.n_forced);
@@ -292,7 +294,7 @@ impl route::Observer for Exporter {
 }
 
 impl ReadObserver for Exporter {
-    fn trouble(&self, topic: &str, partition: i32, kind: Kind, trouble: Option<&Trouble>) {
+    fn trouble(&self, topic: &str, partition: i32, kind: TroubleKind, trouble: Option<&Trouble>) {
         self.board.set(topic, partition, kind, trouble);
         let labels = [topic, &partition.to_string(), kind.as_str()];
         self.metrics.set(Metric::Trouble, &labels, f64::from(u8::from(trouble.is_some())));

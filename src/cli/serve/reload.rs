@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What became of a reload; the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli) enum Outcome {
+pub(in crate::cli) enum ReloadOutcome {
     /// The partitions go on with other settings at the end of their batches.
     Applied,
     /// Nothing that a reload can change is different.
@@ -15,7 +15,7 @@ pub(in crate::cli) enum Outcome {
     Refused,
 }
 
-impl Outcome {
+impl ReloadOutcome {
     pub(in crate::cli) const ALL: [Self; 3] = [Self::Applied, Self::Unchanged, Self::Refused];
 
     /// Returns the name used as a metric label.
@@ -58,17 +58,17 @@ impl Reloader {
         let path = self.args.config.display();
         match self.replace() {
             Ok((0, ignored)) => {
-                self.exporter.reloaded(Outcome::Unchanged);
+                self.exporter.reloaded(ReloadOutcome::Unchanged);
                 tracing::info!(%path, "configuration read again: nothing to apply");
                 Ok(format!("unchanged{}\n", said(&ignored)))
             }
             Ok((n_changed, ignored)) => {
-                self.exporter.reloaded(Outcome::Applied);
+                self.exporter.reloaded(ReloadOutcome::Applied);
                 tracing::info!(%path, n_changed, "configuration read again: applied after this batch");
                 Ok(format!("applied to {n_changed} inputs{}\n", said(&ignored)))
             }
             Err(error) => {
-                self.exporter.reloaded(Outcome::Refused);
+                self.exporter.reloaded(ReloadOutcome::Refused);
                 let error = crate::pipeline::causes(&error);
                 tracing::error!(%path, error, "configuration not reloaded: the old one stays");
                 Err(format!("{error}\n"))

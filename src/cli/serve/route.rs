@@ -12,7 +12,7 @@ use crate::{
         http::{self, Shared},
         log,
     },
-    pipeline::route::{self, Setup},
+    pipeline::route::{self, RouteSetup},
 };
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -38,9 +38,9 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
 
 /// Merges until told to stop.
 pub(in crate::cli) fn merge(
-    setup: &Setup,
+    setup: &RouteSetup,
     stop: &Arc<AtomicBool>,
-    observer: &dyn route::Observer,
+    observer: &dyn route::RouteObserver,
 ) -> Result<(), CliError> {
     route::run(setup, stop, observer).map_err(|error| {
         if matches!(error, crate::pipeline::RuntimeError::Params(_)) {
@@ -52,7 +52,7 @@ pub(in crate::cli) fn merge(
 }
 
 /// Makes what the stage is run with.
-pub(in crate::cli) fn setup(config: &Config) -> Result<Setup, CliError> {
+pub(in crate::cli) fn setup(config: &Config) -> Result<RouteSetup, CliError> {
     if config.route.streams.is_empty() {
         return Err(CliError::Config("route.streams: nothing is to be merged".to_owned()));
     }
@@ -63,7 +63,7 @@ pub(in crate::cli) fn setup(config: &Config) -> Result<Setup, CliError> {
         let unknown = || format!("route.streams: {} is no input", stream.output);
         settings.push(read.ok_or_else(|| CliError::Config(unknown()))?);
     }
-    Ok(Setup {
+    Ok(RouteSetup {
         kafka: config.run.kafka.clone(),
         params: config.route.clone(),
         settings,

@@ -5,6 +5,6 @@
 mod read;
 mod schema;
 
-pub(super) use read::{Cursor, datum};
-pub(super) use schema::Schema;
-use schema::{Kind, Node};
+pub(super) use read::{AvroCursor, datum};
+pub(super) use schema::AvroSchema;
+use schema::{AvroKind, AvroNode};

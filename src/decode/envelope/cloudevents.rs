@@ -1,6 +1,6 @@
 //! CloudEvents 1.0 over Kafka: binary mode in headers, structured and batched mode in JSON.
 
-use super::peel::{Step, header, members, range_of};
+use super::peel::{LayerStep, header, members, range_of};
 use crate::decode::{
     Reason, Refusal, Settings, SkipReason,
     json::{Value, answer, field::refuse},
@@ -24,7 +24,7 @@ pub(super) fn peel(
     bytes: &[u8],
     headers: Headers<'_>,
     settings: &Settings,
-) -> Result<Step, Refusal> {
+) -> Result<LayerStep, Refusal> {
     if let Some(version) = header(headers, "ce_specversion") {
         check_version(version)?;
         for name in REQUIRED {
@@ -32,7 +32,7 @@ pub(super) fn peel(
                 return Err(incomplete(name));
             }
         }
-        return Ok(Step::Part(0..bytes.len()));
+        return Ok(LayerStep::Part(0..bytes.len()));
     }
     let media = media_type(headers);
     let encoding = media.split(|&b| b == b'+').nth(1);
@@ -51,7 +51,7 @@ pub(super) fn source(bytes: &[u8], settings: &Settings) -> Option<Box<str>> {
 }
 
 /// Finds the data of an event in JSON.
-fn structured(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
+fn structured(bytes: &[u8], settings: &Settings) -> Result<LayerStep, Refusal> {
     let names = ["specversion", "id", "source", "type", "data", "data_base64"];
     let [version, id, source, kind, data, packed] = members(bytes, names, &settings.limits)?;
     match version {
@@ -73,20 +73,22 @@ fn structured(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
     match (data, packed) {
         (Value::Null, Value::Null) => Err(Refusal::Skip(SkipReason::NullResult)),
         (Value::Null, Value::Text(text)) => match base64::decode(&text.unescape()) {
-            Some(data) => Ok(Step::Bytes(data)),
+            Some(data) => Ok(LayerStep::Bytes(data)),
             None => Err(refuse(Reason::BadEnvelope, "data_base64 is no base64")),
         },
         (Value::Object(raw) | Value::Array(raw), Value::Null) => {
-            Ok(Step::Part(range_of(bytes, raw)))
+            Ok(LayerStep::Part(range_of(bytes, raw)))
         }
-        (Value::Text(text), Value::Null) => Ok(Step::Bytes(text.unescape().into_owned().into())),
+        (Value::Text(text), Value::Null) => {
+            Ok(LayerStep::Bytes(text.unescape().into_owned().into()))
+        }
         (_, Value::Null) => Err(refuse(Reason::BadEnvelope, "data is no document")),
         _ => Err(refuse(Reason::BadEnvelope, "data and data_base64 exclude each other")),
     }
 }
 
 /// Makes one array of the data of a batch, so that its parts are judged one by one.
-fn batch(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
+fn batch(bytes: &[u8], settings: &Settings) -> Result<LayerStep, Refusal> {
     if !settings.is_batch_allowed {
         let what = "a batch of events, and batches are not allowed";
         return Err(refuse(Reason::UnexpectedBatch, what));
@@ -94,8 +96,8 @@ fn batch(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
     let mut out = b"[".to_vec();
     for event in super::peel::elements(bytes, &settings.limits)? {
         let data = match structured(event, settings)? {
-            Step::Part(range) => &event[range],
-            Step::Bytes(_) | Step::Undone(_) => {
+            LayerStep::Part(range) => &event[range],
+            LayerStep::Bytes(_) | LayerStep::Undone(_) => {
                 return Err(refuse(Reason::BadEnvelope, "a batch of what is not JSON"));
             }
         };
@@ -105,7 +107,7 @@ fn batch(bytes: &[u8], settings: &Settings) -> Result<Step, Refusal> {
         out.extend_from_slice(data);
     }
     out.push(b']');
-    Ok(Step::Bytes(out))
+    Ok(LayerStep::Bytes(out))
 }
 
 fn check_version(version: &[u8]) -> Result<(), Refusal> {

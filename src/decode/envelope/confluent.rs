@@ -6,7 +6,7 @@
 
 use super::{
     SchemaId, SchemaKind, Schemas, avro, opaque,
-    peel::{Step, header},
+    peel::{LayerStep, header},
     protobuf,
     schemas::Unusable,
 };
@@ -63,27 +63,27 @@ pub(super) fn peel(
     headers: &[(&str, &[u8])],
     schemas: &Schemas,
     limits: &Limits,
-) -> Result<Step, Refusal> {
+) -> Result<LayerStep, Refusal> {
     let Frame { id, n_front, tail } = frame(bytes, headers)?;
     let content = bytes.get(n_front..).unwrap_or_default();
     if content.is_empty() {
         return Err(refuse(Reason::BadEnvelope, "a frame without content"));
     }
-    let whole = || Ok(Step::Part(n_front..bytes.len()));
+    let whole = || Ok(LayerStep::Part(n_front..bytes.len()));
     let schema = match schemas.get(&id) {
         Ok(schema) => schema,
         // Of a sample nothing is known: JSON shows itself, and the rest is held to be Protobuf.
         Err(Unusable::Sample) if matches!(content.first(), Some(b'{' | b'[')) => return whole(),
         Err(Unusable::Sample) => {
             let (_, n_path) = if tail.is_some() { (vec![0], 0) } else { indexes(content)? };
-            return opaque::protobuf(&content[n_path..], limits).map(Step::Bytes);
+            return opaque::protobuf(&content[n_path..], limits).map(LayerStep::Bytes);
         }
         Err(why) => return Err(why.into()),
     };
     match schema.kind() {
         // Not validated: the format reads what it needs, and refuses what it cannot.
         SchemaKind::Json => whole(),
-        SchemaKind::Avro => avro::datum(schema.avro()?, content, limits).map(Step::Bytes),
+        SchemaKind::Avro => avro::datum(schema.avro()?, content, limits).map(LayerStep::Bytes),
         SchemaKind::Protobuf => {
             let (path, n_path) = match tail {
                 Some(tail) if tail.is_empty() => (vec![0], 0),
@@ -91,7 +91,7 @@ pub(super) fn peel(
                 None => indexes(content)?,
             };
             let message = &content[n_path..];
-            protobuf::message(schema.protobuf()?, &path, message, limits).map(Step::Bytes)
+            protobuf::message(schema.protobuf()?, &path, message, limits).map(LayerStep::Bytes)
         }
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn peel(
 /// Reads the path to a message, and how many bytes it takes; a single `00` is the first message.
 fn indexes(bytes: &[u8]) -> Result<(Vec<usize>, usize), Refusal> {
     let bad = |what: &str| refuse(Reason::BadEnvelope, what);
-    let mut cursor = super::avro::Cursor::new(bytes);
+    let mut cursor = super::avro::AvroCursor::new(bytes);
     let mut next = || cursor.long().map_err(|_| bad("a message index that does not end"));
     let n = usize::try_from(next()?).map_err(|_| bad("a negative number of message indexes"))?;
     if n > INDEXES_MAX {

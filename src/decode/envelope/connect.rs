@@ -2,11 +2,11 @@
 
 use super::{
     output::{JsonText, decimal},
-    peel::{Step, members, range_of},
+    peel::{LayerStep, members, range_of},
 };
 use crate::decode::{
     Limits, Reason, Refusal, SkipReason,
-    json::{DEPTH_CAP, Scanner, Value, answer, field::refuse},
+    json::{DEPTH_CAP, JsonScanner, Value, answer, field::refuse},
     value::base64,
 };
 
@@ -14,7 +14,7 @@ const DECIMAL: &[u8] = b"org.apache.kafka.connect.data.Decimal";
 const VARIABLE_DECIMAL: &[u8] = b"io.debezium.data.VariableScaleDecimal";
 
 /// Finds the payload; where its schema has bytes, they are rewritten.
-pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
+pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<LayerStep, Refusal> {
     let [schema, payload] = members(bytes, ["schema", "payload"], limits)?;
     let (raw, schema) = match (payload, schema) {
         (Value::Object(raw) | Value::Array(raw), Value::Object(schema)) => (raw, Some(schema)),
@@ -27,20 +27,20 @@ pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
     };
     let has_bytes = |schema: &[u8]| memchr::memmem::find(schema, b"\"bytes\"").is_some();
     match schema.filter(|schema| has_bytes(schema)) {
-        None => Ok(Step::Part(range_of(bytes, raw))),
+        None => Ok(LayerStep::Part(range_of(bytes, raw))),
         Some(schema) => {
             let mut json = JsonText::new(bytes.len(), limits);
-            Rewriter { limits }.value(schema, payload, 0, &mut json)?;
-            Ok(Step::Bytes(json.into_bytes()))
+            ConnectRewriter { limits }.value(schema, payload, 0, &mut json)?;
+            Ok(LayerStep::Bytes(json.into_bytes()))
         }
     }
 }
 
-struct Rewriter<'l> {
+struct ConnectRewriter<'l> {
     limits: &'l Limits,
 }
 
-impl Rewriter<'_> {
+impl ConnectRewriter<'_> {
     fn value(
         &self,
         schema: &[u8],
@@ -75,7 +75,7 @@ impl Rewriter<'_> {
                 let (mut is_first, mut n) = (true, 0);
                 json.raw("[")?;
                 let mut scratch = Vec::new();
-                let mut scanner = Scanner::new(raw, self.limits, &mut scratch);
+                let mut scanner = JsonScanner::new(raw, self.limits, &mut scratch);
                 let mut is_more = scanner.open_array(0)?;
                 while is_more {
                     json.comma(&mut is_first)?;
@@ -108,7 +108,7 @@ impl Rewriter<'_> {
         }
         schemas.sort_unstable_by_key(|(name, _)| *name);
         let (mut values, mut scratch) = (Vec::new(), Vec::new());
-        Scanner::new(raw, self.limits, &mut scratch)
+        JsonScanner::new(raw, self.limits, &mut scratch)
             .object(0, |_, key, value| values.push((key.to_vec(), value)))?;
         let mut is_first = true;
         json.raw("{")?;

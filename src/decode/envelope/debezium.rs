@@ -1,28 +1,28 @@
 //! Change events of Debezium: the row after a change, or the one that a deletion undoes.
 
-use super::peel::{Step, members, range_of};
+use super::peel::{LayerStep, members, range_of};
 use crate::decode::{
     Limits, Reason, Refusal, SkipReason,
     json::{Value, answer, field::refuse},
 };
 
 /// Finds the row that a change event is about.
-pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
+pub(super) fn peel(bytes: &[u8], limits: &Limits) -> Result<LayerStep, Refusal> {
     let [op, before, after, payload] =
         members(bytes, ["op", "before", "after", "payload"], limits)?;
     // Debezium's own converter wraps the event once more, with or without a schema.
     if let (Value::Null, Value::Object(raw)) = (op, payload) {
         let start = range_of(bytes, raw).start;
         return Ok(match event(raw, limits)? {
-            Step::Part(range) => Step::Part(start + range.start..start + range.end),
-            Step::Undone(range) => Step::Undone(start + range.start..start + range.end),
-            bytes @ Step::Bytes(_) => bytes,
+            LayerStep::Part(range) => LayerStep::Part(start + range.start..start + range.end),
+            LayerStep::Undone(range) => LayerStep::Undone(start + range.start..start + range.end),
+            bytes @ LayerStep::Bytes(_) => bytes,
         });
     }
     row(bytes, op, before, after).map_err(|refusal| no_event(bytes, limits, refusal))
 }
 
-fn event(bytes: &[u8], limits: &Limits) -> Result<Step, Refusal> {
+fn event(bytes: &[u8], limits: &Limits) -> Result<LayerStep, Refusal> {
     let [op, before, after] = members(bytes, ["op", "before", "after"], limits)?;
     row(bytes, op, before, after).map_err(|refusal| no_event(bytes, limits, refusal))
 }
@@ -37,14 +37,19 @@ fn no_event(bytes: &[u8], limits: &Limits, refusal: Refusal) -> Refusal {
     }
 }
 
-fn row(bytes: &[u8], op: Value<'_>, before: Value<'_>, after: Value<'_>) -> Result<Step, Refusal> {
+fn row(
+    bytes: &[u8],
+    op: Value<'_>,
+    before: Value<'_>,
+    after: Value<'_>,
+) -> Result<LayerStep, Refusal> {
     let Value::Text(op) = op else {
         return Err(refuse(Reason::BadEnvelope, "a change event without op"));
     };
     match (op.raw, before, after) {
-        (b"c" | b"u" | b"r", _, Value::Object(raw)) => Ok(Step::Part(range_of(bytes, raw))),
+        (b"c" | b"u" | b"r", _, Value::Object(raw)) => Ok(LayerStep::Part(range_of(bytes, raw))),
         (b"c" | b"u" | b"r", _, _) => Err(refuse(Reason::BadEnvelope, "a change without after")),
-        (b"d", Value::Object(raw), _) => Ok(Step::Undone(range_of(bytes, raw))),
+        (b"d", Value::Object(raw), _) => Ok(LayerStep::Undone(range_of(bytes, raw))),
         // The database did not log the old row: what is undone cannot be said.
         (b"d", Value::Null, _) => {
             Err(refuse(Reason::EnvelopeIncomplete, "a deletion without before"))

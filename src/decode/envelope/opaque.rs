@@ -3,9 +3,9 @@
 //! Only `decode` reads such records, to judge an envelope by itself; `run` and `replay` never do.
 
 use super::{
-    avro::Cursor,
+    avro::AvroCursor,
     output::{JsonText, decimal},
-    protobuf::{Field, Wire},
+    protobuf::{Wire, WireField},
 };
 use crate::decode::{Limits, Reason, Refusal, json::field::refuse};
 
@@ -30,9 +30,9 @@ pub(super) fn protobuf(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Refusal
         json.comma(&mut is_first)?;
         json.raw(&format!("[{number},"))?;
         match field {
-            Field::Varint(value) | Field::Fixed64(value) => json.integer(value)?,
-            Field::Fixed32(value) => json.integer(value)?,
-            Field::Bytes(bytes) => json.hex(bytes)?,
+            WireField::Varint(value) | WireField::Fixed64(value) => json.integer(value)?,
+            WireField::Fixed32(value) => json.integer(value)?,
+            WireField::Bytes(bytes) => json.hex(bytes)?,
         }
         json.raw("]")?;
     }
@@ -48,7 +48,7 @@ pub(super) fn protobuf(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Refusal
 
 /// Reads an Avro datum: without its schema only a decimal shows what it is.
 pub(super) fn avro(bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Refusal> {
-    let mut cursor = Cursor::new(bytes);
+    let mut cursor = AvroCursor::new(bytes);
     let n = cursor.long()?;
     if n.unsigned_abs() > limits.items_max as u64 {
         return Err(refuse(Reason::LimitExceeded, "a block of too many items"));

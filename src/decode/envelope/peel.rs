@@ -7,7 +7,7 @@ use super::{
 use crate::{
     decode::{
         Limits, Reason, Refusal, Settings,
-        json::{Scanner, Value, field::refuse},
+        json::{JsonScanner, Value, field::refuse},
         record::check_utf8,
     },
     model::{Body, Event, Observation, Phase, Record, Step as BlockStep},
@@ -15,7 +15,7 @@ use crate::{
 use std::{borrow::Cow, ops::Range};
 
 /// What one layer holds.
-pub(super) enum Step {
+pub(super) enum LayerStep {
     /// These bytes of it.
     Part(Range<usize>),
     /// These bytes of it, and they are no longer so.
@@ -102,12 +102,12 @@ impl<'a, 's> Rest<'a, 's> {
     fn all(mut self, layers: &[Layer]) -> Result<Peeled<'a>, Refusal> {
         for layer in layers {
             match self.one(*layer)? {
-                Step::Part(range) => self.narrow(range),
-                Step::Undone(range) => {
+                LayerStep::Part(range) => self.narrow(range),
+                LayerStep::Undone(range) => {
                     self.narrow(range);
                     self.is_undone = true;
                 }
-                Step::Bytes(bytes) => {
+                LayerStep::Bytes(bytes) => {
                     self.range = 0..bytes.len();
                     self.owned = Some(bytes);
                 }
@@ -132,26 +132,28 @@ impl<'a, 's> Rest<'a, 's> {
         self.range = self.range.start + range.start..self.range.start + range.end;
     }
 
-    fn one(&self, layer: Layer) -> Result<Step, Refusal> {
+    fn one(&self, layer: Layer) -> Result<LayerStep, Refusal> {
         let Settings { limits, envelope, .. } = self.settings;
         let bytes = self.bytes();
         match layer {
-            Layer::Gzip => Ok(Step::Bytes(compression::gunzip(bytes, limits)?)),
-            Layer::Zstd => Ok(Step::Bytes(compression::unzstd(bytes, limits)?)),
+            Layer::Gzip => Ok(LayerStep::Bytes(compression::gunzip(bytes, limits)?)),
+            Layer::Zstd => Ok(LayerStep::Bytes(compression::unzstd(bytes, limits)?)),
             Layer::Cloudevents => cloudevents::peel(bytes, self.headers, self.settings),
             Layer::Confluent => confluent::peel(bytes, self.headers, &envelope.schemas, limits),
             Layer::Connect => connect::peel(bytes, limits),
             Layer::Debezium => debezium::peel(bytes, limits),
             Layer::Avro => match envelope.schemas.named() {
-                Ok(schema) => avro::datum(schema.avro()?, bytes, limits).map(Step::Bytes),
-                Err(Unusable::Sample) => super::opaque::avro(bytes, limits).map(Step::Bytes),
+                Ok(schema) => avro::datum(schema.avro()?, bytes, limits).map(LayerStep::Bytes),
+                Err(Unusable::Sample) => super::opaque::avro(bytes, limits).map(LayerStep::Bytes),
                 Err(why) => Err(why.into()),
             },
             Layer::Protobuf => match envelope.schemas.named() {
                 Ok(schema) => {
-                    protobuf::message(schema.protobuf()?, &[0], bytes, limits).map(Step::Bytes)
+                    protobuf::message(schema.protobuf()?, &[0], bytes, limits).map(LayerStep::Bytes)
                 }
-                Err(Unusable::Sample) => super::opaque::protobuf(bytes, limits).map(Step::Bytes),
+                Err(Unusable::Sample) => {
+                    super::opaque::protobuf(bytes, limits).map(LayerStep::Bytes)
+                }
                 Err(why) => Err(why.into()),
             },
         }
@@ -171,7 +173,7 @@ pub(super) fn members<'a, const N: usize>(
 ) -> Result<[Value<'a>; N], Refusal> {
     check_utf8(bytes)?;
     let (mut scratch, mut found) = (Vec::new(), [Value::Null; N]);
-    let mut scanner = Scanner::of_record(bytes, limits, &mut scratch);
+    let mut scanner = JsonScanner::of_record(bytes, limits, &mut scratch);
     if scanner.peek() != Some(b'{') {
         scanner.value(0)?;
         scanner.end()?;
@@ -193,7 +195,7 @@ pub(super) fn members<'a, const N: usize>(
 pub(super) fn elements<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Vec<&'a [u8]>, Refusal> {
     check_utf8(bytes)?;
     let (mut scratch, mut found, mut n) = (Vec::new(), Vec::new(), 0);
-    let mut scanner = Scanner::of_record(bytes, limits, &mut scratch);
+    let mut scanner = JsonScanner::of_record(bytes, limits, &mut scratch);
     let bad = || refuse(Reason::BadEnvelope, "no JSON array of objects");
     if scanner.peek() != Some(b'[') {
         return Err(bad());

@@ -8,5 +8,5 @@ mod token;
 mod wire;
 
 pub(super) use read::message;
-pub(super) use schema::Schema;
-pub(super) use wire::{Field, Wire};
+pub(super) use schema::ProtoSchema;
+pub(super) use wire::{Wire, WireField};

@@ -98,15 +98,15 @@ impl From<Unusable> for Refusal {
 
 /// A schema, made ready.
 #[derive(Clone, Debug)]
-pub(super) enum Schema {
+pub(super) enum ReadySchema {
     Json,
-    Avro(avro::Schema),
-    Protobuf(protobuf::Schema),
+    Avro(avro::AvroSchema),
+    Protobuf(protobuf::ProtoSchema),
     /// It came from the registry, and cannot be used.
     Broken(SchemaKind, String),
 }
 
-impl Schema {
+impl ReadySchema {
     fn of(text: &SchemaText) -> Result<Self, SchemaError> {
         let n_bytes: usize = text.resolved.iter().map(|(_, text)| text.len()).sum();
         if n_bytes + text.text.len() > SCHEMA_BYTES_MAX {
@@ -114,8 +114,8 @@ impl Schema {
         }
         match text.kind {
             SchemaKind::Json => Ok(Self::Json),
-            SchemaKind::Avro => avro::Schema::parse(text).map(Self::Avro),
-            SchemaKind::Protobuf => protobuf::Schema::parse(text).map(Self::Protobuf),
+            SchemaKind::Avro => avro::AvroSchema::parse(text).map(Self::Avro),
+            SchemaKind::Protobuf => protobuf::ProtoSchema::parse(text).map(Self::Protobuf),
         }
     }
 
@@ -128,14 +128,14 @@ impl Schema {
         }
     }
 
-    pub fn avro(&self) -> Result<&avro::Schema, Refusal> {
+    pub fn avro(&self) -> Result<&avro::AvroSchema, Refusal> {
         match self {
             Self::Avro(schema) => Ok(schema),
             other => Err(other.unsuited("Avro")),
         }
     }
 
-    pub fn protobuf(&self) -> Result<&protobuf::Schema, Refusal> {
+    pub fn protobuf(&self) -> Result<&protobuf::ProtoSchema, Refusal> {
         match self {
             Self::Protobuf(schema) => Ok(schema),
             other => Err(other.unsuited("Protobuf")),
@@ -159,8 +159,8 @@ impl Schema {
 #[serde(from = "Texts", into = "Texts")]
 pub struct Schemas {
     texts: BTreeMap<SchemaId, SchemaText>,
-    ready: BTreeMap<SchemaId, Schema>,
-    named: Option<(SchemaText, Schema)>,
+    ready: BTreeMap<SchemaId, ReadySchema>,
+    named: Option<(SchemaText, ReadySchema)>,
     /// Stands for a registry of which only this is known: it has the id 1, and every GUID.
     is_sample: bool,
 }
@@ -197,8 +197,8 @@ impl From<Schemas> for Texts {
 }
 
 /// Makes a schema ready; one that is broken says so to each record.
-fn ready(text: &SchemaText) -> Schema {
-    Schema::of(text).unwrap_or_else(|SchemaError(why)| Schema::Broken(text.kind, why))
+fn ready(text: &SchemaText) -> ReadySchema {
+    ReadySchema::of(text).unwrap_or_else(|SchemaError(why)| ReadySchema::Broken(text.kind, why))
 }
 
 impl Schemas {
@@ -207,7 +207,7 @@ impl Schemas {
     /// # Errors
     /// When records cannot be read by it.
     pub fn of_one(text: SchemaText) -> Result<Self, SchemaError> {
-        let schema = Schema::of(&text)?;
+        let schema = ReadySchema::of(&text)?;
         Ok(Self { named: Some((text, schema)), ..Self::default() })
     }
 
@@ -247,12 +247,12 @@ impl Schemas {
     /// # Errors
     /// When records cannot be read by it.
     pub fn try_insert(&mut self, id: SchemaId, text: SchemaText) -> Result<(), SchemaError> {
-        Schema::of(&text)?;
+        ReadySchema::of(&text)?;
         self.insert(id, text);
         Ok(())
     }
 
-    pub(super) fn get(&self, id: &SchemaId) -> Result<&Schema, Unusable> {
+    pub(super) fn get(&self, id: &SchemaId) -> Result<&ReadySchema, Unusable> {
         match self.ready.get(id) {
             Some(schema) => Ok(schema),
             None if self.is_sample && matches!(id, SchemaId::Guid(_) | SchemaId::Number(1)) => {
@@ -262,7 +262,7 @@ impl Schemas {
         }
     }
 
-    pub(super) fn named(&self) -> Result<&Schema, Unusable> {
+    pub(super) fn named(&self) -> Result<&ReadySchema, Unusable> {
         match &self.named {
             Some((_, schema)) => Ok(schema),
             None if self.is_sample => Err(Unusable::Sample),

@@ -76,7 +76,7 @@ pub fn is_known(chain: &Chain) -> bool {
 
 /// What comes of an id and the fields that should hash to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Match {
+pub(in crate::decode) enum RecipeMatch {
     Verified,
     /// The recipe is known and gives another hash.
     Refuted,
@@ -84,7 +84,7 @@ pub(in crate::decode) enum Match {
     Unknown,
 }
 
-impl Match {
+impl RecipeMatch {
     /// Weighs whether the fields hash to the id, where a recipe may be known.
     pub fn of(is_equal: bool, is_known: bool) -> Self {
         match (is_equal, is_known) {

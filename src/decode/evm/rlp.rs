@@ -6,39 +6,39 @@
 
 /// One item where it stands in the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Item<'a> {
+pub(in crate::decode) enum RlpItem<'a> {
     Bytes(&'a [u8]),
     /// The items' encodings, one behind the other.
     List(&'a [u8]),
 }
 
 /// Why bytes are no canonical RLP, or not the item expected.
-pub(in crate::decode) type Flaw = &'static str;
+pub(in crate::decode) type RlpFlaw = &'static str;
 
 /// Reads the items of a list one by one.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::decode) struct Items<'a> {
+pub(in crate::decode) struct RlpItems<'a> {
     rest: &'a [u8],
 }
 
 /// Reads bytes that are exactly one item.
-pub(in crate::decode) fn only(bytes: &[u8]) -> Result<Item<'_>, Flaw> {
-    let mut items = Items { rest: bytes };
+pub(in crate::decode) fn only(bytes: &[u8]) -> Result<RlpItem<'_>, RlpFlaw> {
+    let mut items = RlpItems { rest: bytes };
     let item = items.next()?.ok_or("no bytes")?;
     if items.is_end() { Ok(item) } else { Err("something follows the item") }
 }
 
-impl<'a> Item<'a> {
+impl<'a> RlpItem<'a> {
     /// Returns the items of a list.
-    pub fn list(self) -> Result<Items<'a>, Flaw> {
+    pub fn list(self) -> Result<RlpItems<'a>, RlpFlaw> {
         match self {
-            Self::List(rest) => Ok(Items { rest }),
+            Self::List(rest) => Ok(RlpItems { rest }),
             Self::Bytes(_) => Err("bytes instead of a list"),
         }
     }
 
     /// Returns a byte string.
-    pub fn bytes(self) -> Result<&'a [u8], Flaw> {
+    pub fn bytes(self) -> Result<&'a [u8], RlpFlaw> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             Self::List(_) => Err("a list instead of bytes"),
@@ -46,7 +46,7 @@ impl<'a> Item<'a> {
     }
 }
 
-impl<'a> Items<'a> {
+impl<'a> RlpItems<'a> {
     /// Reads the items of a list's payload.
     pub fn of(payload: &'a [u8]) -> Self {
         Self { rest: payload }
@@ -63,12 +63,12 @@ impl<'a> Items<'a> {
     }
 
     /// Returns the next item, `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Item<'a>>, Flaw> {
+    pub fn next(&mut self) -> Result<Option<RlpItem<'a>>, RlpFlaw> {
         Ok(self.next_raw()?.map(|(item, _)| item))
     }
 
     /// Returns the next item with its whole encoding.
-    pub fn next_raw(&mut self) -> Result<Option<(Item<'a>, &'a [u8])>, Flaw> {
+    pub fn next_raw(&mut self) -> Result<Option<(RlpItem<'a>, &'a [u8])>, RlpFlaw> {
         let Some(&first) = self.rest.first() else { return Ok(None) };
         let (head, payload) = match first {
             0..0x80 => (0, 1),
@@ -84,11 +84,11 @@ impl<'a> Items<'a> {
             return Err("a small byte with a length");
         }
         self.rest = rest;
-        Ok(Some((if first < 0xc0 { Item::Bytes(bytes) } else { Item::List(bytes) }, raw)))
+        Ok(Some((if first < 0xc0 { RlpItem::Bytes(bytes) } else { RlpItem::List(bytes) }, raw)))
     }
 
     /// Reads a length of `n` bytes; returns the size of the head and the length.
-    fn long_length(&self, n: u8) -> Result<(usize, usize), Flaw> {
+    fn long_length(&self, n: u8) -> Result<(usize, usize), RlpFlaw> {
         let n = usize::from(n);
         let digits = self.rest.get(1..=n).ok_or("a length without its bytes")?;
         let length = digits
@@ -102,12 +102,12 @@ impl<'a> Items<'a> {
     }
 
     /// Reads the next item, which must be there.
-    pub fn need(&mut self) -> Result<Item<'a>, Flaw> {
+    pub fn need(&mut self) -> Result<RlpItem<'a>, RlpFlaw> {
         self.next()?.ok_or("too few items")
     }
 
     /// Reads an integer of at most `N` bytes into big-endian ones.
-    pub fn uint<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
+    pub fn uint<const N: usize>(&mut self) -> Result<[u8; N], RlpFlaw> {
         let bytes = self.need()?.bytes()?;
         if bytes.first() == Some(&0) {
             return Err("an integer with a leading zero");
@@ -119,22 +119,22 @@ impl<'a> Items<'a> {
     }
 
     /// Reads an integer that fits a `u64`.
-    pub fn number(&mut self) -> Result<u64, Flaw> {
+    pub fn number(&mut self) -> Result<u64, RlpFlaw> {
         Ok(u64::from_be_bytes(self.uint()?))
     }
 
     /// Reads exactly `N` bytes.
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Flaw> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], RlpFlaw> {
         self.need()?.bytes()?.try_into().map_err(|_| "bytes of another length")
     }
 
     /// Checks that nothing follows.
-    pub fn end(self) -> Result<(), Flaw> {
+    pub fn end(self) -> Result<(), RlpFlaw> {
         if self.is_end() { Ok(()) } else { Err("too many items") }
     }
 
     /// Counts the items that are left.
-    pub fn count(mut self) -> Result<u32, Flaw> {
+    pub fn count(mut self) -> Result<u32, RlpFlaw> {
         let mut n = 0;
         while self.next()?.is_some() {
             n += 1;
@@ -145,11 +145,11 @@ impl<'a> Items<'a> {
 
 /// Writes items.
 #[derive(Debug, Default)]
-pub(in crate::decode) struct Writer {
+pub(in crate::decode) struct RlpWriter {
     pub out: Vec<u8>,
 }
 
-impl Writer {
+impl RlpWriter {
     /// Writes a byte string.
     pub fn bytes(&mut self, bytes: &[u8]) {
         if let [byte @ 0..0x80] = bytes {
@@ -174,12 +174,12 @@ impl Writer {
 }
 
 /// The first bytes of an item: its kind and length.
-pub(in crate::decode) struct Head {
+pub(in crate::decode) struct RlpHead {
     bytes: [u8; 9],
     n_bytes: usize,
 }
 
-impl Head {
+impl RlpHead {
     /// Returns the bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.n_bytes]
@@ -187,22 +187,22 @@ impl Head {
 }
 
 /// Returns the head of a list whose items take `n` bytes.
-pub(in crate::decode) fn list_head(n: usize) -> Head {
+pub(in crate::decode) fn list_head(n: usize) -> RlpHead {
     head(0xc0, n)
 }
 
-fn head(kind: u8, n: usize) -> Head {
+fn head(kind: u8, n: usize) -> RlpHead {
     let mut bytes = [0; 9];
     if n < 56 {
         bytes[0] = kind + n as u8;
-        return Head { bytes, n_bytes: 1 };
+        return RlpHead { bytes, n_bytes: 1 };
     }
     let digits = (n as u64).to_be_bytes();
     let n_zeros = digits.iter().take_while(|&&b| b == 0).count();
     let n_digits = digits.len() - n_zeros;
     bytes[0] = kind + 55 + n_digits as u8;
     bytes[1..=n_digits].copy_from_slice(&digits[n_zeros..]);
-    Head { bytes, n_bytes: 1 + n_digits }
+    RlpHead { bytes, n_bytes: 1 + n_digits }
 }
 
 #[cfg(test)]
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_and_only_that() {
-        let mut writer = Writer::default();
+        let mut writer = RlpWriter::default();
         writer.bytes(b"");
         writer.uint(&[0, 0, 7]);
         writer.bytes(&[0x80; 60]);
@@ -220,10 +220,10 @@ mod tests {
         writer.wrap(inner);
         writer.wrap(0);
         let mut items = only(&writer.out).unwrap().list().unwrap();
-        assert_eq!(items.need(), Ok(Item::Bytes(b"")));
+        assert_eq!(items.need(), Ok(RlpItem::Bytes(b"")));
         assert_eq!(items.number(), Ok(7));
         assert_eq!(items.array(), Ok([0x80; 60]));
-        assert_eq!(items.need().unwrap().list().unwrap().need(), Ok(Item::Bytes(b"dog")));
+        assert_eq!(items.need().unwrap().list().unwrap().need(), Ok(RlpItem::Bytes(b"dog")));
         assert!(items.is_end());
         for cut in 0..writer.out.len() {
             assert!(only(&writer.out[..cut]).is_err(), "cut at {cut}");

@@ -5,7 +5,7 @@
 
 use super::{
     keccak,
-    rlp::{Head, Writer, list_head},
+    rlp::{RlpHead, RlpWriter, list_head},
 };
 use k256::{
     AffinePoint, ProjectivePoint, Scalar,
@@ -53,7 +53,7 @@ impl Signature {
 impl Signed<'_> {
     /// Returns the transaction as it stands in a block; its hash is its id.
     pub fn encoding(&self) -> Vec<u8> {
-        let mut tail = Writer::default();
+        let mut tail = RlpWriter::default();
         tail.uint(&self.signature.v.to_be_bytes());
         tail.uint(&self.signature.r);
         tail.uint(&self.signature.s);
@@ -67,7 +67,7 @@ impl Signed<'_> {
     pub fn sender(&self) -> Option<[u8; 20]> {
         let (is_odd, tail) = if self.tx_type == 0 {
             let (chain, is_odd) = self.signature.legacy()?;
-            let mut tail = Writer::default();
+            let mut tail = RlpWriter::default();
             if let Some(chain) = chain {
                 tail.uint(&chain.to_be_bytes());
                 tail.bytes(b"");
@@ -82,7 +82,7 @@ impl Signed<'_> {
 
     /// Hashes the transaction with these items at its end.
     fn hash(&self, tail: &[u8]) -> [u8; 32] {
-        let head: Head = list_head(self.fields.len() + tail.len());
+        let head: RlpHead = list_head(self.fields.len() + tail.len());
         let kind = [self.tx_type];
         let kind = if self.tx_type == 0 { &[][..] } else { &kind };
         keccak(&[kind, head.as_slice(), self.fields, tail])

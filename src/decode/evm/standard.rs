@@ -3,7 +3,7 @@
 use crate::{
     decode::{
         Reason, Refusal,
-        json::{Scanner, Value, field::Reader, keys::Field},
+        json::{JsonScanner, Value, field::Reader, keys::Field},
         value::hex,
     },
     model::{
@@ -217,7 +217,7 @@ fn words<'a>(
     match field.value {
         Value::Array(raw) => {
             let mut keys = Vec::new();
-            let mut scanner = Scanner::new(raw, reader.limits(), &mut keys);
+            let mut scanner = JsonScanner::new(raw, reader.limits(), &mut keys);
             let mut n = 0;
             let mut is_more = scanner.open_array(0)?;
             while is_more {

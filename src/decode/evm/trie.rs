@@ -4,7 +4,7 @@
 //! # Source
 //! Ethereum Yellow Paper, appendix D; §4.3.2 for the lists of a block.
 
-use super::{keccak, rlp::Writer};
+use super::{keccak, rlp::RlpWriter};
 
 /// Half-bytes of the longest key: a position is encoded in five bytes at most.
 const NIBBLES_MAX: usize = 10;
@@ -77,7 +77,7 @@ fn root(values: &[&[u8]]) -> [u8; 32] {
     let n_small = values.len().min(0x80);
     let order = (1..n_small).chain(0..n_small.min(1)).chain(n_small..values.len());
     let leaves: Vec<Leaf<'_>> = order.map(|i| Leaf::new(i, values[i])).collect();
-    let mut writer = Writer::default();
+    let mut writer = RlpWriter::default();
     match leaves.is_empty() {
         true => writer.bytes(b""),
         false => write_node(&leaves, 0, &mut writer),
@@ -87,7 +87,7 @@ fn root(values: &[&[u8]]) -> [u8; 32] {
 
 impl<'a> Leaf<'a> {
     fn new(position: usize, value: &'a [u8]) -> Self {
-        let mut key = Writer::default();
+        let mut key = RlpWriter::default();
         key.uint(&(position as u64).to_be_bytes());
         let mut nibbles = [0; NIBBLES_MAX];
         for (pair, byte) in nibbles.chunks_exact_mut(2).zip(&key.out) {
@@ -102,7 +102,7 @@ impl<'a> Leaf<'a> {
 }
 
 /// Writes the node below which all leaves are, whose keys are equal up to `depth`, and sorted.
-fn write_node(leaves: &[Leaf<'_>], depth: usize, writer: &mut Writer) {
+fn write_node(leaves: &[Leaf<'_>], depth: usize, writer: &mut RlpWriter) {
     let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else {
         return writer.bytes(b"");
     };
@@ -132,7 +132,7 @@ fn write_node(leaves: &[Leaf<'_>], depth: usize, writer: &mut Writer) {
 }
 
 /// Writes a node as its parent refers to it: itself when it is short, else its hash.
-fn write_reference(leaves: &[Leaf<'_>], depth: usize, writer: &mut Writer) {
+fn write_reference(leaves: &[Leaf<'_>], depth: usize, writer: &mut RlpWriter) {
     let start = writer.out.len();
     write_node(leaves, depth, writer);
     if writer.out.len() - start >= HASHED_MIN {

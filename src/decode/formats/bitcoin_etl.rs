@@ -8,7 +8,7 @@ use crate::{
     decode::{
         Reason, Refusal, SkipReason,
         json::{
-            Flaw, Scanner,
+            JsonFlaw, JsonScanner,
             field::{Reader, refuse},
             guide::Guides,
             keys::{Field, Fields, Keys},
@@ -23,7 +23,7 @@ use crate::{
 macro_rules! fields {
     ($($id:ident $name:literal),* $(,)?) => {
         #[derive(Clone, Copy)]
-        enum Key { $($id),* }
+        enum BitcoinEtlKey { $($id),* }
         static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
     };
 }
@@ -37,25 +37,25 @@ fields! {
 }
 
 /// The fields of one item, and of the inputs and outputs in it.
-struct Item<'a> {
+struct BitcoinEtlItem<'a> {
     fields: Fields<'a, { KEYS.names.len() }>,
-    inputs: Vec<transaction::Input<'a>>,
-    outputs: Vec<transaction::Output<'a>>,
+    inputs: Vec<transaction::EtlInput<'a>>,
+    outputs: Vec<transaction::EtlOutput<'a>>,
 }
 
-impl<'a> Item<'a> {
-    fn at(&self, key: Key) -> Field<'a> {
+impl<'a> BitcoinEtlItem<'a> {
+    fn at(&self, key: BitcoinEtlKey) -> Field<'a> {
         self.fields.at(key as usize)
     }
 
-    fn has(&self, key: Key) -> bool {
+    fn has(&self, key: BitcoinEtlKey) -> bool {
         self.fields.has(key as usize)
     }
 }
 
 /// Reads one item.
 pub(in crate::decode) fn read(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -68,13 +68,13 @@ pub(in crate::decode) fn read(
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
-    let is_block = match item.at(Key::Type).text()? {
+    let is_block = match item.at(BitcoinEtlKey::Type).text()? {
         Some(b"transaction") => false,
         Some(b"block") => true,
         Some(_) => return Err(Refusal::Skip(SkipReason::UnsupportedType).into()),
-        None if item.has(Key::Inputs) || item.has(Key::Outputs) => false,
-        None if item.has(Key::Hash) && item.has(Key::Number) => true,
-        None if item.has(Key::Hash) && item.has(Key::BlockNumber) => false,
+        None if item.has(BitcoinEtlKey::Inputs) || item.has(BitcoinEtlKey::Outputs) => false,
+        None if item.has(BitcoinEtlKey::Hash) && item.has(BitcoinEtlKey::Number) => true,
+        None if item.has(BitcoinEtlKey::Hash) && item.has(BitcoinEtlKey::BlockNumber) => false,
         None => {
             return Err(refuse(Reason::MissingField, "no type, and the fields fit no item").into());
         }
@@ -82,11 +82,11 @@ pub(in crate::decode) fn read(
     let (body, height, timestamp) = if is_block {
         let block = block(&item, reader)?;
         let height = block.height;
-        (Body::Block(Box::new(block)), height, Key::Timestamp)
+        (Body::Block(Box::new(block)), height, BitcoinEtlKey::Timestamp)
     } else {
         let tx = transaction::read(&item, reader)?;
         let height = tx.inclusion.map(|i| i.height);
-        (Body::Tx(Box::new(tx)), height, Key::BlockTimestamp)
+        (Body::Tx(Box::new(tx)), height, BitcoinEtlKey::BlockTimestamp)
     };
     let (time, clock) = time::block_time(item.at(timestamp), height, reader)?;
     events.push(Event { time, clock, quality: reader.quality, body });
@@ -95,36 +95,36 @@ pub(in crate::decode) fn read(
 
 /// Reads the fields of an item, in one pass.
 fn scan<'a>(
-    scanner: &mut Scanner<'a, '_>,
+    scanner: &mut JsonScanner<'a, '_>,
     depth: usize,
     guides: &mut Guides,
-) -> Result<Item<'a>, Flaw> {
+) -> Result<BitcoinEtlItem<'a>, JsonFlaw> {
     let mut fields = Fields::new(&KEYS);
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     let Guides { bitcoin, input, output, .. } = guides;
     scanner.fields(depth, bitcoin, &mut fields, |scanner, i| {
         if scanner.peek() != Some(b'[') {
             scanner.value(depth + 1)
-        } else if i == Key::Inputs as usize {
+        } else if i == BitcoinEtlKey::Inputs as usize {
             scanner.rows(depth + 1, input, &transaction::INPUT, &mut inputs)
-        } else if i == Key::Outputs as usize {
+        } else if i == BitcoinEtlKey::Outputs as usize {
             scanner.rows(depth + 1, output, &transaction::OUTPUT, &mut outputs)
         } else {
             scanner.value(depth + 1)
         }
     })?;
-    Ok(Item { fields, inputs, outputs })
+    Ok(BitcoinEtlItem { fields, inputs, outputs })
 }
 
 /// Reads a block. There is no parent hash, and the nonce is text of any length: not read.
-fn block(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
-    let [hash, height] = [Key::Hash, Key::Number].map(|key| item.at(key));
+fn block(item: &BitcoinEtlItem<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
+    let [hash, height] = [BitcoinEtlKey::Hash, BitcoinEtlKey::Number].map(|key| item.at(key));
     Ok(BlockStep {
         step: Step::Committed,
         height: Some(height.need(height.height(reader)?)?),
         hash: hash.need(hash.hash()?)?,
         parent: None,
-        n_transactions: item.at(Key::TransactionCount).count(reader)?,
+        n_transactions: item.at(BitcoinEtlKey::TransactionCount).count(reader)?,
         base_fee_per_gas: None,
         gas_used: None,
         gas_limit: None,

@@ -12,7 +12,7 @@ use crate::{
             keys::Field,
         },
         utxo::{
-            block::{self, HEADER_BYTES, Header},
+            block::{self, BlockHeader, HEADER_BYTES},
             money::{check_output, check_sums},
             script::{classify, without_tokens},
             wire::{Cursor, RawTx, lone_tx},
@@ -69,7 +69,7 @@ pub(in crate::decode) fn read(
     // another way, they are taken for one.
     let is_other =
         coin.is_some_and(|coin| !coin.has_own_work || coin.header != HeaderRecipe::Plain);
-    let header = <&[u8; HEADER_BYTES]>::try_from(bytes).map(Header::of).ok();
+    let header = <&[u8; HEADER_BYTES]>::try_from(bytes).map(BlockHeader::of).ok();
     match header.filter(|header| is_other || header.has_work()) {
         Some(header) => read_header(&header, reader, events),
         None => Err(refusal),
@@ -98,7 +98,8 @@ fn unframe(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
 fn is_block(bytes: &[u8], coin: Option<&Coin>, limits: &Limits) -> bool {
     let Some((header, behind)) = bytes.split_first_chunk::<HEADER_BYTES>() else { return false };
     let mut cursor = Cursor::new(behind);
-    if is_merged(&Header::of(header), coin) && block::skip_merged(&mut cursor, limits).is_err() {
+    if is_merged(&BlockHeader::of(header), coin) && block::skip_merged(&mut cursor, limits).is_err()
+    {
         return false;
     }
     let Ok(1..) = cursor.count() else { return false };
@@ -110,12 +111,12 @@ fn is_block(bytes: &[u8], coin: Option<&Coin>, limits: &Limits) -> bool {
 }
 
 /// Returns whether another chain's work stands behind a header.
-fn is_merged(header: &Header, coin: Option<&Coin>) -> bool {
+fn is_merged(header: &BlockHeader, coin: Option<&Coin>) -> bool {
     header.is_merged() && coin.is_some_and(|coin| coin.header == HeaderRecipe::Merged)
 }
 
 fn read_header(
-    header: &Header,
+    header: &BlockHeader,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
@@ -134,7 +135,7 @@ fn read_block(
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(refuse(Reason::BadBinary, "shorter than a block's header"));
     };
-    let header = Header::of(header);
+    let header = BlockHeader::of(header);
     let at = check_header(&header, reader)?;
     let mut cursor = Cursor::of(rest, recipe(reader));
     if is_merged(&header, Coin::of(&reader.settings.chain)) {
@@ -190,7 +191,10 @@ fn transactions<'a>(
 }
 
 /// Checks a header's work and time.
-fn check_header(header: &Header, reader: &mut Reader<'_>) -> Result<(EventTime, Clock), Refusal> {
+fn check_header(
+    header: &BlockHeader,
+    reader: &mut Reader<'_>,
+) -> Result<(EventTime, Clock), Refusal> {
     let coin = Coin::of(&reader.settings.chain);
     if let Some(coin) = coin.filter(|coin| coin.header == HeaderRecipe::Other) {
         let symbol = coin.symbol;
@@ -207,7 +211,7 @@ fn check_header(header: &Header, reader: &mut Reader<'_>) -> Result<(EventTime, 
     time::block_time(seconds, None, reader)
 }
 
-fn step(header: &Header, height: Option<u64>, n_transactions: Option<u32>) -> BlockStep {
+fn step(header: &BlockHeader, height: Option<u64>, n_transactions: Option<u32>) -> BlockStep {
     BlockStep {
         step: Step::Committed,
         height,

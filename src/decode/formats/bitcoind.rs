@@ -9,7 +9,7 @@ use crate::{
     decode::{
         Reason, Refusal, SkipReason,
         json::{
-            Scanner,
+            JsonScanner,
             field::{Reader, refuse},
             keys::{Field, Fields, Keys},
         },
@@ -22,7 +22,7 @@ use crate::{
 macro_rules! fields {
     ($($id:ident $name:literal),* $(,)?) => {
         #[derive(Clone, Copy)]
-        enum Key { $($id),* }
+        enum BitcoindKey { $($id),* }
         static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
     };
 }
@@ -39,21 +39,21 @@ fields! {
 }
 
 /// The fields of one answer.
-struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+struct BitcoindItem<'a>(Fields<'a, { KEYS.names.len() }>);
 
-impl<'a> Item<'a> {
-    fn at(&self, key: Key) -> Field<'a> {
+impl<'a> BitcoindItem<'a> {
+    fn at(&self, key: BitcoindKey) -> Field<'a> {
         self.0.at(key as usize)
     }
 
-    fn has(&self, key: Key) -> bool {
+    fn has(&self, key: BitcoindKey) -> bool {
         self.0.has(key as usize)
     }
 }
 
 /// Reads one answer: a transaction, or a block with what is in it.
 pub(in crate::decode) fn read(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -67,18 +67,19 @@ pub(in crate::decode) fn read(
             refuse(Reason::BadField, "an answer is no JSON object")
         }));
     }
-    let mut item = Item(Fields::new(&KEYS));
+    let mut item = BitcoindItem(Fields::new(&KEYS));
     scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
-    if item.has(Key::Txid) {
+    if item.has(BitcoindKey::Txid) {
         return Ok(transaction::read(&item, reader, events)?);
     }
-    if item.has(Key::Hash) && (item.has(Key::Height) || item.has(Key::Txs)) {
+    if item.has(BitcoindKey::Hash) && (item.has(BitcoindKey::Height) || item.has(BitcoindKey::Txs))
+    {
         return Ok(block::read(&item, reader, events)?);
     }
-    if item.has(Key::Error) {
+    if item.has(BitcoindKey::Error) {
         return Err(Refusal::Skip(SkipReason::NodeError).into());
     }
     Err(refuse(Reason::MissingField, "neither a txid nor a block's hash and height").into())

@@ -7,7 +7,7 @@ use crate::decode::{Reason, Refusal, json::field::refuse, record::Parts};
 use std::borrow::Cow;
 
 /// The cells of one row.
-pub(in crate::decode) type Row<'a> = Vec<Cow<'a, str>>;
+pub(in crate::decode) type CsvRow<'a> = Vec<Cow<'a, str>>;
 
 /// The rows of one text; empty lines are none.
 pub(in crate::decode) struct Rows<'a> {
@@ -28,7 +28,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Takes the next row; `None` behind the last.
-    pub fn next(&mut self) -> Result<Option<Row<'a>>, Refusal> {
+    pub fn next(&mut self) -> Result<Option<CsvRow<'a>>, Refusal> {
         while !self.rest.is_empty() {
             // Millions of empty lines are no reason to make millions of rows.
             if let Some(after) = self.rest.strip_prefix('\n') {
@@ -53,7 +53,7 @@ impl<'a> Rows<'a> {
         Ok(None)
     }
 
-    fn row(&mut self) -> Result<Row<'a>, Refusal> {
+    fn row(&mut self) -> Result<CsvRow<'a>, Refusal> {
         let mut cells = Vec::new();
         loop {
             let (cell, after) = cell(self.rest)?;

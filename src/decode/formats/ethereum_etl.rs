@@ -13,7 +13,7 @@ use crate::{
     decode::{
         Reason, Refusal, SkipReason,
         json::{
-            Scanner,
+            JsonScanner,
             field::{Reader, refuse},
             keys::{Field, Fields, Keys},
         },
@@ -27,7 +27,7 @@ use crate::{
 macro_rules! fields {
     ($($id:ident $name:literal),* $(,)?) => {
         #[derive(Clone, Copy)]
-        enum Key { $($id),* }
+        enum EthereumEtlKey { $($id),* }
         static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
     };
 }
@@ -53,20 +53,20 @@ fields! {
 }
 
 /// The fields of one item.
-struct Item<'a>(Fields<'a, { KEYS.names.len() }>);
+struct EthereumEtlItem<'a>(Fields<'a, { KEYS.names.len() }>);
 
-impl<'a> Item<'a> {
-    fn at(&self, key: Key) -> Field<'a> {
+impl<'a> EthereumEtlItem<'a> {
+    fn at(&self, key: EthereumEtlKey) -> Field<'a> {
         self.0.at(key as usize)
     }
 
-    fn has(&self, key: Key) -> bool {
+    fn has(&self, key: EthereumEtlKey) -> bool {
         self.0.has(key as usize)
     }
 }
 
 /// The kinds of items.
-enum Kind {
+enum EthereumEtlKind {
     Transaction,
     Block,
     Log,
@@ -79,12 +79,12 @@ enum Kind {
 
 /// Reads one item.
 pub(in crate::decode) fn read(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Failure> {
-    let mut item = Item(Fields::new(&KEYS));
+    let mut item = EthereumEtlItem(Fields::new(&KEYS));
     if scanner.peek() != Some(b'{') {
         scanner.value(depth)?;
         return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
@@ -98,69 +98,90 @@ pub(in crate::decode) fn read(
 }
 
 /// Makes events of an item.
-fn emit(item: &Item<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
+fn emit(
+    item: &EthereumEtlItem<'_>,
+    reader: &mut Reader<'_>,
+    events: &mut Vec<Event>,
+) -> Result<(), Refusal> {
     let body = match kind(item)? {
-        Kind::Transaction => transaction::read(item, reader),
-        Kind::TokenTransfer => token_transfer::read(item, reader),
-        Kind::Log => log::read(item, reader),
-        Kind::Trace => trace::read(item, reader),
-        Kind::Receipt => receipt::read(item, reader),
-        Kind::Asset => asset::read(item, reader),
-        Kind::Block => return block::read(item, reader, events),
-        Kind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
+        EthereumEtlKind::Transaction => transaction::read(item, reader),
+        EthereumEtlKind::TokenTransfer => token_transfer::read(item, reader),
+        EthereumEtlKind::Log => log::read(item, reader),
+        EthereumEtlKind::Trace => trace::read(item, reader),
+        EthereumEtlKind::Receipt => receipt::read(item, reader),
+        EthereumEtlKind::Asset => asset::read(item, reader),
+        EthereumEtlKind::Block => return block::read(item, reader, events),
+        EthereumEtlKind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
     }?;
     let (time, clock) = (EventTime::default(), Clock::Kafka);
     let mut event = Event { time, clock, quality: reader.quality, body };
     let height = event.inclusion().map(|i| i.height);
-    (event.time, event.clock) = time::block_time(item.at(Key::BlockTimestamp), height, reader)?;
+    (event.time, event.clock) =
+        time::block_time(item.at(EthereumEtlKey::BlockTimestamp), height, reader)?;
     event.quality = reader.quality;
     events.push(event);
     Ok(())
 }
 
 /// Decides what an item is: by its `type`, or by the fields that only one kind has.
-fn kind(item: &Item<'_>) -> Result<Kind, Refusal> {
-    if let Some(name) = item.at(Key::Type).text()? {
+fn kind(item: &EthereumEtlItem<'_>) -> Result<EthereumEtlKind, Refusal> {
+    if let Some(name) = item.at(EthereumEtlKey::Type).text()? {
         return Ok(match name {
-            b"transaction" => Kind::Transaction,
-            b"block" => Kind::Block,
-            b"log" => Kind::Log,
-            b"token_transfer" => Kind::TokenTransfer,
-            b"trace" => Kind::Trace,
-            b"receipt" => Kind::Receipt,
-            b"contract" | b"token" => Kind::Asset,
-            _ => Kind::Unsupported,
+            b"transaction" => EthereumEtlKind::Transaction,
+            b"block" => EthereumEtlKind::Block,
+            b"log" => EthereumEtlKind::Log,
+            b"token_transfer" => EthereumEtlKind::TokenTransfer,
+            b"trace" => EthereumEtlKind::Trace,
+            b"receipt" => EthereumEtlKind::Receipt,
+            b"contract" | b"token" => EthereumEtlKind::Asset,
+            _ => EthereumEtlKind::Unsupported,
         });
     }
-    let any = |keys: &[Key]| keys.iter().any(|&key| item.has(key));
-    if any(&[Key::TraceType, Key::TraceId]) {
-        return Ok(Kind::Trace);
+    let any = |keys: &[EthereumEtlKey]| keys.iter().any(|&key| item.has(key));
+    if any(&[EthereumEtlKey::TraceType, EthereumEtlKey::TraceId]) {
+        return Ok(EthereumEtlKind::Trace);
     }
-    if any(&[Key::Bytecode, Key::TotalSupply, Key::Decimals]) {
-        return Ok(Kind::Asset);
+    if any(&[EthereumEtlKey::Bytecode, EthereumEtlKey::TotalSupply, EthereumEtlKey::Decimals]) {
+        return Ok(EthereumEtlKind::Asset);
     }
-    if item.has(Key::TokenAddress) {
-        return Ok(Kind::TokenTransfer);
+    if item.has(EthereumEtlKey::TokenAddress) {
+        return Ok(EthereumEtlKind::TokenTransfer);
     }
-    if item.has(Key::LogIndex) {
-        return Ok(Kind::Log);
+    if item.has(EthereumEtlKey::LogIndex) {
+        return Ok(EthereumEtlKind::Log);
     }
-    if item.has(Key::Hash) && any(&[Key::FromAddress, Key::Nonce, Key::Input, Key::GasPrice]) {
-        return Ok(if item.has(Key::ParentHash) { Kind::Block } else { Kind::Transaction });
+    if item.has(EthereumEtlKey::Hash)
+        && any(&[
+            EthereumEtlKey::FromAddress,
+            EthereumEtlKey::Nonce,
+            EthereumEtlKey::Input,
+            EthereumEtlKey::GasPrice,
+        ])
+    {
+        return Ok(if item.has(EthereumEtlKey::ParentHash) {
+            EthereumEtlKind::Block
+        } else {
+            EthereumEtlKind::Transaction
+        });
     }
-    if item.has(Key::Hash) && item.has(Key::Number) {
-        return Ok(Kind::Block);
+    if item.has(EthereumEtlKey::Hash) && item.has(EthereumEtlKey::Number) {
+        return Ok(EthereumEtlKind::Block);
     }
-    if item.has(Key::TransactionHash) && item.has(Key::CumulativeGasUsed) {
-        return Ok(Kind::Receipt);
+    if item.has(EthereumEtlKey::TransactionHash) && item.has(EthereumEtlKey::CumulativeGasUsed) {
+        return Ok(EthereumEtlKind::Receipt);
     }
     Err(refuse(Reason::MissingField, "no type, and the fields fit no item"))
 }
 
 /// Reads where the item was included; `None` while it is pending.
-fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
-    let Some(height) = item.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
-    let block = item.at(Key::BlockHash).hash()?;
-    let index = item.at(Key::TransactionIndex).or_null().count(reader)?;
+fn inclusion(
+    item: &EthereumEtlItem<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Inclusion>, Refusal> {
+    let Some(height) = item.at(EthereumEtlKey::BlockNumber).height(reader)? else {
+        return Ok(None);
+    };
+    let block = item.at(EthereumEtlKey::BlockHash).hash()?;
+    let index = item.at(EthereumEtlKey::TransactionIndex).or_null().count(reader)?;
     Ok(Some(Inclusion { height, block, index }))
 }

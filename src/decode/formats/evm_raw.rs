@@ -8,7 +8,7 @@ use crate::{
         Reason, Refusal,
         evm::{
             TX_TYPE_KNOWN_MAX, keccak,
-            rlp::{self, Item, Items},
+            rlp::{self, RlpItem, RlpItems},
         },
         json::field::{Reader, refuse},
         value::{hex, time},
@@ -29,12 +29,12 @@ pub(in crate::decode) fn read(
     match bytes.first() {
         None => Err(refuse(Reason::EmptyValue, "no bytes behind 0x")),
         Some(0xc0..) => {
-            let items = rlp::only(&bytes).and_then(Item::list).map_err(bad)?;
+            let items = rlp::only(&bytes).and_then(RlpItem::list).map_err(bad)?;
             list(&bytes, items, reader, events)
         }
         // Transactions of the newer types travel between nodes as byte strings.
         Some(0x80..) => {
-            let inner = rlp::only(&bytes).and_then(Item::bytes).map_err(bad)?;
+            let inner = rlp::only(&bytes).and_then(RlpItem::bytes).map_err(bad)?;
             one(inner, reader, events)
         }
         Some(_) => one(&bytes, reader, events),
@@ -42,26 +42,26 @@ pub(in crate::decode) fn read(
 }
 
 /// Refuses bytes that are not what they should be.
-fn bad(flaw: rlp::Flaw) -> Refusal {
+fn bad(flaw: rlp::RlpFlaw) -> Refusal {
     refuse(Reason::BadBinary, flaw)
 }
 
 /// Reads a list: what it is shows in its first item.
 fn list(
     raw: &[u8],
-    items: Items<'_>,
+    items: RlpItems<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let first = { items }.need().map_err(bad)?;
     match first {
-        Item::Bytes(bytes) if bytes.len() < HASH => one(raw, reader, events),
-        Item::Bytes(bytes) if bytes.len() == HASH => announced(items, reader, events),
-        Item::Bytes(_) => pooled(items, reader, events),
-        Item::List(inner) => match Items::of(inner).need().map_err(bad)? {
-            Item::List(_) => block::read_new(items, reader, events),
-            Item::Bytes(bytes) if bytes.len() == HASH => block::read(items, reader, events),
-            Item::Bytes(_) => pooled(items, reader, events),
+        RlpItem::Bytes(bytes) if bytes.len() < HASH => one(raw, reader, events),
+        RlpItem::Bytes(bytes) if bytes.len() == HASH => announced(items, reader, events),
+        RlpItem::Bytes(_) => pooled(items, reader, events),
+        RlpItem::List(inner) => match RlpItems::of(inner).need().map_err(bad)? {
+            RlpItem::List(_) => block::read_new(items, reader, events),
+            RlpItem::Bytes(bytes) if bytes.len() == HASH => block::read(items, reader, events),
+            RlpItem::Bytes(_) => pooled(items, reader, events),
         },
     }
 }
@@ -91,14 +91,14 @@ fn is_foreign(raw: &[u8]) -> bool {
 
 /// Reads a list of transactions, each by itself or packed as bytes, and each refused alone.
 fn pooled(
-    mut items: Items<'_>,
+    mut items: RlpItems<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let mut n = 0;
     while let Some((item, raw)) = items.next_raw().map_err(bad)? {
         check_items(events.len(), reader)?;
-        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        let raw = if let RlpItem::Bytes(inner) = item { inner } else { raw };
         reader.alone(("transactions", n), events, |reader, events| one(raw, reader, events));
         n += 1;
     }
@@ -107,7 +107,7 @@ fn pooled(
 
 /// Reads the ids that a node announces.
 fn announced(
-    mut items: Items<'_>,
+    mut items: RlpItems<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {

@@ -14,7 +14,7 @@ use crate::{
     decode::{
         Reason, Refusal, SkipReason,
         json::{
-            Scanner, Value, answer,
+            JsonScanner, Value, answer,
             field::{Reader, refuse},
             keys::Field,
         },
@@ -23,7 +23,7 @@ use crate::{
     },
     model::{Body, Clock, Event, EventTime, Inclusion, Observation, Phase},
 };
-use item::{Item, Key};
+use item::{RpcItem, RpcKey};
 
 /// Hex digits of a hash: anything else that a node answers as text is no transaction.
 const HASH_DIGITS: usize = 64;
@@ -39,7 +39,7 @@ struct Around {
 
 /// Reads one message or object of any kind.
 pub(in crate::decode) fn read(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -48,7 +48,7 @@ pub(in crate::decode) fn read(
         let value = scanner.value(depth)?;
         return Ok(any(Field { name: "record", value }, reader, events)?);
     }
-    let item = Item::scan(scanner, depth, reader.guides)?;
+    let item = RpcItem::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
@@ -60,7 +60,7 @@ pub(in crate::decode) fn read(
 
 /// Reads a bundle: a block with its receipts, and its traces where there are some.
 pub(in crate::decode) fn read_block(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -72,7 +72,7 @@ pub(in crate::decode) fn read_block(
             false => refuse(Reason::BadField, "a bundle is no JSON object"),
         }));
     }
-    let item = Item::scan(scanner, depth, reader.guides)?;
+    let item = RpcItem::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
         return Err(Failure::Part(flaw.into()));
     }
@@ -81,13 +81,13 @@ pub(in crate::decode) fn read_block(
     }
     let result = result(&item, reader)?;
     match result.value {
-        Value::Object(raw) => Ok(bundle(&Item::of(raw, reader)?, reader, events)?),
+        Value::Object(raw) => Ok(bundle(&RpcItem::of(raw, reader)?, reader, events)?),
         _ => Err(result.refuse(Reason::BadField, "a bundle is no JSON object").into()),
     }
 }
 
 fn bundle(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
@@ -98,7 +98,7 @@ fn bundle(
 }
 
 /// Returns what a message carries; what carries nothing is skipped, as the error that it is.
-fn result<'a>(item: &Item<'a>, reader: &Reader<'_>) -> Result<Field<'a>, Refusal> {
+fn result<'a>(item: &RpcItem<'a>, reader: &Reader<'_>) -> Result<Field<'a>, Refusal> {
     let is_failed = item.is_failed(reader.limits())?;
     let why = if is_failed { SkipReason::NodeError } else { SkipReason::NullResult };
     item.result(reader.limits())?.ok_or(Refusal::Skip(why))
@@ -106,7 +106,7 @@ fn result<'a>(item: &Item<'a>, reader: &Reader<'_>) -> Result<Field<'a>, Refusal
 
 /// Refuses an object that is nothing known, unless it says that something failed.
 #[cold]
-fn unfit(item: &Item<'_>, reader: &Reader<'_>, what: &str) -> Refusal {
+fn unfit(item: &RpcItem<'_>, reader: &Reader<'_>, what: &str) -> Refusal {
     let refusal = refuse(Reason::MissingField, what);
     answer::refusal(item.whole(), reader.limits(), refusal)
 }
@@ -114,16 +114,16 @@ fn unfit(item: &Item<'_>, reader: &Reader<'_>, what: &str) -> Refusal {
 /// Reads what a node answered: an object, a list of them, or a text.
 fn any(field: Field<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Result<(), Refusal> {
     match field.value {
-        Value::Object(raw) => object(&Item::of(raw, reader)?, reader, events),
+        Value::Object(raw) => object(&RpcItem::of(raw, reader)?, reader, events),
         Value::Array(raw) => {
             let n_before = events.len();
             let quality = reader.quality;
             let mut failed = trace::Failed::default();
             let mut n = 0;
-            Item::each(raw, reader, |item, reader| {
+            RpcItem::each(raw, reader, |item, reader| {
                 reader.quality = quality;
                 reader.alone((field.name, n), events, |reader, events| match item {
-                    Ok(item) if item.kind() == Some(item::Kind::Trace) => {
+                    Ok(item) if item.kind() == Some(item::RpcKind::Trace) => {
                         trace::read(&item, Around::default(), &mut failed, reader, events)
                     }
                     Ok(item) => object(&item, reader, events),
@@ -150,22 +150,24 @@ fn any(field: Field<'_>, reader: &mut Reader<'_>, events: &mut Vec<Event>) -> Re
 
 /// Reads an object by the fields that only one kind has.
 fn object(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    use item::Kind;
+    use item::RpcKind;
     let around = Around::default();
     let body = match item.kind() {
-        Some(Kind::Bundle) => return block::read_bundle(item, reader, events),
-        Some(Kind::Block) => return block::read(item, &[], reader, events),
-        Some(Kind::Receipt) => return receipt::read(item, around, reader, events),
-        Some(Kind::Trace) => {
+        Some(RpcKind::Bundle) => return block::read_bundle(item, reader, events),
+        Some(RpcKind::Block) => return block::read(item, &[], reader, events),
+        Some(RpcKind::Receipt) => return receipt::read(item, around, reader, events),
+        Some(RpcKind::Trace) => {
             let mut failed = trace::Failed::default();
             return trace::read(item, around, &mut failed, reader, events);
         }
-        Some(Kind::Log) => log::read(item, false, reader)?,
-        Some(Kind::Transaction) => transaction::read(item, transaction::Place::Own, reader)?.body,
+        Some(RpcKind::Log) => log::read(item, false, reader)?,
+        Some(RpcKind::Transaction) => {
+            transaction::read(item, transaction::RpcTxPlace::Own, reader)?.body
+        }
         None => return Err(unfit(item, reader, "the fields fit no kind of object")),
     };
     push(item, body, around, reader, events)
@@ -173,7 +175,7 @@ fn object(
 
 /// Adds an event with the time of its block: as that says, else as the object does, else Kafka's.
 fn push(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     body: Body,
     around: Around,
     reader: &mut Reader<'_>,
@@ -183,7 +185,7 @@ fn push(
     let mut event = Event { time, clock, quality: reader.quality, body };
     if around.time.is_none() {
         let height = event.inclusion().map(|i| i.height);
-        let time = time::block_time(item.at(Key::BlockTimestamp), height, reader)?;
+        let time = time::block_time(item.at(RpcKey::BlockTimestamp), height, reader)?;
         (event.time, event.clock) = time;
         event.quality = reader.quality;
     }

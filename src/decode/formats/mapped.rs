@@ -13,7 +13,7 @@ use crate::{
     decode::{
         Reason, Refusal, Settings, SkipReason,
         json::{
-            Scanner, answer,
+            JsonScanner, answer,
             field::{Reader, refuse},
         },
         record::{Failure, Parts, Read},
@@ -21,7 +21,7 @@ use crate::{
     model::Event,
 };
 pub use mapping::Mapping;
-use mapping::{Encoding, Kind, Rule};
+use mapping::{Encoding, RecordRule, RuleKind};
 use path::Source;
 
 /// Returns what reads the records that the settings' mapping describes.
@@ -33,7 +33,7 @@ pub(in crate::decode) fn reader(settings: &Settings) -> Read {
 }
 
 fn read_json(
-    scanner: &mut Scanner<'_, '_>,
+    scanner: &mut JsonScanner<'_, '_>,
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -91,15 +91,15 @@ fn read(
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let limits = reader.limits();
-    let holds = |rule: &&Rule| rule.when.iter().all(|c| c.holds(source.get(&c.path, limits)));
+    let holds = |rule: &&RecordRule| rule.when.iter().all(|c| c.holds(source.get(&c.path, limits)));
     let Some(rule) = mapping.records.iter().find(holds) else {
         return Err(Refusal::Skip(SkipReason::UnsupportedType));
     };
     match rule.kind {
-        Kind::MarketData => Err(Refusal::Skip(SkipReason::MarketData)),
-        Kind::ControlMessage => Err(Refusal::Skip(SkipReason::ControlMessage)),
-        Kind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
-        Kind::Payment | Kind::Transfer | Kind::Notice => {
+        RuleKind::MarketData => Err(Refusal::Skip(SkipReason::MarketData)),
+        RuleKind::ControlMessage => Err(Refusal::Skip(SkipReason::ControlMessage)),
+        RuleKind::Unsupported => Err(Refusal::Skip(SkipReason::UnsupportedType)),
+        RuleKind::Payment | RuleKind::Transfer | RuleKind::Notice => {
             let Some(each) = &rule.each else {
                 return rule::read(rule, source, 0, reader, events);
             };

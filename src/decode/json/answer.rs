@@ -1,7 +1,7 @@
 //! Errors that stand where an answer should: of a node (JSON-RPC), or of a connector (Kafka
 //! Connect's and a schema registry's `error_code` with `message`).
 
-use super::{Scanner, Value};
+use super::{JsonScanner, Value};
 use crate::decode::{Limits, Refusal, SkipReason};
 
 /// What errors are called.
@@ -31,7 +31,7 @@ fn is_error(value: Value<'_>, limits: &Limits, is_outermost: bool) -> bool {
             || (is_outermost && ANSWERS.contains(&key) && is_error(value, limits, false));
     };
     // What cannot be read once more says nothing.
-    let _ = Scanner::new(raw, limits, &mut keys).object(0, on_member);
+    let _ = JsonScanner::new(raw, limits, &mut keys).object(0, on_member);
     is_one || has_code && has_text
 }
 

@@ -1,7 +1,7 @@
 //! Typed reading of fields: hashes, addresses, amounts, counts; a refusal names the field.
 
 use super::{
-    Flaw, Scanner, Value,
+    JsonFlaw, JsonScanner, Value,
     guide::Guides,
     keys::{Field, Fields, Keys},
     number::{self, Integer, NotInteger},
@@ -104,8 +104,8 @@ impl Refusal {
     }
 }
 
-impl From<Flaw> for Refusal {
-    fn from(flaw: Flaw) -> Self {
+impl From<JsonFlaw> for Refusal {
+    fn from(flaw: JsonFlaw) -> Self {
         refuse(flaw.reason, &format!("{} (byte {})", flaw.what, flaw.at))
     }
 }
@@ -299,7 +299,7 @@ impl<'a> Field<'a> {
             _ => return Err(self.refuse(Reason::BadField, "no object")),
         };
         let (mut scratch, mut fields) = (Vec::new(), Fields::new(keys));
-        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut scanner = JsonScanner::new(raw, limits, &mut scratch);
         scanner.object(0, |hash, key, value| fields.put(hash, key, value))?;
         Ok(Some(fields))
     }
@@ -333,7 +333,7 @@ impl<'a> Field<'a> {
             _ => return Err(self.refuse(Reason::BadField, "no array")),
         };
         let mut scratch = Vec::new();
-        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut scanner = JsonScanner::new(raw, limits, &mut scratch);
         let mut n = 0;
         let mut is_more = scanner.open_array(0)?;
         while is_more {
@@ -374,7 +374,7 @@ impl<'a> Field<'a> {
             _ => return Err(self.refuse(Reason::BadField, "no array")),
         };
         let mut scratch = Vec::new();
-        let mut scanner = Scanner::new(raw, limits, &mut scratch);
+        let mut scanner = JsonScanner::new(raw, limits, &mut scratch);
         let mut n = 0;
         let mut is_more = scanner.open_array(0)?;
         while is_more {

@@ -6,7 +6,7 @@ use super::{
     text::{Text, key_hash},
 };
 
-/// Keys that one guide knows: the bits of a [`Seen`].
+/// Keys that one guide knows: the bits of a [`SeenKeys`].
 const ENTRIES_MAX: usize = 128;
 /// Bytes of a key with its quotes, colon and white space that are compared at once.
 const SPELLING_MAX: usize = 32;
@@ -19,7 +19,7 @@ const NONE: u8 = u8::MAX;
 /// schema's own names come first, so foreign keys cannot crowd them out.
 #[derive(Debug, Default)]
 pub(in crate::decode) struct Guide {
-    entries: Vec<Entry>,
+    entries: Vec<GuideEntry>,
     /// What came first in the last object.
     first: u8,
 }
@@ -35,7 +35,7 @@ pub(in crate::decode) struct Guides {
 }
 
 #[derive(Debug)]
-struct Entry {
+struct GuideEntry {
     /// White space, quoted key, colon, white space; as little-endian words, zeros behind.
     spelling: [u64; SPELLING_MAX / 8],
     /// The bytes of `spelling` that count.
@@ -48,7 +48,7 @@ struct Entry {
 }
 
 /// The keys that one object already had.
-pub(in crate::decode) struct Seen {
+pub(in crate::decode) struct SeenKeys {
     bits: [u64; ENTRIES_MAX / 64],
     n_keys: usize,
     last: u8,
@@ -56,7 +56,7 @@ pub(in crate::decode) struct Seen {
     next: u8,
 }
 
-impl Entry {
+impl GuideEntry {
     fn new(key: &[u8]) -> Self {
         let hash = key_hash(key);
         Self { spelling: [0; 4], mask: [0; 4], len: 0, next: NONE, hash, key: key.into() }
@@ -92,17 +92,17 @@ fn words(bytes: &[u8; SPELLING_MAX]) -> [u64; SPELLING_MAX / 8] {
 impl Guide {
     /// Begins an object; the names of the schema are the first entries.
     #[inline]
-    pub fn begin<const N: usize>(&mut self, keys: &Keys<N>) -> Seen {
+    pub fn begin<const N: usize>(&mut self, keys: &Keys<N>) -> SeenKeys {
         if self.entries.is_empty() {
             self.first = NONE;
-            self.entries.extend(keys.names.iter().map(|name| Entry::new(name.as_bytes())));
+            self.entries.extend(keys.names.iter().map(|name| GuideEntry::new(name.as_bytes())));
         }
-        Seen { bits: [0; ENTRIES_MAX / 64], n_keys: 0, last: NONE, next: self.first }
+        SeenKeys { bits: [0; ENTRIES_MAX / 64], n_keys: 0, last: NONE, next: self.first }
     }
 
     /// Returns the key that should come and the bytes it takes, if `rest` goes on with it.
     #[inline]
-    pub fn predict(&self, seen: &Seen, rest: &[u8]) -> Option<(usize, usize)> {
+    pub fn predict(&self, seen: &SeenKeys, rest: &[u8]) -> Option<(usize, usize)> {
         let entry = self.entries.get(usize::from(seen.next))?;
         let here = words(rest.first_chunk()?);
         let mut differing = 0;
@@ -114,7 +114,7 @@ impl Guide {
 
     /// Notes a key; false when the object already had it.
     #[inline]
-    pub fn note(&self, seen: &mut Seen, i: usize) -> bool {
+    pub fn note(&self, seen: &mut SeenKeys, i: usize) -> bool {
         let (word, bit) = (&mut seen.bits[i / 64], 1 << (i % 64));
         let is_new = *word & bit == 0;
         *word |= bit;
@@ -133,19 +133,19 @@ impl Guide {
         if let Some(i) = keys.find(hash, key.raw) {
             return Some(i);
         }
-        let is_same = |entry: &Entry| entry.hash == hash && *entry.key == *key.raw;
+        let is_same = |entry: &GuideEntry| entry.hash == hash && *entry.key == *key.raw;
         if let Some(i) = self.entries[N..].iter().position(is_same) {
             return Some(N + i);
         }
         if self.entries.len() == ENTRIES_MAX || key.raw.len() > SPELLING_MAX {
             return None;
         }
-        self.entries.push(Entry::new(key.raw));
+        self.entries.push(GuideEntry::new(key.raw));
         Some(self.entries.len() - 1)
     }
 
     /// Remembers how key `i` is written and what it follows.
-    pub fn learn(&mut self, seen: &Seen, i: usize, written: &[u8]) {
+    pub fn learn(&mut self, seen: &SeenKeys, i: usize, written: &[u8]) {
         if !self.entries[i].learn(written) {
             return;
         }
@@ -156,7 +156,7 @@ impl Guide {
     }
 }
 
-impl Seen {
+impl SeenKeys {
     /// Returns how many keys were noted.
     #[inline]
     pub fn n_keys(&self) -> usize {

@@ -1,12 +1,12 @@
 //! Objects of a known schema, read in one pass with the help of a [`Guide`].
 
-use super::{Flaw, Scanner, Value};
+use super::{JsonFlaw, JsonScanner, Value};
 use crate::decode::json::{
-    guide::{Guide, Seen},
+    guide::{Guide, SeenKeys},
     keys::{Fields, Keys},
 };
 
-impl<'a> Scanner<'a, '_> {
+impl<'a> JsonScanner<'a, '_> {
     /// Reads an object like [`Self::object`], with a guide that knows which keys to expect.
     ///
     /// `read` reads the value of the field at a position among the names. The guide only helps
@@ -17,8 +17,8 @@ impl<'a> Scanner<'a, '_> {
         depth: usize,
         guide: &mut Guide,
         fields: &mut Fields<'a, N>,
-        mut read: impl FnMut(&mut Self, usize) -> Result<Value<'a>, Flaw>,
-    ) -> Result<(), Flaw> {
+        mut read: impl FnMut(&mut Self, usize) -> Result<Value<'a>, JsonFlaw>,
+    ) -> Result<(), JsonFlaw> {
         let start = self.pos;
         self.descend(depth)?;
         let mut seen = guide.begin(fields.keys());
@@ -54,7 +54,7 @@ impl<'a> Scanner<'a, '_> {
         guide: &mut Guide,
         keys: &'static Keys<N>,
         rows: &mut Vec<Fields<'a, N>>,
-    ) -> Result<Value<'a>, Flaw> {
+    ) -> Result<Value<'a>, JsonFlaw> {
         let start = self.pos;
         rows.clear();
         let mut more = self.open_array(depth)?;
@@ -80,7 +80,7 @@ impl<'a> Scanner<'a, '_> {
     fn guided_key<const N: usize>(
         &mut self,
         guide: &mut Guide,
-        seen: &mut Seen,
+        seen: &mut SeenKeys,
         keys: &Keys<N>,
     ) -> Option<usize> {
         let i = match guide.predict(seen, &self.bytes[self.pos..]) {
@@ -97,7 +97,7 @@ impl<'a> Scanner<'a, '_> {
     fn searched_key<const N: usize>(
         &mut self,
         guide: &mut Guide,
-        seen: &Seen,
+        seen: &SeenKeys,
         keys: &Keys<N>,
     ) -> Option<usize> {
         let start = self.pos;

@@ -1,6 +1,6 @@
 //! Exact integers from JSON numbers, texts and ethers `BigNumber`s, never through floats.
 
-use super::{Scanner, Value, text::eight_digits};
+use super::{JsonScanner, Value, text::eight_digits};
 use crate::decode::{Limits, value::hex};
 use ruint::aliases::U256;
 
@@ -131,7 +131,7 @@ fn small(digits: &[u8]) -> u64 {
 fn big_number(raw: &[u8], limits: &Limits) -> Result<Integer, NotInteger> {
     let (mut digits, mut is_typed, mut is_bare) = (Value::Null, false, false);
     let mut keys = Vec::new();
-    let scanned = Scanner::new(raw, limits, &mut keys).object(0, |_, key, value| match key {
+    let scanned = JsonScanner::new(raw, limits, &mut keys).object(0, |_, key, value| match key {
         b"type" => is_typed = matches!(value, Value::Text(t) if t.raw == b"BigNumber"),
         b"hex" => digits = value,
         b"_hex" => (digits, is_bare) = (value, true),

@@ -86,7 +86,7 @@ fn expected(text: &str) -> Option<Result<(), Reason>> {
 fn scanned(text: &str) -> Result<(), Reason> {
     let mut keys = Vec::new();
     let limits = Limits { digits_max: usize::MAX, ..Limits::default() };
-    let mut scanner = Scanner::new(text.as_bytes(), &limits, &mut keys);
+    let mut scanner = JsonScanner::new(text.as_bytes(), &limits, &mut keys);
     let read = scanner.value(0).and_then(|_| scanner.end());
     let flaw = scanner.take_flaw();
     read.map_err(|f| f.reason)?;
@@ -151,8 +151,8 @@ fn read_fields(text: &str, guide: Option<&mut Guide>) -> String {
     let (limits, mut keys) = (Limits::default(), Vec::new());
     let mut fields = Fields::new(&NAMES);
     let mut scanner = match guide {
-        Some(_) => Scanner::of_record(text.as_bytes(), &limits, &mut keys),
-        None => Scanner::new(text.as_bytes(), &limits, &mut keys),
+        Some(_) => JsonScanner::of_record(text.as_bytes(), &limits, &mut keys),
+        None => JsonScanner::new(text.as_bytes(), &limits, &mut keys),
     };
     let read = match guide {
         Some(guide) => scanner.fields(0, guide, &mut fields, |scanner, _| scanner.value(1)),
@@ -239,7 +239,7 @@ fn limits_hold_at_their_edge() {
         Limits { depth_max: 3, items_max: 2, keys_max: 2, digits_max: 4, ..Limits::default() };
     let verdict = |text: &str| {
         let mut keys = Vec::new();
-        let mut scanner = Scanner::new(text.as_bytes(), &limits, &mut keys);
+        let mut scanner = JsonScanner::new(text.as_bytes(), &limits, &mut keys);
         let read = scanner.value(0).and_then(|_| scanner.end());
         read.err().or(scanner.take_flaw()).map(|flaw| flaw.reason)
     };

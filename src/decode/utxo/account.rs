@@ -5,7 +5,7 @@ use crate::{
     decode::{
         Reason, Refusal,
         json::{
-            Scanner, Value,
+            JsonScanner, Value,
             field::{ID_TEXT_BYTES_MAX, Reader},
             keys::Field,
         },
@@ -80,7 +80,7 @@ fn has_extension(digits: &[u8], chain: &Chain) -> bool {
 fn first_address<'a>(field: Field<'a>, reader: &Reader<'_>) -> Result<Option<&'a [u8]>, Refusal> {
     let Value::Array(raw) = field.value else { return field.text() };
     let mut scratch = Vec::new();
-    let mut scanner = Scanner::new(raw, reader.limits(), &mut scratch);
+    let mut scanner = JsonScanner::new(raw, reader.limits(), &mut scratch);
     if !scanner.open_array(0)? {
         return Ok(None);
     }

@@ -23,7 +23,7 @@ const COMMITMENT: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 
 /// The fields of a header.
 #[derive(Clone, Copy, Debug)]
-pub struct Header {
+pub struct BlockHeader {
     pub hash: Hash32,
     pub version: i32,
     pub parent: Hash32,
@@ -33,7 +33,7 @@ pub struct Header {
     pub bits: u32,
 }
 
-impl Header {
+impl BlockHeader {
     /// Reads the fields, which are all of fixed size.
     pub fn of(bytes: &[u8; HEADER_BYTES]) -> Self {
         let word = |at: usize| {
@@ -145,7 +145,7 @@ pub fn check_witnesses(txs: &[RawTx<'_>]) -> Result<(), Refusal> {
 }
 
 /// Returns the height that a coinbase begins with (BIP 34), where that is enforced.
-pub fn height(header: &Header, coinbase: &RawTx<'_>, is_main: bool) -> Option<u64> {
+pub fn height(header: &BlockHeader, coinbase: &RawTx<'_>, is_main: bool) -> Option<u64> {
     let [n_bytes @ 1..=4, rest @ ..] = coinbase.first_script else { return None };
     let digits = rest.get(..usize::from(*n_bytes))?;
     let height = digits.iter().rev().fold(0u64, |n, &byte| n << 8 | u64::from(byte));

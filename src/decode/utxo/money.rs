@@ -7,7 +7,7 @@ use crate::{
             field::{Reader, refuse},
             keys::Field,
         },
-        value::decimal::{self, Decimal, Misfit, NotDecimal},
+        value::decimal::{self, Decimal, NotDecimal, UnitMisfit},
     },
     model::{Chain, Coin, Hiding, OutPoint, Quality, ScriptType, TxIn, TxOut, UtxoTx},
 };
@@ -165,15 +165,15 @@ pub fn signed_coins(field: Field<'_>, reader: &Reader<'_>) -> Result<Option<(boo
     let max = reader.settings.chain.money_max();
     let decimals = reader.settings.chain.native.decimals;
     let in_range = |number: Decimal| match number.in_units(decimals) {
-        Ok(units) => u64::try_from(units).ok().filter(|n| *n <= max).ok_or(Misfit::TooLarge),
+        Ok(units) => u64::try_from(units).ok().filter(|n| *n <= max).ok_or(UnitMisfit::TooLarge),
         Err(misfit) => Err(misfit),
     };
     match in_range(number) {
         Ok(satoshi) => Ok(Some((number.is_negative, satoshi))),
-        Err(Misfit::TooLarge) => {
+        Err(UnitMisfit::TooLarge) => {
             Err(field.refuse(Reason::AmountOutOfRange, "more than the chain can hold"))
         }
-        Err(Misfit::TooFine(_)) => {
+        Err(UnitMisfit::TooFine(_)) => {
             let detail = format!("more than {decimals} decimal places");
             Err(field.refuse(Reason::AmountLossy, &detail))
         }

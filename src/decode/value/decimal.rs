@@ -33,7 +33,7 @@ pub(in crate::decode) enum NotDecimal {
 
 /// What does not fit when a number is counted in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Misfit {
+pub(in crate::decode) enum UnitMisfit {
     /// It has more places than the unit; this is what is left of it without them.
     TooFine(U256),
     TooLarge,
@@ -121,16 +121,16 @@ impl Decimal {
     }
 
     /// Counts the magnitude in units of 10^-`decimals`.
-    pub fn in_units(self, decimals: u8) -> Result<U256, Misfit> {
+    pub fn in_units(self, decimals: u8) -> Result<U256, UnitMisfit> {
         let shift = i64::from(decimals) - self.scale;
         // 2^256 has 78 digits: more zeros than that make any number too large, or nothing of it.
         let power = U256::from(10).checked_pow(U256::from(shift.unsigned_abs()));
         match (shift >= 0, power) {
             _ if self.mantissa.is_zero() => Ok(U256::ZERO),
-            (true, Some(power)) => self.mantissa.checked_mul(power).ok_or(Misfit::TooLarge),
-            (true, None) => Err(Misfit::TooLarge),
-            (false, Some(power)) => Err(Misfit::TooFine(self.mantissa / power)),
-            (false, None) => Err(Misfit::TooFine(U256::ZERO)),
+            (true, Some(power)) => self.mantissa.checked_mul(power).ok_or(UnitMisfit::TooLarge),
+            (true, None) => Err(UnitMisfit::TooLarge),
+            (false, Some(power)) => Err(UnitMisfit::TooFine(self.mantissa / power)),
+            (false, None) => Err(UnitMisfit::TooFine(U256::ZERO)),
         }
     }
 }
@@ -143,7 +143,7 @@ mod tests {
         parse(text.as_bytes(), &Limits::default())
     }
 
-    fn satoshi(text: &str) -> Result<u64, Misfit> {
+    fn satoshi(text: &str) -> Result<u64, UnitMisfit> {
         read(text).unwrap().in_units(8).map(|n| u64::try_from(n).unwrap())
     }
 
@@ -154,10 +154,10 @@ mod tests {
         assert_eq!(satoshi("1e-8"), Ok(1));
         assert_eq!(satoshi("1.5E+3"), Ok(150_000_000_000));
         assert_eq!(satoshi("0.100000000000000000000"), Ok(10_000_000));
-        let lossy = Err(Misfit::TooFine(U256::from(30_000_000)));
+        let lossy = Err(UnitMisfit::TooFine(U256::from(30_000_000)));
         assert_eq!(satoshi("0.30000000000000004"), lossy);
-        assert_eq!(read("1e9999").unwrap().in_units(8), Err(Misfit::TooLarge));
-        assert_eq!(read("1e-9999").unwrap().in_units(8), Err(Misfit::TooFine(U256::ZERO)));
+        assert_eq!(read("1e9999").unwrap().in_units(8), Err(UnitMisfit::TooLarge));
+        assert_eq!(read("1e-9999").unwrap().in_units(8), Err(UnitMisfit::TooFine(U256::ZERO)));
         assert_eq!(satoshi("0e99999999999999999999"), Ok(0));
         assert!(read("-1e-08").unwrap().is_negative);
         assert!(!read("-0.0").unwrap().is_negative);

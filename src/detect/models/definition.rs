@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 /// Everything a model's file defines: with it, the line in the table is one line.
-pub trait Definition: Model + Sized + 'static {
+pub trait ModelDefinition: Model + Sized + 'static {
     /// Its parameters: serde, `default`, `deny_unknown_fields`; `Default` holds the defaults.
     ///
     /// Its schema has the range and unit of each.
@@ -38,13 +38,13 @@ pub trait Definition: Model + Sized + 'static {
 
 /// Builds a model from its parameters (an empty map being the defaults), the chain's feature
 /// schema and a seed.
-pub type Build =
+pub type BuildModel =
     fn(&Map<String, Value>, &'static Schema, u64) -> Result<Box<dyn Model>, ParamsError>;
 
 /// A line of the model table.
-pub struct Entry {
+pub struct ModelEntry {
     pub meta: &'static ModelMeta,
-    pub build: Build,
+    pub build: BuildModel,
     pub defaults: fn() -> Value,
     /// The JSON Schema of its parameters: what each is, its range and its unit.
     pub shape: fn(&mut SchemaGenerator) -> JsonShape,
@@ -59,10 +59,10 @@ pub struct Entry {
 }
 
 /// A model that runs, and how its surprise counts in the combined score.
-pub struct Enabled {
+pub struct EnabledModel {
     pub model: Box<dyn Model>,
     pub weight: f64,
-    /// As [`Entry::counts_from`].
+    /// As [`ModelEntry::counts_from`].
     pub counts_from: f64,
 }
 
@@ -75,7 +75,7 @@ pub fn build(
     params: &Params,
     schema: &'static Schema,
     seed: u64,
-) -> Result<Vec<Enabled>, Vec<ParamsError>> {
+) -> Result<Vec<EnabledModel>, Vec<ParamsError>> {
     let ids = || TABLE.iter().map(|e| e.meta.id);
     let mut mistakes: Vec<ParamsError> = params
         .models
@@ -94,7 +94,7 @@ pub fn build(
         match (entry.build)(member.map_or(&nothing, |m| &m.params), schema, seed) {
             Ok(model) if member.is_none_or(|m| m.enabled) => {
                 let weight = member.and_then(|m| m.weight).unwrap_or(entry.weight);
-                models.push(Enabled { model, weight, counts_from: entry.counts_from });
+                models.push(EnabledModel { model, weight, counts_from: entry.counts_from });
             }
             Ok(_) => {}
             Err(mistake) => mistakes.push(mistake),
@@ -118,8 +118,8 @@ pub fn run_fit(job: &FitJob) -> Fitted {
 }
 
 /// Makes the table line of a model that ranks: all of its surprise counts.
-pub(super) const fn entry<M: Definition>(weight: f64) -> Entry {
-    Entry {
+pub(super) const fn entry<M: ModelDefinition>(weight: f64) -> ModelEntry {
+    ModelEntry {
         meta: M::META,
         build: build_one::<M>,
         defaults: defaults_of::<M>,
@@ -132,16 +132,16 @@ pub(super) const fn entry<M: Definition>(weight: f64) -> Entry {
 }
 
 /// Makes the table line of a model that has no weight and claims the share that it has earned.
-pub(super) const fn claimant<M: Definition>() -> Entry {
-    Entry { is_claimant: true, ..entry::<M>(0.0) }
+pub(super) const fn claimant<M: ModelDefinition>() -> ModelEntry {
+    ModelEntry { is_claimant: true, ..entry::<M>(0.0) }
 }
 
 /// Makes the table line of a model that guards: it counts where it would be a finding on its own.
-pub(super) const fn guard<M: Definition>(weight: f64) -> Entry {
-    Entry { counts_from: FINDING_SURPRISE_MIN, ..entry::<M>(weight) }
+pub(super) const fn guard<M: ModelDefinition>(weight: f64) -> ModelEntry {
+    ModelEntry { counts_from: FINDING_SURPRISE_MIN, ..entry::<M>(weight) }
 }
 
-fn build_one<M: Definition>(
+fn build_one<M: ModelDefinition>(
     params: &Map<String, Value>,
     schema: &'static Schema,
     seed: u64,
@@ -152,7 +152,7 @@ fn build_one<M: Definition>(
     Ok(Box::new(M::new(params, schema, seed)))
 }
 
-fn defaults_of<M: Definition>() -> Value {
+fn defaults_of<M: ModelDefinition>() -> Value {
     // A Params type that JSON cannot hold would be a bug; the conformance suite asserts an object.
     serde_json::to_value(M::Params::default()).unwrap_or_default()
 }

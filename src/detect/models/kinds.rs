@@ -8,14 +8,14 @@ use crate::{
 
 /// What an event with features is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum EventKind {
     Transaction,
     /// A payment in a token. Its features stand at the positions of a transaction's, but what is
     /// usual of them is another population's.
     TokenPayment,
 }
 
-impl Kind {
+impl EventKind {
     /// Returns how many kinds a chain has.
     pub fn n_of(family: Family) -> usize {
         match family {

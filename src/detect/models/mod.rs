@@ -18,10 +18,10 @@ pub use account::creep::Creep;
 pub use account::peer_z::PeerZ;
 pub use cluster::dbscan::Dbscan;
 pub use cluster::kmeans::Kmeans;
-pub use definition::{Build, Definition, Enabled, Entry, build, run_fit};
+pub use definition::{BuildModel, EnabledModel, ModelDefinition, ModelEntry, build, run_fit};
 use definition::{claimant, entry, guard};
 pub use evidence::TYPICAL_UNIT;
-pub use feedback::verdicts::Verdicts;
+pub use feedback::verdicts::VerdictModel;
 pub use ranks::soft_and::SoftAnd;
 pub use refit::Schedule;
 pub use seasonal::Seasonal;
@@ -35,7 +35,7 @@ pub use spot::Spot;
 /// noise to its ranking (average precision .65 alone, .44 with all of them in full). The two
 /// monitors of rates weigh nothing unless configured: on the labelled stream one payment in twenty
 /// is a burst to its receiver, and each cost .02 to .08.
-pub const TABLE: &[Entry] = &[
+pub const TABLE: &[ModelEntry] = &[
     entry::<SoftAnd>(1.0),
     guard::<Burst>(0.0),
     guard::<AmountZ>(0.25),
@@ -46,5 +46,5 @@ pub const TABLE: &[Entry] = &[
     guard::<Dbscan>(0.15),
     guard::<Creep>(0.1),
     // It claims a share that grows with the accounts judged fraud, and nothing before.
-    claimant::<Verdicts>(),
+    claimant::<VerdictModel>(),
 ];

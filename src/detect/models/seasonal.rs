@@ -1,7 +1,7 @@
 //! Seasonal band of the chain's own activity: transactions per ten minutes by hour of the week.
 
 use super::{
-    definition::Definition,
+    definition::ModelDefinition,
     evidence::{finding, odds, tx_of},
     sentence::{count as count_of, number},
 };
@@ -42,11 +42,11 @@ impl Default for Params {
 /// much: that too little happens shows only when time passes, which no event does.
 pub struct Seasonal {
     params: Params,
-    learned: Learned,
+    learned: SeasonalLearned,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Learned {
+struct SeasonalLearned {
     /// Bucket number since the epoch, and transactions in it so far.
     bucket: i64,
     n_in_bucket: u32,
@@ -95,7 +95,7 @@ impl Slot {
     }
 }
 
-impl Learned {
+impl SeasonalLearned {
     fn slot_of(bucket: i64) -> usize {
         let time = EventTime::from_micros(bucket.saturating_mul(BUCKET_US));
         usize::from(time.day_of_week()) * 24 + usize::from(time.hour_of_day())
@@ -120,14 +120,14 @@ impl Seasonal {
             return None;
         }
         let n = if bucket == l.bucket { l.n_in_bucket.saturating_add(1) } else { 1 };
-        let slot = &l.slots[Learned::slot_of(bucket)];
+        let slot = &l.slots[SeasonalLearned::slot_of(bucket)];
         let is_known = slot.n >= self.params.n_slot_buckets_min;
         let slot = if is_known { slot } else { &l.slots[SLOTS] };
         Some((f64::from(n), slot.law()))
     }
 }
 
-impl Definition for Seasonal {
+impl ModelDefinition for Seasonal {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -142,7 +142,7 @@ impl Definition for Seasonal {
 
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
         let slots = vec![Slot::default(); SLOTS + 1];
-        Self { params, learned: Learned { slots, ..Learned::default() } }
+        Self { params, learned: SeasonalLearned { slots, ..SeasonalLearned::default() } }
     }
 }
 
@@ -203,7 +203,7 @@ impl Model for Seasonal {
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let is_sound = |l: &Learned| l.slots.len() == SLOTS + 1;
+        let is_sound = |l: &SeasonalLearned| l.slots.len() == SLOTS + 1;
         self.learned = snapshot::decode(Self::META.id, VERSION, bytes, is_sound)?;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Peaks over threshold on single extremes: the largest values and the highest fees of the chain.
 
 use super::{
-    definition::Definition,
+    definition::ModelDefinition,
     evidence::{finding, odds, tx_of},
     sentence::{feature, number},
 };
@@ -71,7 +71,7 @@ impl Spot {
     }
 }
 
-impl Definition for Spot {
+impl ModelDefinition for Spot {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {

@@ -116,7 +116,7 @@ impl<R: Rule> Evaluate for R {
 pub type Built = Result<Box<dyn Evaluate>, ParamsError>;
 
 /// A line of the rule table.
-pub struct Entry {
+pub struct RuleEntry {
     pub meta: &'static BuiltinMeta,
     /// Data without which it runs and says less.
     pub helped_by: &'static [Need],
@@ -129,8 +129,8 @@ pub struct Entry {
 }
 
 /// Makes the table line of a rule.
-pub(super) const fn entry<R: Rule>() -> Entry {
-    Entry {
+pub(super) const fn entry<R: Rule>() -> RuleEntry {
+    RuleEntry {
         meta: R::META,
         helped_by: R::HELPED_BY,
         build: build_one::<R>,

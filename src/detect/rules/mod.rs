@@ -18,12 +18,12 @@ mod registry;
 mod utxo;
 
 use definition::entry;
-pub use definition::{Built, BuiltinMeta, Entry, Evaluate, Rule, RuleMeta};
+pub use definition::{Built, BuiltinMeta, Evaluate, Rule, RuleEntry, RuleMeta};
 pub use evidence::{REFS_MAX, bounded, finding, has_price, missing};
 pub use registry::{Duplicate, Enabled, Registered, Registry, build};
 
 /// Every rule, by id in alphabetical order.
-pub const TABLE: &[Entry] = &[
+pub const TABLE: &[RuleEntry] = &[
     // Keep one line a rule.
     entry::<flow::batch_disperse::BatchDisperse>(),
     entry::<utxo::coinjoin::CoinJoin>(),

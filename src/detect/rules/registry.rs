@@ -1,6 +1,6 @@
 //! The rules that a process knows: those of the table, and what users register at run time.
 
-use super::{Built, Entry, Evaluate, RuleMeta, TABLE};
+use super::{Built, Evaluate, RuleEntry, RuleMeta, TABLE};
 use crate::{
     detect::{Need, Params, ParamsError, nearest},
     model::{DetectorId, Family, Severity},
@@ -46,8 +46,8 @@ impl Registered {
     }
 }
 
-impl From<&'static Entry> for Registered {
-    fn from(entry: &'static Entry) -> Self {
+impl From<&'static RuleEntry> for Registered {
+    fn from(entry: &'static RuleEntry) -> Self {
         let helped_by = entry.helped_by.to_vec();
         Self { helped_by, ..Self::new(entry.meta.into(), (entry.defaults)(), entry.build) }
     }

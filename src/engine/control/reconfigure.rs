@@ -2,7 +2,7 @@
 
 use crate::{
     detect::{self, models},
-    engine::{EngineError, Params, Setup, detectors::Detectors, fits::Fits},
+    engine::{EngineError, Params, Setup, detectors::Detectors, fits::FitsUnderWay},
     feature,
     triage::Identity,
 };
@@ -22,7 +22,7 @@ impl Detectors {
         &mut self,
         fresh: Self,
         (old, new): (&Params, &Params),
-        fits: &mut Fits,
+        fits: &mut FitsUnderWay,
     ) -> bool {
         let is_same_score = fresh.weights() == self.weights();
         let is_kept =

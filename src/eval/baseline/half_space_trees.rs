@@ -18,12 +18,12 @@ const N_NODES: usize = (1 << (DEPTH + 1)) - 1;
 #[derive(Clone, Debug)]
 pub(super) struct HalfSpaceTrees {
     draw: Draw,
-    trees: Vec<Tree>,
+    trees: Vec<HalfSpaceTree>,
     n_in_window: u32,
 }
 
 #[derive(Clone, Debug)]
-struct Tree {
+struct HalfSpaceTree {
     /// (column, split) of each inner node; node i has the children 2i + 1 and 2i + 2.
     splits: Vec<(u16, f32)>,
     /// Rows of the last whole window and of the running one.
@@ -44,7 +44,8 @@ impl HalfSpaceTrees {
     /// Learns a row.
     pub(super) fn learn(&mut self, row: &[f32]) {
         if self.trees.is_empty() {
-            self.trees = (0..N_TREES).map(|_| Tree::new(&mut self.draw, row.len())).collect();
+            self.trees =
+                (0..N_TREES).map(|_| HalfSpaceTree::new(&mut self.draw, row.len())).collect();
         }
         self.trees.iter_mut().for_each(|tree| tree.learn(row));
         self.n_in_window += 1;
@@ -56,7 +57,7 @@ impl HalfSpaceTrees {
     }
 }
 
-impl Tree {
+impl HalfSpaceTree {
     fn new(draw: &mut Draw, n_columns: usize) -> Self {
         // Each tree looks at a work space somewhat larger than the data, around a random centre.
         let space = (0..n_columns).map(|_| {

@@ -8,7 +8,7 @@ use super::Draw;
 use crate::engine::ScoreReport;
 use half_space_trees::HalfSpaceTrees;
 use kmeans::SequentialKmeans;
-use scale::{Moments, Scaler};
+use scale::{Moments, RunningScaler};
 
 /// The baselines, in the order of their scores.
 pub const NAMES: [&str; 5] =
@@ -21,7 +21,7 @@ const VALUE_EPSILON: f64 = 1e-6;
 pub struct Baselines {
     draw: Draw,
     log_value: Moments,
-    scaler: Scaler,
+    scaler: RunningScaler,
     kmeans: SequentialKmeans,
     trees: HalfSpaceTrees,
     row: Vec<f32>,
@@ -33,7 +33,7 @@ impl Baselines {
         Self {
             draw: Draw::new(seed, "random baseline"),
             log_value: Moments::default(),
-            scaler: Scaler::default(),
+            scaler: RunningScaler::default(),
             kmeans: SequentialKmeans::default(),
             trees: HalfSpaceTrees::new(Draw::new(seed, "half-space trees")),
             row: Vec::new(),

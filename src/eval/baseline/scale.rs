@@ -35,9 +35,9 @@ impl Moments {
 
 /// Moments of every column.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scaler(Vec<Moments>);
+pub(super) struct RunningScaler(Vec<Moments>);
 
-impl Scaler {
+impl RunningScaler {
     /// Writes a row into `out`, scaled to 0–1 with the mean at ½.
     pub(super) fn scale(&self, row: &[f64], out: &mut Vec<f32>) {
         out.clear();

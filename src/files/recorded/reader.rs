@@ -1,19 +1,19 @@
 //! Reads the items of a recorded file, and tells what a file holds.
 
-use super::{Item, RecordedError, Shape, kcat, line};
+use super::{Item, LineShape, RecordedError, kcat, line};
 use crate::files::records::{Records, unpack_from};
 use std::{io, path::Path};
 
 /// Tells what a line is: see the module's page.
-pub fn shape_of_line(text: &[u8]) -> Shape {
+pub fn shape_of_line(text: &[u8]) -> LineShape {
     if !text.starts_with(b"{") {
-        Shape::Plain
+        LineShape::Plain
     } else if line::is_own(text) {
-        Shape::Own
+        LineShape::Own
     } else if kcat::parse(text).is_ok() {
-        Shape::Kcat
+        LineShape::Kcat
     } else {
-        Shape::Plain
+        LineShape::Plain
     }
 }
 
@@ -21,14 +21,14 @@ pub fn shape_of_line(text: &[u8]) -> Shape {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn shape_of(path: &Path) -> io::Result<Shape> {
-    Ok(Records::open(path)?.next_record()?.map_or(Shape::Plain, shape_of_line))
+pub fn shape_of(path: &Path) -> io::Result<LineShape> {
+    Ok(Records::open(path)?.next_record()?.map_or(LineShape::Plain, shape_of_line))
 }
 
 /// Hands out the items of one recorded file.
 pub struct Reader {
     records: Records,
-    shape: Shape,
+    shape: LineShape,
 }
 
 impl Reader {
@@ -36,7 +36,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the file cannot be opened.
-    pub fn open(path: &Path, shape: Shape) -> io::Result<Self> {
+    pub fn open(path: &Path, shape: LineShape) -> io::Result<Self> {
         Ok(Self { records: Records::open(path)?, shape })
     }
 
@@ -44,7 +44,7 @@ impl Reader {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn over(input: Box<dyn io::Read>, shape: Shape) -> io::Result<Self> {
+    pub fn over(input: Box<dyn io::Read>, shape: LineShape) -> io::Result<Self> {
         Ok(Self { records: Records::new(unpack_from(input)?, false), shape })
     }
 
@@ -55,7 +55,7 @@ impl Reader {
     pub fn next_item(&mut self) -> Result<Option<Item>, RecordedError> {
         let Some(text) = self.records.next_record()? else { return Ok(None) };
         let item = match self.shape {
-            Shape::Own => line::parse(text),
+            LineShape::Own => line::parse(text),
             _ => kcat::parse(text).map(Item::Record),
         };
         item.map(Some).map_err(|what| RecordedError::Line { n_line: self.n_line(), what })
@@ -78,17 +78,23 @@ mod tests {
     #[test]
     fn a_first_line_tells_what_a_file_holds() {
         for (line, shape) in [
-            (KCAT.to_owned(), Shape::Kcat),
-            (OWN.to_owned(), Shape::Own),
-            (OWN.replace("record/1", "record/7"), Shape::Own),
+            (KCAT.to_owned(), LineShape::Kcat),
+            (OWN.to_owned(), LineShape::Own),
+            (OWN.replace("record/1", "record/7"), LineShape::Own),
             // A chain's own records, however they look.
-            (r#"{"topic":"t","partition":0,"offset":0,"payload":"v"}"#.to_owned(), Shape::Plain),
-            (KCAT.replace("\"broker\"", "\"block_number\""), Shape::Plain),
-            (KCAT.replace("create", "other"), Shape::Plain),
-            (format!("[{KCAT}]"), Shape::Plain),
-            (format!(r#"{{"record":{KCAT}}}"#), Shape::Plain),
-            (r#"{"schema":{"type":"struct"},"payload":{"topic":"t"}}"#.to_owned(), Shape::Plain),
-            (r#"{"schema":"txwarden.alert/1"}"#.to_owned(), Shape::Plain),
+            (
+                r#"{"topic":"t","partition":0,"offset":0,"payload":"v"}"#.to_owned(),
+                LineShape::Plain,
+            ),
+            (KCAT.replace("\"broker\"", "\"block_number\""), LineShape::Plain),
+            (KCAT.replace("create", "other"), LineShape::Plain),
+            (format!("[{KCAT}]"), LineShape::Plain),
+            (format!(r#"{{"record":{KCAT}}}"#), LineShape::Plain),
+            (
+                r#"{"schema":{"type":"struct"},"payload":{"topic":"t"}}"#.to_owned(),
+                LineShape::Plain,
+            ),
+            (r#"{"schema":"txwarden.alert/1"}"#.to_owned(), LineShape::Plain),
         ] {
             assert_eq!(shape_of_line(line.as_bytes()), shape, "{line}");
         }

@@ -15,7 +15,7 @@ pub enum Witness {
 
 /// Proof of progress that does not depend on the group's offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
+pub struct ProgressEvidence {
     pub witness: Witness,
     /// Everything before this offset was answered.
     pub next: i64,
@@ -26,9 +26,9 @@ pub struct Evidence {
 }
 
 /// What the output topics say about each input partition.
-pub type Tails = BTreeMap<TopicPartition, Vec<Evidence>>;
+pub type Tails = BTreeMap<TopicPartition, Vec<ProgressEvidence>>;
 
-impl Evidence {
+impl ProgressEvidence {
     /// Says what the last entry of the control log proves.
     pub fn of_control(offset: i64) -> Self {
         Self { witness: Witness::Control, next: offset, seq: None, head: None }
@@ -40,7 +40,7 @@ impl Evidence {
     }
 }
 
-impl fmt::Display for Evidence {
+impl fmt::Display for ProgressEvidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = match self.witness {
             Witness::Snapshot => "the newest snapshot",
@@ -58,7 +58,7 @@ impl fmt::Display for Evidence {
 }
 
 /// Keeps the furthest evidence of each witness.
-pub fn add(evidence: &mut Vec<Evidence>, new: Evidence) {
+pub fn add(evidence: &mut Vec<ProgressEvidence>, new: ProgressEvidence) {
     match evidence.iter_mut().find(|known| known.witness == new.witness) {
         Some(known) => {
             known.next = known.next.max(new.next);

@@ -7,7 +7,7 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
-pub use evidence::{Evidence, Tails, Witness, add};
+pub use evidence::{ProgressEvidence, Tails, Witness, add};
 pub use fingerprint::LastRecord;
 pub use plan::{Facts, OnLostHistory, Plan, other_log, plan, verify};
 pub use progress::{Progress, Recorded, tree_text};

@@ -1,7 +1,7 @@
 //! Decides from the facts where a partition starts; facts that contradict each other refuse.
 
 use super::{
-    evidence::Evidence,
+    evidence::ProgressEvidence,
     progress::{Progress, Recorded},
 };
 use crate::model::{Start, TopicPartition};
@@ -29,7 +29,7 @@ pub struct Facts<'a> {
     pub start: Option<Start>,
     pub on_lost_history: OnLostHistory,
     /// What proves progress without the group's offsets.
-    pub evidence: &'a [Evidence],
+    pub evidence: &'a [ProgressEvidence],
     /// The offset of a snapshot that `replay` made for the group's first start.
     pub seed: Option<i64>,
 }
@@ -132,7 +132,7 @@ fn offset_behind(facts: &Facts<'_>) -> Option<String> {
 fn alerts_ahead(facts: &Facts<'_>) -> Option<String> {
     let (committed, metadata) = facts.committed.as_ref()?;
     let recorded = Recorded::parse(metadata)?.seq?;
-    let ahead = |proof: &&Evidence| proof.seq.is_some_and(|seq| seq > recorded);
+    let ahead = |proof: &&ProgressEvidence| proof.seq.is_some_and(|seq| seq > recorded);
     let proof = facts.evidence.iter().find(ahead)?;
     Some(format!(
         "group {} recorded {recorded} alerts at offset {committed} of {}, but {proof}: the offset \
@@ -191,7 +191,7 @@ fn name(at: &TopicPartition) -> String {
     format!("topic {} partition {}", at.topic, at.partition)
 }
 
-fn furthest(evidence: &[Evidence]) -> Option<&Evidence> {
+fn furthest(evidence: &[ProgressEvidence]) -> Option<&ProgressEvidence> {
     evidence.iter().max_by_key(|proof| (proof.next, proof.seq))
 }
 

@@ -1,6 +1,6 @@
 //! What is committed beside an offset, as the offset's metadata.
 
-use crate::audit::{Chain, Digest, Frontier};
+use crate::audit::{Digest, Frontier, HashChain};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
@@ -68,20 +68,20 @@ impl Progress {
 }
 
 /// Writes the frontier of a chain's tree.
-pub fn tree_text(chain: &Chain) -> String {
+pub fn tree_text(chain: &HashChain) -> String {
     let digests: Vec<u8> = chain.tree().subtrees().iter().flat_map(|d| d.0).collect();
     URL_SAFE_NO_PAD.encode(digests)
 }
 
 impl Recorded {
     /// Returns the chain that was recorded; `None` when an older version recorded too little.
-    pub fn chain(&self, topic: &str, partition: i32) -> Option<Chain> {
+    pub fn chain(&self, topic: &str, partition: i32) -> Option<HashChain> {
         let head = Digest::parse(self.head.as_ref()?)?;
         let bytes = URL_SAFE_NO_PAD.decode(self.tree.as_ref()?).ok()?;
         let (digests, rest) = bytes.as_chunks::<32>();
         let subtrees = digests.iter().map(|digest| Digest(*digest)).collect();
         let tree = Frontier::of(self.seq?, subtrees).filter(|_| rest.is_empty())?;
-        Some(Chain::resume(topic, partition, head, tree))
+        Some(HashChain::resume(topic, partition, head, tree))
     }
 
     /// Reads the metadata of an offset; `None` when it is not ours.
@@ -145,7 +145,7 @@ mod tests {
         let mut tree = Frontier::default();
         (0..1_023u32).for_each(|i| tree.push(&i.to_le_bytes()));
         let head = Digest::of(&[b"head"]);
-        let chain = Chain::resume("t", 0, head, tree);
+        let chain = HashChain::resume("t", 0, head, tree);
         let mut ours = Progress {
             seq: chain.seq(),
             head: head.to_string(),

@@ -23,7 +23,7 @@ fn place() -> TopicPartition {
 }
 
 /// Seven alerts up to offset 150 of a log from 90 to 200.
-fn facts<'a>(at: &'a TopicPartition, evidence: &'a [Evidence]) -> Facts<'a> {
+fn facts<'a>(at: &'a TopicPartition, evidence: &'a [ProgressEvidence]) -> Facts<'a> {
     Facts {
         at,
         group: "g",
@@ -36,8 +36,8 @@ fn facts<'a>(at: &'a TopicPartition, evidence: &'a [Evidence]) -> Facts<'a> {
     }
 }
 
-fn witness(witness: Witness, next: i64, seq: Option<u64>) -> Evidence {
-    Evidence { witness, next, seq, head: None }
+fn witness(witness: Witness, next: i64, seq: Option<u64>) -> ProgressEvidence {
+    ProgressEvidence { witness, next, seq, head: None }
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_group_goes_on_where_it_was() {
 fn contradictions_refuse_with_evidence_and_remedy() {
     let at = place();
     /// What it is called, the log's bounds, what is known, and what must be said.
-    type Case = (&'static str, (i64, i64), Evidence, [&'static str; 2]);
+    type Case = (&'static str, (i64, i64), ProgressEvidence, [&'static str; 2]);
     let cases: [Case; 7] = [
         (
             "snapshot",

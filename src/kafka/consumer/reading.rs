@@ -4,9 +4,9 @@
 //! cannot be read, so that such an error is laid to those that stand still before what it names.
 
 use crate::{
-    kafka::{Consumer, End, ReadObserver},
+    kafka::{Consumer, PartitionEnd, ReadObserver},
     model::TopicPartition,
-    ops::trouble::{Kind, Trouble},
+    ops::trouble::{Trouble, TroubleKind},
 };
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
@@ -43,19 +43,19 @@ pub struct Standing {
 /// The watch over all partitions of one consumer.
 pub struct Reading<'a> {
     observer: &'a dyn ReadObserver,
-    places: BTreeMap<TopicPartition, Place>,
+    places: BTreeMap<TopicPartition, PartitionPlace>,
     unreadable: Option<Unreadable>,
     looked: Instant,
 }
 
-struct Place {
-    progress: Progress,
+struct PartitionPlace {
+    progress: ReadProgress,
     /// The troubles that were told, and when each was logged.
-    told: BTreeMap<Kind, (Trouble, Instant)>,
+    told: BTreeMap<TroubleKind, (Trouble, Instant)>,
 }
 
 /// How far a partition was, and since when.
-struct Progress {
+struct ReadProgress {
     read: i64,
     moved: Instant,
     stable: i64,
@@ -122,9 +122,9 @@ impl<'a> Reading<'a> {
             let read = positions.get(at).copied().unwrap_or(*next).max(*next);
             let n_behind = (end.stable - read).max(0);
             self.observer.consumer_lag(&at.topic, at.partition, n_behind);
-            let place = self.places.entry(at.clone()).or_insert_with(|| Place::new(now));
+            let place = self.places.entry(at.clone()).or_insert_with(|| PartitionPlace::new(now));
             if was_busy {
-                place.progress = Progress::new(now);
+                place.progress = ReadProgress::new(now);
             }
             let (still, open) = place.progress.compare(read, end, *is_held, now);
             let moved = place.progress.moved;
@@ -138,17 +138,17 @@ impl<'a> Reading<'a> {
             let stalled = is_stalled.then_some(Trouble::Stalled { n_behind, seconds, said });
             let (n, seconds) = (end.high - end.stable, open.as_secs());
             let held = (open >= STALL_AFTER).then_some(Trouble::HeldBack { n, seconds });
-            self.set(at, Kind::Unreadable, unreadable);
-            self.set(at, Kind::Stalled, stalled);
-            self.set(at, Kind::HeldBack, held);
+            self.set(at, TroubleKind::Unreadable, unreadable);
+            self.set(at, TroubleKind::Stalled, stalled);
+            self.set(at, TroubleKind::HeldBack, held);
         }
     }
 
     /// Tells of a trouble of a partition, or that it is over: the observer each time, the log at
     /// first and then every few minutes.
-    pub fn set(&mut self, at: &TopicPartition, kind: Kind, trouble: Option<Trouble>) {
+    pub fn set(&mut self, at: &TopicPartition, kind: TroubleKind, trouble: Option<Trouble>) {
         let now = Instant::now();
-        let place = self.places.entry(at.clone()).or_insert_with(|| Place::new(now));
+        let place = self.places.entry(at.clone()).or_insert_with(|| PartitionPlace::new(now));
         let (topic, partition) = (&at.topic, at.partition);
         let Some(trouble) = trouble else {
             if place.told.remove(&kind).is_some() {
@@ -184,13 +184,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-impl Place {
+impl PartitionPlace {
     fn new(now: Instant) -> Self {
-        Self { progress: Progress::new(now), told: BTreeMap::new() }
+        Self { progress: ReadProgress::new(now), told: BTreeMap::new() }
     }
 }
 
-impl Progress {
+impl ReadProgress {
     fn new(now: Instant) -> Self {
         Self { read: -1, moved: now, stable: -1, released: now }
     }
@@ -200,7 +200,7 @@ impl Progress {
     fn compare(
         &mut self,
         read: i64,
-        end: End,
+        end: PartitionEnd,
         is_held: bool,
         now: Instant,
     ) -> (Duration, Duration) {
@@ -227,9 +227,10 @@ mod tests {
     /// Looks by where the reader is, what can be read and all there is; whether it is held.
     fn seconds_still(looks: &[(i64, i64, i64, bool)]) -> Vec<(u64, u64)> {
         let began = Instant::now();
-        let mut progress = Progress::new(began);
+        let mut progress = ReadProgress::new(began);
         let look = |(n, (read, stable, high, is_held)): (u64, &(i64, i64, i64, bool))| {
-            let (end, now) = (End { stable: *stable, high: *high }, began + Duration::from_secs(n));
+            let (end, now) =
+                (PartitionEnd { stable: *stable, high: *high }, began + Duration::from_secs(n));
             let (still, open) = progress.compare(*read, end, *is_held, now);
             (still.as_secs(), open.as_secs())
         };

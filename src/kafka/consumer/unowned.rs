@@ -44,7 +44,8 @@ impl Lookout {
         let client: BaseConsumer = client_config(params)?.create()?;
         let (alive, is_over) = sync_channel(1);
         let inputs = inputs.iter().map(|topic| (*topic).to_owned()).collect();
-        let look = Look { client, params: params.clone(), inputs, visited: visited.to_owned() };
+        let look =
+            AssignmentLook { client, params: params.clone(), inputs, visited: visited.to_owned() };
         let body = move || {
             look.until(&is_over);
             Closing::begin(look.client);
@@ -56,14 +57,14 @@ impl Lookout {
     }
 }
 
-struct Look {
+struct AssignmentLook {
     client: BaseConsumer,
     params: Params,
     inputs: Vec<String>,
     visited: String,
 }
 
-impl Look {
+impl AssignmentLook {
     /// Looks until the other end is gone; a partition without an owner at two looks in a row (a
     /// rebalance under way may look the same once) makes the group share out again.
     fn until(&self, is_over: &Receiver<()>) {
@@ -94,7 +95,8 @@ impl Look {
             return Ok(BTreeSet::new());
         };
         let assignments = found.members().iter().filter_map(|m| m.assignment());
-        let owned: BTreeSet<_> = assignments.flat_map(|bytes| Reader(bytes).read()).collect();
+        let owned: BTreeSet<_> =
+            assignments.flat_map(|bytes| AssignmentReader(bytes).read()).collect();
         let mut all = BTreeSet::new();
         for topic in &self.inputs {
             let metadata = self.client.fetch_metadata(Some(topic), ANSWER_MAX)?;
@@ -122,9 +124,9 @@ impl Look {
 }
 
 /// Reads an assignment of the consumer protocol: version, then topics with their partitions.
-struct Reader<'a>(&'a [u8]);
+struct AssignmentReader<'a>(&'a [u8]);
 
-impl Reader<'_> {
+impl AssignmentReader<'_> {
     /// Returns what can be read: other members write it, so it need not be well-formed.
     fn read(mut self) -> Vec<TopicPartition> {
         let mut found = Vec::new();
@@ -177,11 +179,11 @@ mod tests {
         }
         let at = |topic: &str, partition| TopicPartition { topic: topic.to_owned(), partition };
         let all = [at("ab", 0), at("ab", 7), at("c", 2)];
-        assert_eq!(Reader(&bytes).read(), all);
+        assert_eq!(AssignmentReader(&bytes).read(), all);
         for n in 0..bytes.len() {
-            let part = Reader(&bytes[..n]).read();
+            let part = AssignmentReader(&bytes[..n]).read();
             assert_eq!(part, all[..part.len()], "{n} bytes");
         }
-        assert!(Reader(&[0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff]).read().is_empty());
+        assert!(AssignmentReader(&[0, 0, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff]).read().is_empty());
     }
 }

@@ -7,7 +7,10 @@ use super::{
 use crate::{
     kafka::{
         Consumer,
-        producer::{Answers, Passed, Producer, Remedy, Stage as At, Transaction, TransactionError},
+        producer::{
+            Answers, Passed, Producer, Remedy, Transaction, TransactionError,
+            TransactionStage as At,
+        },
     },
     model::TopicPartition,
     ops::failpoint,

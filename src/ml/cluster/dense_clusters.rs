@@ -46,7 +46,7 @@ pub struct Pockets {
 
 /// Where an event falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ClusterPlace {
     Mass,
     Pocket(usize),
     Noise,
@@ -117,12 +117,16 @@ impl Pockets {
     ///
     /// # Cost
     /// Up to 512 distances, most of which end after a few columns.
-    pub fn place(&self, row: &[f32]) -> Place {
+    pub fn place(&self, row: &[f32]) -> ClusterPlace {
         let is_near = |points: &Lanes| points.is_any_within(row, self.eps * self.eps);
         if let Some(idx) = self.pockets.iter().position(|p| is_near(&p.cores)) {
-            return Place::Pocket(idx);
+            return ClusterPlace::Pocket(idx);
         }
-        if !self.is_mass_covered || is_near(&self.mass) { Place::Mass } else { Place::Noise }
+        if !self.is_mass_covered || is_near(&self.mass) {
+            ClusterPlace::Mass
+        } else {
+            ClusterPlace::Noise
+        }
     }
 
     /// Returns the middle of a pocket, as raw values.
@@ -218,8 +222,8 @@ mod tests {
         assert!(found.pockets.iter().all(|p| p.n_rows < 50));
         let pocket = found.middle(&found.pockets[0]);
         assert!(pocket[0] > 2.0 || found.pockets.len() > 1, "{pocket:?}");
-        assert_eq!(place([0.25, 0.5]), Place::Mass);
-        assert_eq!(place([-9.0, 9.0]), Place::Noise);
+        assert_eq!(place([0.25, 0.5]), ClusterPlace::Mass);
+        assert_eq!(place([-9.0, 9.0]), ClusterPlace::Noise);
         assert!(found.is_shaped(2) && !found.is_shaped(3));
     }
 

@@ -19,7 +19,7 @@ const TOLERANCE: f64 = 1e-2;
 
 /// Cells with their share of the sample and their common width.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Cells {
+pub struct Centroids {
     pub scaler: Scaler,
     centroids: Lanes,
     /// Share of the sample in each cell, Laplace-smoothed.
@@ -36,7 +36,7 @@ pub struct Nearest {
     pub distance2: f64,
 }
 
-impl Cells {
+impl Centroids {
     /// Quantises row-major data; returns the cells and the novelty of each sample. Nothing comes
     /// of less than two rows.
     ///
@@ -202,11 +202,11 @@ mod tests {
 
     #[test]
     fn finds_the_blobs_and_the_same_ones_each_time() {
-        let (cells, novelties) = Cells::fit(&blobs(), 2, 3, 42).unwrap();
+        let (cells, novelties) = Centroids::fit(&blobs(), 2, 3, 42).unwrap();
         assert_eq!(novelties.len(), 900);
         let shares = [0, 1, 2].map(|cell| cells.share(cell));
         assert!(shares.iter().all(|share| (share - 1.0 / 3.0).abs() < 0.01), "{shares:?}");
-        assert_eq!(Cells::fit(&blobs(), 2, 3, 42).unwrap().0, cells);
+        assert_eq!(Centroids::fit(&blobs(), 2, 3, 42).unwrap().0, cells);
         let mut far = [15.0, 30.0];
         cells.scaler.scale(&mut far);
         let novelty = cells.novelty(cells.nearest(&far)) as f32;
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn the_largest_cells_come_first_and_keep_their_rows() {
         let (data, k) = (blobs(), 16);
-        let (cells, novelties) = Cells::fit(&data, 2, k, 42).unwrap();
+        let (cells, novelties) = Centroids::fit(&data, 2, k, 42).unwrap();
         assert!(cells.shares().is_sorted_by(|a, b| a >= b) && cells.share(0) > cells.share(k - 1));
         let rows = cells.scaler.scaled(&data);
         let mut counts = vec![0.0; k];
@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn poor_samples_do_no_harm() {
-        assert!(Cells::fit(&[], 2, 8, 1).is_none());
-        assert!(Cells::fit(&[1.0, f64::NAN, 2.0, 3.0], 2, 8, 1).is_none());
-        let (cells, _) = Cells::fit(&[1.0; 200], 2, 8, 1).unwrap();
+        assert!(Centroids::fit(&[], 2, 8, 1).is_none());
+        assert!(Centroids::fit(&[1.0, f64::NAN, 2.0, 3.0], 2, 8, 1).is_none());
+        let (cells, _) = Centroids::fit(&[1.0; 200], 2, 8, 1).unwrap();
         assert!(cells.novelty(cells.nearest(&[0.0, 0.0])).is_finite());
     }
 }

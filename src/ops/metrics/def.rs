@@ -4,14 +4,14 @@ use super::id::Metric;
 
 /// What a metric measures over time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum MetricKind {
     Counter,
     Gauge,
     /// With the upper bounds of its buckets.
     Histogram(&'static [f64]),
 }
 
-impl Kind {
+impl MetricKind {
     /// Returns Prometheus' name of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,7 +28,7 @@ pub struct Def {
     pub id: Metric,
     /// Without the namespace.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Every value comes from a closed list or from the configuration, never from data.
     pub labels: &'static [&'static str],
     pub help: &'static str,
@@ -46,7 +46,7 @@ pub(super) const COUNTS: &[f64] =
 pub(super) const fn def(
     id: Metric,
     name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Def {
@@ -60,7 +60,7 @@ pub(super) const fn counter(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Def {
-    def(id, name, Kind::Counter, labels, help)
+    def(id, name, MetricKind::Counter, labels, help)
 }
 
 /// Makes the line of a gauge.
@@ -70,5 +70,5 @@ pub(super) const fn gauge(
     labels: &'static [&'static str],
     help: &'static str,
 ) -> Def {
-    def(id, name, Kind::Gauge, labels, help)
+    def(id, name, MetricKind::Gauge, labels, help)
 }

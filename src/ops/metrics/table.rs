@@ -1,7 +1,7 @@
 //! The metric table.
 
 use super::{
-    def::{COUNTS, Def, Kind, SECONDS, counter, def, gauge},
+    def::{COUNTS, Def, MetricKind, SECONDS, counter, def, gauge},
     id::Metric,
 };
 
@@ -144,12 +144,18 @@ pub const TABLE: &[Def] = &[
         "Records that wait in the window of the stage.",
     ),
     counter(Metric::Batches, "batches_total", &[], "Batches ended, rebuilding included."),
-    def(Metric::BatchRecords, "batch_records", Kind::Histogram(COUNTS), &[], "Records in a batch."),
+    def(
+        Metric::BatchRecords,
+        "batch_records",
+        MetricKind::Histogram(COUNTS),
+        &[],
+        "Records in a batch.",
+    ),
     counter(Metric::Commits, "commits_total", &[], "Kafka transactions committed."),
     def(
         Metric::CommitSeconds,
         "commit_seconds",
-        Kind::Histogram(SECONDS),
+        MetricKind::Histogram(SECONDS),
         &[],
         "Time from the first send to the end of the commit.",
     ),
@@ -168,7 +174,7 @@ pub const TABLE: &[Def] = &[
     def(
         Metric::LatencySeconds,
         "alert_latency_seconds",
-        Kind::Histogram(SECONDS),
+        MetricKind::Histogram(SECONDS),
         &[],
         "Time from a record's Kafka timestamp to its alert's commit.",
     ),
@@ -280,7 +286,7 @@ pub const TABLE: &[Def] = &[
     def(
         Metric::SnapshotSeconds,
         "snapshot_seconds",
-        Kind::Histogram(SECONDS),
+        MetricKind::Histogram(SECONDS),
         &[],
         "Time to encode and write a snapshot, beside detection.",
     ),

@@ -4,7 +4,7 @@
 use super::log::read_unchecked;
 use crate::{
     decode::Wrapping,
-    journal::{Change, Entry, WHOLE_TOPIC},
+    journal::{Change, ControlEntry, WHOLE_TOPIC},
     kafka::{ClientLog, Closing, Params, Patience, client_config},
     model::{GroupPartition, TopicPartition},
     ops::clock,
@@ -72,7 +72,7 @@ impl<'a> Ballot<'a> {
 
     /// Writes what a record shows, outside of any transaction: whoever replays takes the setup that
     /// follows from the first of these entries, so that one too many does no harm.
-    fn propose(&self, entry: &Entry) -> Result<(), RuntimeError> {
+    fn propose(&self, entry: &ControlEntry) -> Result<(), RuntimeError> {
         let cannot = |source| RuntimeError::Kafka { what: "cannot write a control entry", source };
         // INVARIANT: our own types always become JSON.
         let body = serde_json::to_vec(entry).map_err(|_| cannot(KafkaError::Canceled))?;
@@ -107,8 +107,8 @@ impl<'a> Ballot<'a> {
             return Ok(first);
         }
         let change = Change::Envelope { envelope: shown.clone(), shown_in: at.partition };
-        let (schema, at_ms) = (Entry::SCHEMA.to_owned(), clock::now_ms());
-        self.propose(&Entry { schema, place: place.clone(), n: 0, offset, change, at_ms })?;
+        let (schema, at_ms) = (ControlEntry::SCHEMA.to_owned(), clock::now_ms());
+        self.propose(&ControlEntry { schema, place: place.clone(), n: 0, offset, change, at_ms })?;
         let gone = RuntimeError::Deadline {
             what: "reading back what the records of a topic are wrapped in",
             seconds: ANSWER_MAX.as_secs(),

@@ -37,10 +37,10 @@ pub struct Prepared {
 /// The inputs of a process; clones share them.
 #[derive(Clone)]
 pub struct Inputs {
-    shared: Arc<Shared>,
+    shared: Arc<SharedInputs>,
 }
 
-struct Shared {
+struct SharedInputs {
     /// Counts replacements, so that workers notice one without a lock.
     generation: AtomicU64,
     now: Mutex<Arc<[Prepared]>>,
@@ -59,7 +59,7 @@ impl Inputs {
         let now = Mutex::new(prepare(inputs)?);
         let (generation, store) = (AtomicU64::new(0), OnceLock::new());
         let kept = Mutex::new(BTreeSet::new());
-        Ok(Self { shared: Arc::new(Shared { generation, now, store, kept }) })
+        Ok(Self { shared: Arc::new(SharedInputs { generation, now, store, kept }) })
     }
 
     /// Returns the inputs as they are now.

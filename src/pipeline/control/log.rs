@@ -1,7 +1,7 @@
 //! Reads the control topic back at a takeover.
 
 use crate::{
-    journal::{ENTRIES_MAX, Entry, check},
+    journal::{ControlEntry, ENTRIES_MAX, check},
     kafka::{ClientLog, Closing, Params, Patience, client_config},
     model::GroupPartition,
     pipeline::RuntimeError,
@@ -17,7 +17,7 @@ use std::{collections::BTreeMap, time::Duration};
 const POLL: Duration = Duration::from_millis(100);
 
 /// The entries of places, in their order.
-pub type Log = BTreeMap<GroupPartition, Vec<Entry>>;
+pub type ControlLogs = BTreeMap<GroupPartition, Vec<ControlEntry>>;
 
 /// Reads the entries of `places`, of each at least as many as `expected` says: those are committed,
 /// and the broker may be a moment late to show them.
@@ -29,7 +29,7 @@ pub fn read(
     topic: &str,
     expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
-) -> Result<Log, RuntimeError> {
+) -> Result<ControlLogs, RuntimeError> {
     let mut log = read_unchecked(params, topic, expected, patience)?;
     for (place, entries) in &mut log {
         // One key, one partition, one order; unless partitions were added to the topic.
@@ -48,7 +48,7 @@ pub(super) fn read_unchecked(
     topic: &str,
     expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
-) -> Result<Log, RuntimeError> {
+) -> Result<ControlLogs, RuntimeError> {
     let cannot = |source| RuntimeError::Kafka { what: "cannot read the control log", source };
     let mut config = client_config(params)?;
     for (name, value) in [
@@ -76,7 +76,7 @@ fn read_all(
     topic: &str,
     expected: &BTreeMap<GroupPartition, u64>,
     patience: Patience<'_>,
-) -> Result<Log, RuntimeError> {
+) -> Result<ControlLogs, RuntimeError> {
     let cannot = |source| RuntimeError::Kafka { what: "cannot read the control log", source };
     let metadata =
         patience.ask(|slice| consumer.fetch_metadata(Some(topic), slice)).map_err(cannot)?;
@@ -88,10 +88,10 @@ fn read_all(
     consumer.assign(&list).map_err(cannot)?;
     let keys: BTreeMap<String, &GroupPartition> =
         expected.keys().map(|place| (place.to_string(), place)).collect();
-    let mut log: Log = expected.keys().map(|place| (place.clone(), Vec::new())).collect();
+    let mut log: ControlLogs = expected.keys().map(|place| (place.clone(), Vec::new())).collect();
     let mut ended = vec![n_partitions == 0; n_partitions];
     loop {
-        let is_whole = |log: &Log| {
+        let is_whole = |log: &ControlLogs| {
             let has = |(place, n): (&GroupPartition, &u64)| log[place].len() as u64 >= *n;
             expected.iter().all(has)
         };
@@ -130,8 +130,8 @@ fn entry(
     topic: &str,
     place: &GroupPartition,
     message: &impl Message,
-) -> Result<Entry, RuntimeError> {
-    let entry = Entry::parse(message.payload().unwrap_or_default());
+) -> Result<ControlEntry, RuntimeError> {
+    let entry = ControlEntry::parse(message.payload().unwrap_or_default());
     let wrong = match &entry {
         Err(why) => why.as_str(),
         Ok(entry) if entry.place != *place => "its key is another place's",
@@ -148,7 +148,11 @@ fn entry(
     }
 }
 
-fn incomplete(topic: &str, expected: &BTreeMap<GroupPartition, u64>, log: &Log) -> RuntimeError {
+fn incomplete(
+    topic: &str,
+    expected: &BTreeMap<GroupPartition, u64>,
+    log: &ControlLogs,
+) -> RuntimeError {
     let short = expected.iter().find(|(place, n)| (log[*place].len() as u64) < **n);
     match short {
         None => RuntimeError::Deadline { what: "reading the control log", seconds: 0 },

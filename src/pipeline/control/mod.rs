@@ -20,6 +20,6 @@ pub use bundles::bundles_of;
 #[cfg(feature = "kafka")]
 pub use inputs::{InputSetup, Inputs, Prepared};
 #[cfg(feature = "kafka")]
-pub use log::{Log, read};
+pub use log::{ControlLogs, read};
 #[cfg(feature = "kafka")]
-pub use verdicts::{Fed, Feed};
+pub use verdicts::{Fed, VerdictFeed};

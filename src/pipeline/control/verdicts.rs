@@ -11,8 +11,8 @@ use rdkafka::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
-/// A consumer of the verdict topic. Dropping it may hang: use [`Feed::close`].
-pub struct Feed {
+/// A consumer of the verdict topic. Dropping it may hang: use [`VerdictFeed::close`].
+pub struct VerdictFeed {
     consumer: BaseConsumer<ClientLog>,
     topic: String,
     n_partitions: i32,
@@ -27,8 +27,8 @@ pub struct Fed {
     pub verdict: Result<Verdict, VerdictError>,
 }
 
-impl Feed {
-    /// Connects; nothing is read before [`Feed::seek`].
+impl VerdictFeed {
+    /// Connects; nothing is read before [`VerdictFeed::seek`].
     ///
     /// # Errors
     /// When no broker says which partitions the topic has, or it does not exist.

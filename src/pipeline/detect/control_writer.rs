@@ -3,15 +3,15 @@
 //! Each becomes an entry of the control log in the transaction of the batch that ends there, and is
 //! taken by the engine at once: before the record at the entry's offset.
 
-use super::{envelope_choice::agreed, fold::Fold, outbox::Outbox, partition::Partition};
+use super::{envelope_choice::agreed, fold::WorkerFold, outbox::Outbox, partition::Partition};
 use crate::{
     engine::EngineError,
-    journal::{Bundle, Entry, Origin, Step, Why},
-    kafka::producer::{Message, Output},
+    journal::{Bundle, ControlEntry, Step, VerdictOrigin, Why},
+    kafka::producer::{Message, OutputTopic},
     ops::clock,
     pipeline::{
         Observer,
-        control::{Fed, Feed, Inputs},
+        control::{Fed, Inputs, VerdictFeed},
         flood::Flood,
     },
 };
@@ -39,7 +39,7 @@ impl Steering {
 
     /// Takes in what the verdict topic holds; only while all partitions are live, so that none
     /// misses any.
-    pub fn read(&mut self, feed: &Feed, partitions: &[Partition], observer: &dyn Observer) {
+    pub fn read(&mut self, feed: &VerdictFeed, partitions: &[Partition], observer: &dyn Observer) {
         if partitions.is_empty() || !partitions.iter().all(|p| p.is_live) {
             return;
         }
@@ -60,7 +60,7 @@ impl Steering {
     }
 }
 
-impl Fold<'_> {
+impl WorkerFold<'_> {
     /// Returns whether there is a turn to take without waiting for a record.
     pub fn has_turns(&self) -> bool {
         self.steering.generation != self.inputs.generation()
@@ -72,7 +72,7 @@ impl Fold<'_> {
     ///
     /// # Errors
     /// A sentence for the operator, when a setup cannot come into force or be kept.
-    pub fn steer(&mut self, feed: Option<&Feed>) -> Result<(), String> {
+    pub fn steer(&mut self, feed: Option<&VerdictFeed>) -> Result<(), String> {
         let Self { partitions, outbox, inputs, steering, observer, .. } = self;
         if let Some(feed) = feed {
             steering.read(feed, partitions, *observer);
@@ -100,7 +100,7 @@ impl Fold<'_> {
 /// Writes what is in force where nothing is written yet, or where it has changed since.
 ///
 /// # Errors
-/// As [`Fold::steer`].
+/// As [`WorkerFold::steer`].
 pub fn settle(
     partition: &mut Partition,
     outbox: &mut Outbox,
@@ -136,7 +136,7 @@ fn reload(partition: &mut Partition, outbox: &mut Outbox, inputs: &Inputs) -> Re
 /// Goes on with another bundle, or with the same under another version.
 ///
 /// # Errors
-/// As [`Fold::steer`].
+/// As [`WorkerFold::steer`].
 pub fn replace(
     partition: &mut Partition,
     outbox: &mut Outbox,
@@ -190,7 +190,8 @@ fn learn(partition: &mut Partition, outbox: &mut Outbox, fed: &Fed) {
     if !verdict.is_on(&partition.driver.engine().chain().id) {
         return;
     }
-    let source = Origin { topic: fed.topic.clone(), partition: fed.partition, offset: fed.offset };
+    let source =
+        VerdictOrigin { topic: fed.topic.clone(), partition: fed.partition, offset: fed.offset };
     let step = Step::Verdict { verdict: verdict.clone(), source };
     let done = tell(partition, &step);
     // INVARIANT: only setups can be refused.
@@ -223,10 +224,10 @@ fn append(partition: &mut Partition, outbox: &mut Outbox, offset: i64, step: Ste
     }
 }
 
-fn message_of(entry: &Entry) -> Result<Message, serde_json::Error> {
+fn message_of(entry: &ControlEntry) -> Result<Message, serde_json::Error> {
     let body = serde_json::to_vec(entry)?;
     let headers = vec![("content-type", "application/json".to_owned())];
-    Ok(Message { output: Output::Control, key: Some(entry.key().into_bytes()), body, headers })
+    Ok(Message { output: OutputTopic::Control, key: Some(entry.key().into_bytes()), body, headers })
 }
 
 fn own(partition: &Partition, inputs: &Inputs) -> Result<Arc<Bundle>, String> {

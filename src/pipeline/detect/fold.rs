@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     engine::Action,
-    kafka::producer::Output,
+    kafka::producer::OutputTopic,
     model::{Record, TopicPartition},
     ops::failpoint,
     pipeline::{
-        Batching, Observer, OnFlood, Phase,
+        Batching, Observer, OnFlood, PartitionPhase,
         control::{Agreement, Inputs},
         message,
     },
@@ -21,7 +21,7 @@ use crate::{
 use std::time::{Duration, Instant};
 
 /// What one worker folds, and what it owes to Kafka.
-pub struct Fold<'a> {
+pub struct WorkerFold<'a> {
     pub(in crate::pipeline) inputs: &'a Inputs,
     limits: &'a Batching,
     on_flood: OnFlood,
@@ -43,7 +43,7 @@ pub struct Fold<'a> {
     pub is_rebuilt: bool,
 }
 
-impl<'a> Fold<'a> {
+impl<'a> WorkerFold<'a> {
     /// Makes a fold without partitions.
     pub fn new(
         inputs: &'a Inputs,
@@ -156,7 +156,7 @@ impl<'a> Fold<'a> {
     /// for its next record.
     ///
     /// # Errors
-    /// As [`Fold::take`].
+    /// As [`WorkerFold::take`].
     pub fn at_end(&mut self, partition: i32) -> Result<(), String> {
         let mut same = self.partitions.iter_mut().filter(|p| p.at.partition == partition);
         if let (Some(only), None) = (same.next(), same.next())
@@ -225,8 +225,8 @@ impl<'a> Fold<'a> {
         for kafka_ms in self.outbox.alerted_at() {
             self.observer.emitted(now_ms.saturating_sub(kafka_ms));
         }
-        let n_dead_letters = self.outbox.count(Output::DeadLetters);
-        self.observer.committed(self.outbox.count(Output::Alerts), n_dead_letters, took);
+        let n_dead_letters = self.outbox.count(OutputTopic::DeadLetters);
+        self.observer.committed(self.outbox.count(OutputTopic::Alerts), n_dead_letters, took);
         self.outbox = Outbox::default();
     }
 
@@ -265,7 +265,7 @@ impl<'a> Fold<'a> {
         self.partitions.retain(|p| !gone.contains(&p.at));
         self.outbox.remove(gone);
         for at in gone {
-            self.observer.phase(&at.topic, at.partition, Phase::Released);
+            self.observer.phase(&at.topic, at.partition, PartitionPhase::Released);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The body of a snapshot: an engine and what the worker knows about its partition.
 
 use crate::{
-    audit::Chain,
+    audit::HashChain,
     engine::{Engine, EngineError, Frozen},
     journal::takeover::Progress,
     model::GroupPartition,
     pipeline::flood::Flood,
-    store::{BODY_FORMAT, Header},
+    store::{BODY_FORMAT, SnapshotHeader},
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ const TRAILER_BYTES: usize = 4;
 pub struct Image {
     version: u16,
     pub progress: Progress,
-    pub chain: Chain,
+    pub chain: HashChain,
     pub flood: Flood,
     /// Made by `replay` from history, for a group that has not started yet.
     pub is_seed: bool,
@@ -47,14 +47,14 @@ pub enum ImageError {
 
 impl Image {
     /// Makes an image.
-    pub fn new(progress: Progress, chain: Chain, flood: Flood) -> Self {
+    pub fn new(progress: Progress, chain: HashChain, flood: Flood) -> Self {
         Self { version: VERSION, progress, chain, flood, is_seed: false }
     }
 
     /// Describes the snapshot of an engine before the record at an offset.
-    pub fn header(&self, place: GroupPartition, offset: i64, engine: &Engine) -> Header {
+    pub fn header(&self, place: GroupPartition, offset: i64, engine: &Engine) -> SnapshotHeader {
         let stats = engine.stats();
-        Header {
+        SnapshotHeader {
             format: BODY_FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             place,
@@ -66,7 +66,7 @@ impl Image {
             n_records: stats.n_records,
             n_accounts: engine.state().n_accounts() as u64,
             event_time_ms: stats.event_time_ms,
-            ..Header::default()
+            ..SnapshotHeader::default()
         }
     }
 
@@ -111,7 +111,7 @@ mod tests {
             ..Setup::new(crate::model::Chain::parse("eip155:1").unwrap())
         };
         let progress = Progress { start: 3, n_control: 2, ..Progress::default() };
-        let image = Image::new(progress, Chain::new("t", 1), Flood::default());
+        let image = Image::new(progress, HashChain::new("t", 1), Flood::default());
         let body = image.encode(&Engine::new(setup).unwrap().freeze()).unwrap();
         (image, body)
     }

@@ -5,15 +5,16 @@ use super::{
     checkpoints::Cadence,
     partition::Partition,
     restore::{self, RestoreOutcome, Restored},
-    worker::Context,
+    worker::WorkerContext,
 };
 use crate::{
-    audit::Chain,
+    audit::HashChain,
     engine::Setup,
     journal::{
         Bundle, Position, Step, Turn,
         takeover::{
-            Evidence, Facts, LastRecord, OnLostHistory, Plan, Progress, Recorded, Tails, plan,
+            Facts, LastRecord, OnLostHistory, Plan, Progress, ProgressEvidence, Recorded, Tails,
+            plan,
         },
         turns,
     },
@@ -21,12 +22,12 @@ use crate::{
     model::{GroupPartition, Start, TopicPartition},
     pipeline::{
         Driver, Fits, Image, OnFlood, RuntimeError,
-        control::{Log, bundles_of},
+        control::{ControlLogs, bundles_of},
         flood::Flood,
         fruitless::Fruitless,
         quarantine::CrashLoop,
     },
-    store::Entry,
+    store::SnapshotEntry,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -44,7 +45,7 @@ struct Beginning {
 
 /// One partition that is being opened, with the facts that several steps need.
 struct Opening<'a> {
-    ctx: Context<'a>,
+    ctx: WorkerContext<'a>,
     at: &'a TopicPartition,
     place: GroupPartition,
     /// What the present settings say.
@@ -52,7 +53,7 @@ struct Opening<'a> {
     /// The whole control log of the place.
     turns: Vec<Turn>,
     /// Newest first; empty when the store is off or does not answer.
-    entries: Vec<Entry>,
+    entries: Vec<SnapshotEntry>,
     bounds: (i64, i64),
 }
 
@@ -66,12 +67,12 @@ struct Opening<'a> {
 /// # Errors
 /// When the position cannot be known, or starting there would lose or repeat records.
 pub fn open(
-    ctx: &Context<'_>,
+    ctx: &WorkerContext<'_>,
     consumer: &Consumer,
     at: &TopicPartition,
     committed: Option<(i64, String)>,
     tails: &Tails,
-    log: &Log,
+    log: &ControlLogs,
 ) -> Result<Partition, RuntimeError> {
     let no_answer = |source| RuntimeError::Kafka { what: "cannot read the log's end", source };
     let unknown = || RuntimeError::Refused(format!("topic {} is no input", at.topic));
@@ -103,7 +104,7 @@ pub fn open(
 
 /// Lists the snapshots of a place, newest first. A store that does not answer costs time, not
 /// answers: the state is then rebuilt from the log.
-fn entries(ctx: &Context<'_>, place: &GroupPartition) -> Vec<Entry> {
+fn entries(ctx: &WorkerContext<'_>, place: &GroupPartition) -> Vec<SnapshotEntry> {
     let Some(store) = ctx.store else { return Vec::new() };
     store.list(place).unwrap_or_else(|error| {
         tracing::warn!(%place, %error, url = store.url(), "snapshots cannot be listed");
@@ -127,10 +128,10 @@ impl Opening<'_> {
             Some(_) => None,
         };
         if let (None, Some(newest)) = (&seed, self.entries.first()) {
-            evidence.push(Evidence::of_snapshot(newest.offset));
+            evidence.push(ProgressEvidence::of_snapshot(newest.offset));
         }
         if let Some(last) = self.turns.last() {
-            evidence.push(Evidence::of_control(last.offset));
+            evidence.push(ProgressEvidence::of_control(last.offset));
         }
         let facts = Facts {
             at,
@@ -252,7 +253,7 @@ impl Opening<'_> {
             None => {
                 let setup = control.bundle().setup.clone();
                 let driver = Driver::new(setup, Fits::Background).map_err(engine)?;
-                let chain = Chain::new(&at.topic, at.partition);
+                let chain = HashChain::new(&at.topic, at.partition);
                 (driver, Image::new(progress.clone(), chain, Flood::default()))
             }
         };

@@ -2,9 +2,9 @@
 
 use crate::{
     engine::DeadLetter,
-    kafka::producer::{Message, Output},
+    kafka::producer::{Message, OutputTopic},
     model::{Record, TopicPartition},
-    pipeline::message::{self, Coordinates},
+    pipeline::message::{self, DeadLetterOrigin},
 };
 use std::hash::{BuildHasher, RandomState};
 
@@ -30,7 +30,7 @@ impl Outbox {
         at: &TopicPartition,
         record: Record<'_>,
     ) {
-        let coordinates = Coordinates {
+        let coordinates = DeadLetterOrigin {
             topic: record.topic,
             partition: record.partition,
             offset: record.offset,
@@ -60,7 +60,7 @@ impl Outbox {
     }
 
     /// Returns how many messages there are for an output.
-    pub fn count(&self, output: Output) -> usize {
+    pub fn count(&self, output: OutputTopic) -> usize {
         self.messages.iter().filter(|m| m.output == output).count()
     }
 

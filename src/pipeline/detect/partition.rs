@@ -2,7 +2,7 @@
 
 use super::{cadence::Kept, checkpoints::Cadence};
 use crate::{
-    audit::Chain,
+    audit::HashChain,
     journal::{
         Position,
         takeover::{LastRecord, Progress, Recorded, other_log, tree_text, verify},
@@ -10,10 +10,10 @@ use crate::{
     model::{Record, TopicPartition},
     ops::{
         failpoint,
-        trouble::{Kind, Trouble},
+        trouble::{Trouble, TroubleKind},
     },
     pipeline::{
-        Driver, Observer, Phase,
+        Driver, Observer, PartitionPhase,
         flood::Flood,
         fruitless::{Fruitless, KINDS},
         quarantine::CrashLoop,
@@ -29,7 +29,7 @@ pub struct Partition {
     /// Whether the control log says what is in force; checked once live.
     pub is_settled: bool,
     /// Of all alerts since the start, emitted or not.
-    pub chain: Chain,
+    pub chain: HashChain,
     pub cadence: Cadence,
     /// Up to `next`; [`Partition::progress`] adds what the other fields say.
     pub progress: Progress,
@@ -74,12 +74,12 @@ impl Partition {
     }
 
     /// Returns where the partition stands.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> PartitionPhase {
         let from = self.rebuilt_from;
         match (self.is_live, self.is_paused) {
-            (_, true) => Phase::Paused,
-            (true, _) => Phase::Live,
-            _ => Phase::Rebuilding { done: self.next - from, total: self.live_at - from },
+            (_, true) => PartitionPhase::Paused,
+            (true, _) => PartitionPhase::Live,
+            _ => PartitionPhase::Rebuilding { done: self.next - from, total: self.live_at - from },
         }
     }
 
@@ -92,9 +92,9 @@ impl Partition {
     }
 
     /// Returns what is wrong with its records, by kind.
-    pub fn troubles(&self) -> impl Iterator<Item = (Kind, Option<Trouble>)> + '_ {
+    pub fn troubles(&self) -> impl Iterator<Item = (TroubleKind, Option<Trouble>)> + '_ {
         let trouble = |kind| match kind {
-            Kind::Unverified if self.fruitless.is_unverified() => {
+            TroubleKind::Unverified if self.fruitless.is_unverified() => {
                 self.driver.engine().unverified().map(|said| Trouble::Unverified { said })
             }
             _ => self.fruitless.trouble(kind, self.is_paused),

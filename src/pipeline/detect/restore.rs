@@ -6,7 +6,7 @@ use crate::{
     model::GroupPartition,
     ops::failpoint,
     pipeline::{Driver, Fits, Image},
-    store::{Entry, Store, StoreError},
+    store::{SnapshotEntry, Store, StoreError},
 };
 
 /// A partition's state as it was at an offset.
@@ -91,12 +91,12 @@ impl RestoreError {
 pub fn newest(
     store: &Store,
     place: &GroupPartition,
-    entries: &[Entry],
+    entries: &[SnapshotEntry],
     (from, to): (i64, i64),
     setup_of: &dyn Fn(&Image) -> Result<Setup, String>,
     report: &dyn Fn(RestoreOutcome),
 ) -> Option<Restored> {
-    let is_candidate = |entry: &&Entry| (from..=to).contains(&entry.offset);
+    let is_candidate = |entry: &&SnapshotEntry| (from..=to).contains(&entry.offset);
     for entry in entries.iter().filter(is_candidate) {
         match restore(store, place, entry.offset, setup_of) {
             Ok(restored) => {

@@ -1,6 +1,6 @@
 //! Starts the workers and waits for them.
 
-use super::worker::{Context, Worker};
+use super::worker::{Worker, WorkerContext};
 use crate::{
     pipeline::{
         InputSetup, Observer, Params, RuntimeError,
@@ -90,7 +90,7 @@ pub fn run_reloadable(
         }
     };
     let ballot = Ballot::new(&params.kafka, &params.outputs.control, &stop);
-    let first = Context {
+    let first = WorkerContext {
         slot: 0,
         params,
         inputs,
@@ -110,11 +110,11 @@ pub fn run_reloadable(
 }
 
 /// Runs the workers, all as the first but for their slot.
-fn work(first: Context<'_>) -> Result<(), RuntimeError> {
+fn work(first: WorkerContext<'_>) -> Result<(), RuntimeError> {
     thread::scope(|scope| {
         let mut workers = Vec::with_capacity(first.params.workers);
         for slot in 0..first.params.workers {
-            let ctx = Context { slot, ..first };
+            let ctx = WorkerContext { slot, ..first };
             let body = move || {
                 let _guard = StopAll(ctx.stop);
                 let done = Worker::connect(ctx).and_then(Worker::run);

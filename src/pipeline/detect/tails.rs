@@ -1,7 +1,7 @@
 //! Reads the ends of our own output topics: what they prove outlives a lost offset.
 
 use crate::{
-    journal::takeover::{Evidence, Tails, Witness, add},
+    journal::takeover::{ProgressEvidence, Tails, Witness, add},
     kafka::{Closing, Params, Patience, client_config, offset_list, record_of},
     model::TopicPartition,
     pipeline::{Outputs, RuntimeError},
@@ -65,7 +65,7 @@ fn tail(
     consumer: &BaseConsumer,
     topic: &str,
     patience: Patience<'_>,
-    of: impl Fn(&BorrowedMessage<'_>) -> Option<(TopicPartition, Evidence)>,
+    of: impl Fn(&BorrowedMessage<'_>) -> Option<(TopicPartition, ProgressEvidence)>,
     found: &mut Tails,
 ) -> KafkaResult<()> {
     let metadata = patience.ask(|slice| consumer.fetch_metadata(Some(topic), slice))?;
@@ -103,7 +103,7 @@ fn tail(
 
 /// The part of an alert, checkpoint or control entry that says where it belongs.
 #[derive(Deserialize)]
-struct Origin {
+struct MessageOrigin {
     group: Option<String>,
     topic: String,
     partition: i32,
@@ -117,7 +117,7 @@ struct Origin {
 
 #[derive(Deserialize)]
 struct AlertBody {
-    provenance: Origin,
+    provenance: MessageOrigin,
 }
 
 /// Reads what a message proves about which input; `None` when it is another group's, or foreign.
@@ -125,7 +125,7 @@ fn read(
     witness: Witness,
     message: &BorrowedMessage<'_>,
     group: &str,
-) -> Option<(TopicPartition, Evidence)> {
+) -> Option<(TopicPartition, ProgressEvidence)> {
     let mut headers = Vec::new();
     let record = record_of(message, &mut headers);
     let header = |name: &str| {
@@ -142,7 +142,7 @@ fn read(
             };
             let offset: i64 = header("dlq-offset")?.parse().ok()?;
             let (next, seq, head) = (offset + 1, None, None);
-            return is_ours.then_some((place, Evidence { witness, next, seq, head }));
+            return is_ours.then_some((place, ProgressEvidence { witness, next, seq, head }));
         }
         Witness::Alert => {
             if header("ce_source")? != format!("/txwarden/{group}") {
@@ -153,7 +153,7 @@ fn read(
             (origin, next)
         }
         _ => {
-            let origin: Origin = serde_json::from_slice(body).ok()?;
+            let origin: MessageOrigin = serde_json::from_slice(body).ok()?;
             if origin.group.as_deref() != Some(group) {
                 return None;
             }
@@ -162,7 +162,7 @@ fn read(
         }
     };
     let place = TopicPartition { topic: origin.topic, partition: origin.partition };
-    Some((place, Evidence { witness, next, seq: origin.seq, head: origin.head }))
+    Some((place, ProgressEvidence { witness, next, seq: origin.seq, head: origin.head }))
 }
 
 fn is_forbidden(error: &KafkaError) -> bool {

@@ -3,14 +3,14 @@
 mod stage;
 mod takes;
 
-use super::{cadence, checkpoints::Checkpoints, fold::Fold};
+use super::{cadence, checkpoints::Checkpoints, fold::WorkerFold};
 use crate::{
     audit::Signer,
     kafka::{Clients, Lookout, Loop},
     model::TopicPartition,
     pipeline::{
         Observer, Params, RuntimeError,
-        control::{Agreement, Feed, Inputs},
+        control::{Agreement, Inputs, VerdictFeed},
         topics,
     },
     store::{Publisher, Store},
@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, sync::atomic::AtomicBool};
 
 /// What a worker is made from.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct WorkerContext<'a> {
     pub slot: usize,
     pub params: &'a Params,
     pub inputs: &'a Inputs,
@@ -40,10 +40,10 @@ pub struct Worker<'a>(Loop<'a, Detect<'a>>);
 
 /// What is done to the records of one worker.
 struct Detect<'a> {
-    ctx: Context<'a>,
-    fold: Fold<'a>,
+    ctx: WorkerContext<'a>,
+    fold: WorkerFold<'a>,
     /// Where verdicts come from, if from anywhere.
-    feed: Option<Feed>,
+    feed: Option<VerdictFeed>,
     /// How many partitions the topics have; only those of inputs are kept up to date.
     widths: BTreeMap<String, usize>,
     _lookout: Option<Lookout>,
@@ -54,21 +54,21 @@ impl<'a> Worker<'a> {
     ///
     /// # Errors
     /// When a client cannot be made.
-    pub fn connect(ctx: Context<'a>) -> Result<Self, RuntimeError> {
+    pub fn connect(ctx: WorkerContext<'a>) -> Result<Self, RuntimeError> {
         let params = ctx.params;
         let known = ctx.inputs.now();
         let topics: Vec<&str> = known.iter().map(|i| i.topic.as_str()).collect();
         let clients = Clients::connect(&params.kafka, ctx.slot, &topics, ctx.observer, ctx.stop)?;
         let checkpoints =
             Checkpoints { params: &params.audit, signer: ctx.signer, group: &params.kafka.group };
-        let Context { inputs, observer, agreement, .. } = ctx;
+        let WorkerContext { inputs, observer, agreement, .. } = ctx;
         let (batch, on_flood) = (&params.batch, params.on_flood);
-        let fold = Fold::new(inputs, batch, on_flood, observer, checkpoints, agreement);
+        let fold = WorkerFold::new(inputs, batch, on_flood, observer, checkpoints, agreement);
         let feed = params
             .verdicts
             .topic
             .as_ref()
-            .map(|topic| Feed::connect(&params.kafka, topic, clients.patience()));
+            .map(|topic| VerdictFeed::connect(&params.kafka, topic, clients.patience()));
         let cannot = |source| RuntimeError::Kafka { what: "cannot read the verdicts", source };
         let feed = feed.transpose().map_err(cannot)?;
         let lookout = lookout(&ctx, &topics)?;
@@ -134,7 +134,7 @@ impl Detect<'_> {
 
 /// A static member that died between two rounds of a rebalance may leave partitions that nobody
 /// owns: each instance of static members looks for them.
-fn lookout(ctx: &Context<'_>, topics: &[&str]) -> Result<Option<Lookout>, RuntimeError> {
+fn lookout(ctx: &WorkerContext<'_>, topics: &[&str]) -> Result<Option<Lookout>, RuntimeError> {
     let Params { kafka, outputs, .. } = ctx.params;
     let is_due = kafka.is_static_member && ctx.slot == 0;
     Ok(is_due.then(|| Lookout::start(kafka, topics, &outputs.alerts)).transpose()?)

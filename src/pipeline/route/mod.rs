@@ -11,4 +11,4 @@ mod stage;
 
 pub use params::{Params, StreamParams};
 #[cfg(feature = "kafka")]
-pub use run::{Observer, Setup, run};
+pub use run::{RouteObserver, RouteSetup, run};

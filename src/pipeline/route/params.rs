@@ -1,6 +1,6 @@
 //! The settings of the repartition stage.
 
-use crate::order::merge::Window;
+use crate::order::merge::MergeWindow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -82,8 +82,8 @@ impl StreamParams {
     }
 
     /// Returns the bounds of the merge.
-    pub fn window(&self) -> Window {
-        Window {
+    pub fn window(&self) -> MergeWindow {
+        MergeWindow {
             blocks: self.window_blocks,
             idle_ms: i64::try_from(self.idle_ms).unwrap_or(i64::MAX),
             records_max: self.records_max,

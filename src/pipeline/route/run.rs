@@ -1,6 +1,6 @@
 //! Runs the stage: topics are checked, then one thread merges until told to stop.
 
-use super::{Params, stage::Stage};
+use super::{Params, stage::RouteStage};
 use crate::{
     decode::Settings,
     kafka::{self, Loop, ReadObserver},
@@ -13,7 +13,7 @@ use std::sync::{
 
 /// Everything that the stage is made from.
 #[derive(Clone)]
-pub struct Setup {
+pub struct RouteSetup {
     pub kafka: kafka::Params,
     pub params: Params,
     /// How the records of each stream are read, in the order of `params.streams`.
@@ -24,16 +24,16 @@ pub struct Setup {
 }
 
 /// Who is told what the stage does.
-pub trait Observer: ReadObserver {
+pub trait RouteObserver: ReadObserver {
     /// A transaction was committed: records passed on to an output since the last one, how many of
     /// them late or before their time, and how many are held.
-    fn routed(&self, _output: &str, _counts: crate::order::Counts, _n_held: usize) {}
+    fn routed(&self, _output: &str, _counts: crate::order::MergeCounts, _n_held: usize) {}
 
     /// The stage has heard from its group, and has taken over the outputs that it was given.
     fn settled(&self) {}
 }
 
-impl Setup {
+impl RouteSetup {
     /// Returns the connection as the stage's own group.
     pub(super) fn own_kafka(&self) -> kafka::Params {
         let group = self.params.group.clone();
@@ -64,12 +64,12 @@ impl Setup {
 /// When topics or offsets forbid a start, and when Kafka fails in a way that only a new process can
 /// mend.
 pub fn run(
-    setup: &Setup,
+    setup: &RouteSetup,
     stop: &Arc<AtomicBool>,
-    observer: &dyn Observer,
+    observer: &dyn RouteObserver,
 ) -> Result<(), RuntimeError> {
     setup.prepare(stop)?;
-    let done = Stage::connect(setup, stop, observer).and_then(Loop::run);
+    let done = RouteStage::connect(setup, stop, observer).and_then(Loop::run);
     match done {
         // What was not committed is read again by the next start.
         Err(error) if stop.load(Ordering::Acquire) && error.is_retryable() => {

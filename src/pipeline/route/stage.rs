@@ -6,7 +6,7 @@
 mod stream;
 mod takes;
 
-use super::run::{Observer, Setup};
+use super::run::{RouteObserver, RouteSetup};
 use crate::{
     kafka::{Clients, Loop},
     model::Start,
@@ -16,28 +16,28 @@ use std::{
     sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
-use stream::Stream;
+use stream::RoutedStream;
 
 /// How often lanes that stopped at a full window are looked at, and the ends of logs.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What is done to the records of the stage.
-pub(super) struct Stage<'a> {
-    setup: &'a Setup,
+pub(super) struct RouteStage<'a> {
+    setup: &'a RouteSetup,
     start: Option<Start>,
-    streams: Vec<Stream>,
-    observer: &'a dyn Observer,
+    streams: Vec<RoutedStream>,
+    observer: &'a dyn RouteObserver,
     /// The stage's clock.
     began: Instant,
     looked: Instant,
 }
 
-impl<'a> Stage<'a> {
+impl<'a> RouteStage<'a> {
     /// Fences the past of this instance and joins the group.
     pub fn connect(
-        setup: &'a Setup,
+        setup: &'a RouteSetup,
         stop: &'a AtomicBool,
-        observer: &'a dyn Observer,
+        observer: &'a dyn RouteObserver,
     ) -> Result<Loop<'a, Self>, RuntimeError> {
         let kafka = setup.own_kafka();
         let outputs: Vec<&str> = setup.params.streams.iter().map(|s| s.output.as_str()).collect();

@@ -1,7 +1,7 @@
 //! Seals drafts into blocks: nonces, hashes, indices, gas, base fee, receipts and reorganisations.
 
 use super::{
-    draft::{Addr, Draft, Effect},
+    draft::{Addr, Effect, EvmDraft},
     json,
 };
 use crate::model::{EventTime, Family};
@@ -22,7 +22,7 @@ pub(super) const BLOCK_GAS_LIMIT: u64 = 36_000_000;
 /// A mined transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Sealed {
-    pub(super) draft: Draft,
+    pub(super) draft: EvmDraft,
     pub(super) hash: [u8; 32],
     pub(super) nonce: u64,
     pub(super) tx_type: u8,
@@ -36,7 +36,7 @@ pub(super) struct Sealed {
 
 /// A block of mined transactions.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(super) struct MinedBlock {
     pub(super) height: u64,
     pub(super) hash: [u8; 32],
     pub(super) parent: [u8; 32],
@@ -49,15 +49,15 @@ pub(super) struct Block {
 
 /// The chain's tip, nonces and fee market.
 #[derive(Debug)]
-pub(super) struct Chain {
+pub(super) struct ChainTip {
     height: u64,
     parent: [u8; 32],
     nonces: BTreeMap<Addr, u64>,
     base_fee_gwei: f64,
-    recent: VecDeque<Block>,
+    recent: VecDeque<MinedBlock>,
 }
 
-impl Chain {
+impl ChainTip {
     /// Makes a chain whose next block has this height.
     pub(super) fn new(height: u64, rng: &mut Rng) -> Self {
         Self {
@@ -75,7 +75,13 @@ impl Chain {
     }
 
     /// Mines the next block and writes its records.
-    pub(super) fn seal(&mut self, drafts: Vec<Draft>, secs: i64, rng: &mut Rng, out: &mut Out<'_>) {
+    pub(super) fn seal(
+        &mut self,
+        drafts: Vec<EvmDraft>,
+        secs: i64,
+        rng: &mut Rng,
+        out: &mut Out<'_>,
+    ) {
         // The base fee wanders by at most 12.5 % a block around its long-run level (EIP-1559).
         let pull = (8.0 - self.base_fee_gwei) * 0.01;
         let step = self.base_fee_gwei * rng.normal() * 0.015;
@@ -92,7 +98,7 @@ impl Chain {
                 txs.push(tx);
             }
         }
-        let block = Block {
+        let block = MinedBlock {
             height: self.height,
             hash: rng.bytes(),
             parent: self.parent,
@@ -122,11 +128,11 @@ impl Chain {
             out.truth.incidents[incident].subjects.push(hex(&old.hash));
             let (hash, parent) = (rng.bytes(), self.parent);
             out.truth.incidents[incident].subjects.push(hex(&hash));
-            self.append(Block { hash, parent, incident: Some(incident), ..old }, out);
+            self.append(MinedBlock { hash, parent, incident: Some(incident), ..old }, out);
         }
     }
 
-    fn append(&mut self, block: Block, out: &mut Out<'_>) {
+    fn append(&mut self, block: MinedBlock, out: &mut Out<'_>) {
         json::write_block(&block, out);
         self.height = block.height + 1;
         self.parent = block.hash;
@@ -136,7 +142,7 @@ impl Chain {
         }
     }
 
-    fn mine(&mut self, draft: Draft, base_fee: u64, rng: &mut Rng) -> Sealed {
+    fn mine(&mut self, draft: EvmDraft, base_fee: u64, rng: &mut Rng) -> Sealed {
         let next = self.nonces.entry(draft.from).or_insert(0);
         let nonce = *next;
         if !draft.is_pending {

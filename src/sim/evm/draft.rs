@@ -8,7 +8,7 @@ pub(super) const WEI: f64 = 1e18;
 
 /// One wish to transact.
 #[derive(Clone, Debug)]
-pub(in crate::sim) struct Draft {
+pub(in crate::sim) struct EvmDraft {
     pub(in crate::sim) from: Addr,
     /// `None` creates a contract.
     pub(in crate::sim) to: Option<Addr>,
@@ -31,7 +31,7 @@ pub(in crate::sim) enum Effect {
     Approval { token: Addr, owner: Addr, spender: Addr, amount: u128 },
 }
 
-impl Draft {
+impl EvmDraft {
     /// Makes a plain payment.
     pub(in crate::sim) fn pay(from: Addr, to: Addr, ether: f64) -> Self {
         Self {

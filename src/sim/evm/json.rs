@@ -1,10 +1,10 @@
 //! ethereum-etl 2.4 JSON: its key names, its key order, its separators.
 
 use super::{
-    chain::{BLOCK_GAS_LIMIT, Block, Out, Sealed},
+    chain::{BLOCK_GAS_LIMIT, MinedBlock, Out, Sealed},
     draft::{Addr, Effect, pad, word},
 };
-use crate::sim::writer::{Writer, hex, iso};
+use crate::sim::writer::{JsonWriter, hex, iso};
 
 /// keccak256("Transfer(address,address,uint256)").
 const TRANSFER: &str = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
@@ -16,20 +16,20 @@ const EMPTY_ROOT: &str = "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc00162
 const NO_UNCLES: &str = "0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347";
 
 /// Where in a block a transaction is.
-pub(super) struct Place<'a> {
-    block: &'a Block,
+pub(super) struct TxIndex<'a> {
+    block: &'a MinedBlock,
     index: usize,
     cumulative_gas: u64,
 }
 
 /// Writes a block's records: header, then each transaction followed by its transfers and logs.
-pub(super) fn write_block(block: &Block, out: &mut Out<'_>) {
+pub(super) fn write_block(block: &MinedBlock, out: &mut Out<'_>) {
     let gas_used = block.txs.iter().map(|tx| tx.gas_used).sum();
     out.push(header(block, gas_used), block.secs, 0, block.incident, None);
     let (mut cumulative_gas, mut log_index) = (0, 0);
     for (index, tx) in block.txs.iter().enumerate() {
         cumulative_gas += tx.gas_used;
-        let place = Place { block, index, cumulative_gas };
+        let place = TxIndex { block, index, cumulative_gas };
         let incident = tx.draft.incident;
         out.push(transaction(tx, Some(&place)), block.secs, 1, incident, Some(&tx.hash));
         if tx.draft.is_failed {
@@ -48,9 +48,9 @@ pub(super) fn write_block(block: &Block, out: &mut Out<'_>) {
 }
 
 /// Writes a transaction; without a place it is pending.
-pub(super) fn transaction(tx: &Sealed, place: Option<&Place<'_>>) -> String {
+pub(super) fn transaction(tx: &Sealed, place: Option<&TxIndex<'_>>) -> String {
     let draft = &tx.draft;
-    let mut w = Writer::spaced(1_536 + 2 * draft.input.len());
+    let mut w = JsonWriter::spaced(1_536 + 2 * draft.input.len());
     w.open('{').key("type").text("transaction");
     w.key("hash").hex("0x", &tx.hash).field("nonce", tx.nonce);
     w.optional("transaction_index", place.map(|p| p.index));
@@ -79,7 +79,7 @@ pub(super) fn transaction(tx: &Sealed, place: Option<&Place<'_>>) -> String {
     w.finish()
 }
 
-fn receipt(w: &mut Writer, tx: &Sealed, place: Option<&Place<'_>>) {
+fn receipt(w: &mut JsonWriter, tx: &Sealed, place: Option<&TxIndex<'_>>) {
     w.optional("receipt_cumulative_gas_used", place.map(|p| p.cumulative_gas));
     w.optional("receipt_gas_used", place.map(|_| tx.gas_used));
     let created: Option<&Addr> =
@@ -94,8 +94,8 @@ fn receipt(w: &mut Writer, tx: &Sealed, place: Option<&Place<'_>>) {
     w.field("receipt_blob_gas_price", "null").field("receipt_blob_gas_used", "null");
 }
 
-fn header(block: &Block, gas_used: u64) -> String {
-    let mut w = Writer::spaced(2_304);
+fn header(block: &MinedBlock, gas_used: u64) -> String {
+    let mut w = JsonWriter::spaced(2_304);
     w.open('{').key("type").text("block").field("number", block.height);
     w.key("hash").hex("0x", &block.hash).key("parent_hash").hex("0x", &block.parent);
     w.key("nonce").text("0x0000000000000000").key("sha3_uncles").text(NO_UNCLES);
@@ -115,9 +115,9 @@ fn header(block: &Block, gas_used: u64) -> String {
     w.finish()
 }
 
-fn token_transfer(tx: &Sealed, effect: &Effect, place: &Place<'_>, log_index: u32) -> String {
+fn token_transfer(tx: &Sealed, effect: &Effect, place: &TxIndex<'_>, log_index: u32) -> String {
     let Effect::Transfer { token, from, to, amount } = effect else { return String::new() };
-    let mut w = Writer::spaced(704);
+    let mut w = JsonWriter::spaced(704);
     w.open('{').key("type").text("token_transfer").key("token_address").hex("0x", token);
     w.key("from_address").hex("0x", from).key("to_address").hex("0x", to);
     w.field("value", amount).key("transaction_hash").hex("0x", &tx.hash);
@@ -128,14 +128,14 @@ fn token_transfer(tx: &Sealed, effect: &Effect, place: &Place<'_>, log_index: u3
     w.finish()
 }
 
-fn log(tx: &Sealed, effect: &Effect, place: &Place<'_>, log_index: u32) -> String {
+fn log(tx: &Sealed, effect: &Effect, place: &TxIndex<'_>, log_index: u32) -> String {
     let (token, topic0, first, second, amount) = match effect {
         Effect::Transfer { token, from, to, amount } => (token, TRANSFER, from, to, amount),
         Effect::Approval { token, owner, spender, amount } => {
             (token, APPROVAL, owner, spender, amount)
         }
     };
-    let mut w = Writer::spaced(1_024);
+    let mut w = JsonWriter::spaced(1_024);
     w.open('{').key("type").text("log").field("log_index", log_index);
     w.key("transaction_hash").hex("0x", &tx.hash).field("transaction_index", place.index);
     w.key("address").hex("0x", token).key("data").hex("0x", &word(*amount));
@@ -147,7 +147,7 @@ fn log(tx: &Sealed, effect: &Effect, place: &Place<'_>, log_index: u32) -> Strin
     w.finish()
 }
 
-fn address(w: &mut Writer, key: &str, address: Option<&Addr>) {
+fn address(w: &mut JsonWriter, key: &str, address: Option<&Addr>) {
     match address {
         Some(address) => w.key(key).hex("0x", address),
         None => w.field(key, "null"),

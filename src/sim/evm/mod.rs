@@ -7,6 +7,6 @@ mod planner;
 mod population;
 mod world;
 
-pub(super) use draft::{Addr, Draft, Effect};
-pub(super) use planner::Planner;
-pub(super) use world::{World, season};
+pub(super) use draft::{Addr, Effect, EvmDraft};
+pub(super) use planner::EvmPlanner;
+pub(super) use world::{EvmWorld, season};

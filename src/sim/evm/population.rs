@@ -1,6 +1,6 @@
 //! Who lives on the simulated EVM chain: users with habits, exchanges, tokens and contracts.
 
-use super::draft::{Addr, Draft, wei};
+use super::draft::{Addr, EvmDraft, wei};
 use crate::sim::rng::Rng;
 
 /// Users alive at the same time; newcomers beyond it replace the least active.
@@ -76,15 +76,15 @@ impl Population {
     }
 
     /// Makes one ordinary transaction.
-    pub(super) fn draft(&mut self, rng: &mut Rng) -> Draft {
+    pub(super) fn draft(&mut self, rng: &mut Rng) -> EvmDraft {
         let sender = self.pick(rng);
         let user = self.users[sender].clone();
         let u = rng.unit();
         if u < 0.40 {
             let to = self.counterparty(&user, sender, rng);
-            Draft::pay(user.address, to, self.amount(&user, rng))
+            EvmDraft::pay(user.address, to, self.amount(&user, rng))
         } else if u < 0.54 {
-            Draft::pay(user.address, self.exchanges[user.exchange], self.amount(&user, rng))
+            EvmDraft::pay(user.address, self.exchanges[user.exchange], self.amount(&user, rng))
         } else if u < 0.67 {
             self.withdrawal(rng)
         } else if u < 0.87 {
@@ -115,7 +115,7 @@ impl Population {
         self.user(idx)
     }
 
-    fn withdrawal(&mut self, rng: &mut Rng) -> Draft {
+    fn withdrawal(&mut self, rng: &mut Rng) -> EvmDraft {
         let exchange = self.exchanges[rng.power_law(self.exchanges.len())];
         let mut idx = rng.power_law(self.users.len());
         if rng.chance(0.2) {
@@ -131,14 +131,14 @@ impl Population {
         }
         // Exchanges subtract a fee: their amounts are not round.
         let ether = rng.log_normal(self.users[idx].habit + 0.3, 0.35).clamp(0.002, ETHER_MAX);
-        Draft::pay(exchange, self.users[idx].address, avoid_bands(ether))
+        EvmDraft::pay(exchange, self.users[idx].address, avoid_bands(ether))
     }
 
-    fn token_payment(&self, user: &User, sender: usize, rng: &mut Rng) -> Draft {
+    fn token_payment(&self, user: &User, sender: usize, rng: &mut Rng) -> EvmDraft {
         let token = self.tokens[rng.power_law(self.tokens.len())];
         if rng.chance(0.05) {
             let spender = self.contracts[rng.power_law(self.contracts.len())];
-            return Draft::approve(user.address, token, spender);
+            return EvmDraft::approve(user.address, token, spender);
         }
         let to = if rng.chance(0.3) {
             self.exchanges[user.exchange]
@@ -147,18 +147,19 @@ impl Population {
         };
         // Six decimals, as the large stablecoins have.
         let usd = rng.log_normal(user.habit + 3.2, 0.4).clamp(1.0, 40_000.0);
-        Draft::token(user.address, token, to, (round(usd, rng) * 1e6) as u128)
+        EvmDraft::token(user.address, token, to, (round(usd, rng) * 1e6) as u128)
     }
 
-    fn contract_call(&self, user: &User, rng: &mut Rng) -> Draft {
+    fn contract_call(&self, user: &User, rng: &mut Rng) -> EvmDraft {
         if rng.chance(0.02) {
-            let mut draft = Draft::pay(user.address, user.address, 0.0);
+            let mut draft = EvmDraft::pay(user.address, user.address, 0.0);
             (draft.to, draft.input) = (None, rng.bytes::<64>().to_vec());
             return draft;
         }
         let contract = self.contracts[rng.power_law(self.contracts.len())];
         let selector = SELECTORS[rng.power_law(SELECTORS.len())];
-        let mut draft = Draft::call(user.address, contract, selector, &[rng.bytes(), rng.bytes()]);
+        let mut draft =
+            EvmDraft::call(user.address, contract, selector, &[rng.bytes(), rng.bytes()]);
         if selector == SELECTORS[0] {
             draft.value_wei = wei(self.amount(user, rng) * 0.5);
         }

@@ -1,9 +1,9 @@
 //! Runs the simulated EVM chain block by block: background by season, incidents by plan.
 
 use super::{
-    chain::{Chain, Out},
-    draft::Draft,
-    planner::Planner,
+    chain::{ChainTip, Out},
+    draft::EvmDraft,
+    planner::EvmPlanner,
     population::{ETHER_USD, Population},
 };
 use crate::{
@@ -21,28 +21,28 @@ const FIRST_HEIGHT: u64 = 21_560_000;
 
 /// Something planned for a point in time.
 #[derive(Clone, Debug)]
-pub(super) enum Task {
-    Send(Box<Draft>),
+pub(super) enum EvmTask {
+    Send(Box<EvmDraft>),
     Reorganise { depth: usize, incident: usize },
 }
 
 /// The chain, its people and what is planned for them.
 #[derive(Debug)]
-pub(in crate::sim) struct World {
+pub(in crate::sim) struct EvmWorld {
     params: Evm,
     rng: Rng,
     people: Population,
-    chain: Chain,
-    tasks: BTreeMap<i64, Vec<Task>>,
+    chain: ChainTip,
+    tasks: BTreeMap<i64, Vec<EvmTask>>,
     n_sealed: u64,
 }
 
-impl World {
+impl EvmWorld {
     /// Makes a world before its first block.
     pub(in crate::sim) fn new(seed: u64, params: Evm) -> Self {
         let mut rng = Rng::new(seed, 1);
         let people = Population::new(params.n_users, &mut rng);
-        let mut chain = Chain::new(FIRST_HEIGHT, &mut rng);
+        let mut chain = ChainTip::new(FIRST_HEIGHT, &mut rng);
         for founder in people.founders() {
             chain.set_nonce(founder, 20 + rng.below(400));
         }
@@ -55,9 +55,9 @@ impl World {
         start_secs: i64,
         incident: usize,
         truth: &mut Truth,
-        plant: fn(&mut Planner<'_>),
+        plant: fn(&mut EvmPlanner<'_>),
     ) {
-        let mut planner = Planner {
+        let mut planner = EvmPlanner {
             people: &self.people,
             rng: &mut self.rng,
             tasks: &mut self.tasks,
@@ -85,14 +85,14 @@ impl World {
         self.n_sealed += 1;
         let secs = START_SECS + offset;
         let n = self.rng.count(self.params.txs_per_block * season(secs));
-        let mut drafts: Vec<Draft> = (0..n).map(|_| self.people.draft(&mut self.rng)).collect();
+        let mut drafts: Vec<EvmDraft> = (0..n).map(|_| self.people.draft(&mut self.rng)).collect();
         let later = self.tasks.split_off(&(offset + 1));
         let due = std::mem::replace(&mut self.tasks, later);
         let mut out = Out { lines, truth };
         for task in due.into_values().flatten() {
             match task {
-                Task::Send(draft) => drafts.push(*draft),
-                Task::Reorganise { depth, incident } => {
+                EvmTask::Send(draft) => drafts.push(*draft),
+                EvmTask::Reorganise { depth, incident } => {
                     self.chain.reorganise(depth, incident, &mut self.rng, &mut out);
                 }
             }

@@ -1,9 +1,9 @@
 //! EVM incidents that are attacks on people: stolen keys, poisoned histories, phishing.
 
-use crate::sim::evm::{Addr, Draft, Effect, Planner};
+use crate::sim::evm::{Addr, Effect, EvmDraft, EvmPlanner};
 
 /// Twelve accounts with known balances are emptied into one within an hour.
-pub(super) fn key_sweep(plan: &mut Planner<'_>) {
+pub(super) fn key_sweep(plan: &mut EvmPlanner<'_>) {
     let sweeper = plan.fresh();
     plan.subject(sweeper);
     let exchange = plan.people.exchanges[1];
@@ -11,30 +11,30 @@ pub(super) fn key_sweep(plan: &mut Planner<'_>) {
         let victim = plan.fresh();
         let ether = plan.rng.between(0.8, 2.5);
         // Two receipts make the balance known to whoever watches.
-        plan.prepare(i * 90, Draft::pay(exchange, victim, ether));
-        plan.prepare(1_800 + i * 90, Draft::pay(exchange, victim, ether / 2.0));
-        plan.at(7_200 + i * 120, Draft::pay(victim, sweeper, 1.5 * ether - 0.002));
+        plan.prepare(i * 90, EvmDraft::pay(exchange, victim, ether));
+        plan.prepare(1_800 + i * 90, EvmDraft::pay(exchange, victim, ether / 2.0));
+        plan.at(7_200 + i * 120, EvmDraft::pay(victim, sweeper, 1.5 * ether - 0.002));
     }
 }
 
 /// Dust from an address that ends and begins like the victim's counterparty.
-pub(super) fn poison_lookalike(plan: &mut Planner<'_>) {
+pub(super) fn poison_lookalike(plan: &mut EvmPlanner<'_>) {
     let (victim, counterparty) = (plan.people.user(40), plan.people.contact_of(40));
     let mut lookalike = plan.fresh();
     lookalike[..3].copy_from_slice(&counterparty[..3]);
     lookalike[17..].copy_from_slice(&counterparty[17..]);
     plan.subject(victim);
     plan.subject(lookalike);
-    plan.prepare(0, Draft::pay(victim, counterparty, 0.5));
-    plan.at(900, Draft::pay(lookalike, victim, 0.000_000_01));
+    plan.prepare(0, EvmDraft::pay(victim, counterparty, 0.5));
+    plan.at(900, EvmDraft::pay(lookalike, victim, 0.000_000_01));
 }
 
 /// One call that logs twelve stablecoin transfers of amount zero in other people's names.
-pub(super) fn poison_zero(plan: &mut Planner<'_>) {
+pub(super) fn poison_zero(plan: &mut EvmPlanner<'_>) {
     let (poisoner, contract) = (plan.fresh(), plan.fresh());
     plan.subject(poisoner);
     plan.subject(contract);
-    let mut draft = Draft::call(poisoner, contract, [0x3e, 0x6a, 0x2b, 0x11], &[[0; 32]; 4]);
+    let mut draft = EvmDraft::call(poisoner, contract, [0x3e, 0x6a, 0x2b, 0x11], &[[0; 32]; 4]);
     let token = plan.people.tokens[0];
     for rank in 0..12 {
         let (from, to) = (plan.people.user(50 + rank), plan.fresh());
@@ -45,19 +45,19 @@ pub(super) fn poison_zero(plan: &mut Planner<'_>) {
 }
 
 /// Ninety victims of a giveaway scam, each paying once and little, over eight hours.
-pub(super) fn phishing_campaign(plan: &mut Planner<'_>) {
-    giveaway(plan, Draft::pay);
+pub(super) fn phishing_campaign(plan: &mut EvmPlanner<'_>) {
+    giveaway(plan, EvmDraft::pay);
 }
 
 /// The same in a stablecoin: the accounts that pay and are paid move no native asset.
-pub(super) fn token_phishing(plan: &mut Planner<'_>) {
+pub(super) fn token_phishing(plan: &mut EvmPlanner<'_>) {
     let token = plan.people.tokens[0];
     giveaway(plan, |payer, scammer, share| {
-        Draft::token(payer, token, scammer, (share * 400.0 * 1e6) as u128)
+        EvmDraft::token(payer, token, scammer, (share * 400.0 * 1e6) as u128)
     });
 }
 
-fn giveaway(plan: &mut Planner<'_>, pay: impl Fn(Addr, Addr, f64) -> Draft) {
+fn giveaway(plan: &mut EvmPlanner<'_>, pay: impl Fn(Addr, Addr, f64) -> EvmDraft) {
     let scammer = plan.fresh();
     plan.subject(scammer);
     let mut offset = 0;

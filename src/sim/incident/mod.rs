@@ -12,8 +12,8 @@ use crate::model::Family;
 /// Puts an incident's transactions into a world's plan.
 #[derive(Clone, Copy)]
 pub(super) enum Plant {
-    Evm(fn(&mut evm::Planner<'_>)),
-    Utxo(fn(&mut utxo::Planner<'_>)),
+    Evm(fn(&mut evm::EvmPlanner<'_>)),
+    Utxo(fn(&mut utxo::UtxoPlanner<'_>)),
 }
 
 /// A line of the incident table.
@@ -75,7 +75,7 @@ const fn evm(
     story: &'static str,
     detectors: &'static [&'static str],
     span_secs: i64,
-    plant: fn(&mut evm::Planner<'_>),
+    plant: fn(&mut evm::EvmPlanner<'_>),
 ) -> Incident {
     Incident { name, story, detectors, span_secs, plant: Plant::Evm(plant) }
 }
@@ -85,7 +85,7 @@ const fn utxo(
     story: &'static str,
     detectors: &'static [&'static str],
     span_secs: i64,
-    plant: fn(&mut utxo::Planner<'_>),
+    plant: fn(&mut utxo::UtxoPlanner<'_>),
 ) -> Incident {
     Incident { name, story, detectors, span_secs, plant: Plant::Utxo(plant) }
 }

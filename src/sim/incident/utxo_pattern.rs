@@ -1,23 +1,23 @@
 //! UTXO incidents that are the shape of one transaction: dusting and mixing.
 
-use crate::sim::utxo::{Coin, Draft, Payment, Planner};
+use crate::sim::utxo::{DraftPayment, UnspentCoin, UtxoDraft, UtxoPlanner};
 
 /// 546 satoshi each to eighty addresses that have been used before.
-pub(super) fn dusting(plan: &mut Planner<'_>) {
+pub(super) fn dusting(plan: &mut UtxoPlanner<'_>) {
     let (owner, change) = (plan.fresh(), plan.fresh());
     plan.subject(owner);
     let coin = plan.coin(owner, 0.01);
-    let mut outputs: Vec<Payment> =
-        (0..80).map(|rank| Payment::to(plan.wallets.user(rank), 546)).collect();
-    outputs.push(Payment::to(change, 920_000));
-    let draft = Draft::new(vec![coin], outputs, plan.rng);
+    let mut outputs: Vec<DraftPayment> =
+        (0..80).map(|rank| DraftPayment::to(plan.wallets.user(rank), 546)).collect();
+    outputs.push(DraftPayment::to(change, 920_000));
+    let draft = UtxoDraft::new(vec![coin], outputs, plan.rng);
     plan.at(0, draft);
 }
 
 /// A Wasabi 2 round: thirty inputs, standard denominations several times each, some change.
-pub(super) fn wasabi(plan: &mut Planner<'_>) {
+pub(super) fn wasabi(plan: &mut UtxoPlanner<'_>) {
     let values = [0.031, 0.064, 0.11, 0.02, 0.052];
-    let inputs: Vec<Coin> = (0..30)
+    let inputs: Vec<UnspentCoin> = (0..30)
         .map(|i| {
             let owner = plan.fresh();
             plan.coin(owner, values[i % values.len()])
@@ -31,7 +31,7 @@ pub(super) fn wasabi(plan: &mut Planner<'_>) {
         for _ in 0..8 + i {
             if rest > *denomination {
                 rest -= denomination;
-                outputs.push(Payment::to(plan.fresh(), *denomination));
+                outputs.push(DraftPayment::to(plan.fresh(), *denomination));
             }
         }
     }
@@ -39,14 +39,14 @@ pub(super) fn wasabi(plan: &mut Planner<'_>) {
     for i in 0..12 {
         let share = rest / (13 - i) + 7_919 * i;
         rest = rest.saturating_sub(share);
-        outputs.push(Payment::to(plan.fresh(), share));
+        outputs.push(DraftPayment::to(plan.fresh(), share));
     }
-    let draft = Draft::new(inputs, outputs, plan.rng);
+    let draft = UtxoDraft::new(inputs, outputs, plan.rng);
     plan.at(0, draft);
 }
 
 /// A Whirlpool round in the pool of 0.05 BTC: two entrants pay the fee for five.
-pub(super) fn whirlpool(plan: &mut Planner<'_>) {
+pub(super) fn whirlpool(plan: &mut UtxoPlanner<'_>) {
     let pool = 5_000_000;
     let mut inputs = Vec::new();
     for i in 0..5 {
@@ -55,7 +55,7 @@ pub(super) fn whirlpool(plan: &mut Planner<'_>) {
         coin.value_sat = if i < 2 { pool + 4_000 } else { pool };
         inputs.push(coin);
     }
-    let outputs = (0..5).map(|_| Payment::to(plan.fresh(), pool)).collect();
-    let draft = Draft::new(inputs, outputs, plan.rng);
+    let outputs = (0..5).map(|_| DraftPayment::to(plan.fresh(), pool)).collect();
+    let draft = UtxoDraft::new(inputs, outputs, plan.rng);
     plan.at(0, draft);
 }

@@ -5,7 +5,7 @@ use bech32::{Fe32, hrp, segwit};
 
 /// The kinds of output that the simulator makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sim) enum Kind {
+pub(in crate::sim) enum OutputKind {
     P2pkh,
     P2sh,
     P2wpkh,
@@ -16,23 +16,23 @@ pub(in crate::sim) enum Kind {
 /// An output script: its kind and the hash or key in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::sim) struct Script {
-    pub(in crate::sim) kind: Kind,
+    pub(in crate::sim) kind: OutputKind,
     program: [u8; 32],
 }
 
 impl Script {
     /// Makes a script that nobody has used.
-    pub(in crate::sim) fn fresh(kind: Kind, rng: &mut Rng) -> Self {
+    pub(in crate::sim) fn fresh(kind: OutputKind, rng: &mut Rng) -> Self {
         Self { kind, program: rng.bytes() }
     }
 
     /// Makes a script of a kind as common as in 2025: mostly SegWit.
     pub(in crate::sim) fn any(rng: &mut Rng) -> Self {
         let kind = match rng.below(10) {
-            0 => Kind::P2pkh,
-            1 | 2 => Kind::P2sh,
-            3 | 4 => Kind::P2tr,
-            _ => Kind::P2wpkh,
+            0 => OutputKind::P2pkh,
+            1 | 2 => OutputKind::P2sh,
+            3 | 4 => OutputKind::P2tr,
+            _ => OutputKind::P2wpkh,
         };
         Self::fresh(kind, rng)
     }
@@ -40,11 +40,11 @@ impl Script {
     /// Returns the script's bytes.
     pub(in crate::sim) fn bytes(&self) -> Vec<u8> {
         let (head, n, tail): (&[u8], usize, &[u8]) = match self.kind {
-            Kind::P2pkh => (&[0x76, 0xa9, 0x14], 20, &[0x88, 0xac]),
-            Kind::P2sh => (&[0xa9, 0x14], 20, &[0x87]),
-            Kind::P2wpkh => (&[0x00, 0x14], 20, &[]),
-            Kind::P2tr => (&[0x51, 0x20], 32, &[]),
-            Kind::OpReturn => (&[0x6a, 0x20], 32, &[]),
+            OutputKind::P2pkh => (&[0x76, 0xa9, 0x14], 20, &[0x88, 0xac]),
+            OutputKind::P2sh => (&[0xa9, 0x14], 20, &[0x87]),
+            OutputKind::P2wpkh => (&[0x00, 0x14], 20, &[]),
+            OutputKind::P2tr => (&[0x51, 0x20], 32, &[]),
+            OutputKind::OpReturn => (&[0x6a, 0x20], 32, &[]),
         };
         [head, &self.program[..n], tail].concat()
     }
@@ -52,23 +52,23 @@ impl Script {
     /// Returns bitcoin-etl's name of the type.
     pub(in crate::sim) fn type_name(&self) -> &'static str {
         match self.kind {
-            Kind::P2pkh => "pubkeyhash",
-            Kind::P2sh => "scripthash",
-            Kind::P2wpkh => "witness_v0_keyhash",
-            Kind::P2tr => "witness_v1_taproot",
+            OutputKind::P2pkh => "pubkeyhash",
+            OutputKind::P2sh => "scripthash",
+            OutputKind::P2wpkh => "witness_v0_keyhash",
+            OutputKind::P2tr => "witness_v1_taproot",
             // The exporter gives a data carrier this type and a made-up address.
-            Kind::OpReturn => "nonstandard",
+            OutputKind::OpReturn => "nonstandard",
         }
     }
 
     /// Returns the address as the exporter shows it.
     pub(in crate::sim) fn address(&self) -> String {
         match self.kind {
-            Kind::P2pkh => base58check(0x00, &self.program[..20]),
-            Kind::P2sh => base58check(0x05, &self.program[..20]),
-            Kind::P2wpkh => witness(segwit::VERSION_0, &self.program[..20]),
-            Kind::P2tr => witness(segwit::VERSION_1, &self.program),
-            Kind::OpReturn => {
+            OutputKind::P2pkh => base58check(0x00, &self.program[..20]),
+            OutputKind::P2sh => base58check(0x05, &self.program[..20]),
+            OutputKind::P2wpkh => witness(segwit::VERSION_0, &self.program[..20]),
+            OutputKind::P2tr => witness(segwit::VERSION_1, &self.program),
+            OutputKind::OpReturn => {
                 format!("nonstandard{}", crate::sim::writer::hex(&self.program[..20]))
             }
         }

@@ -8,7 +8,7 @@ const SATOSHI: f64 = 1e8;
 
 /// An unspent output.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sim) struct Coin {
+pub(in crate::sim) struct UnspentCoin {
     pub(in crate::sim) tx: [u8; 32],
     pub(in crate::sim) index: u32,
     pub(in crate::sim) value_sat: u64,
@@ -17,41 +17,45 @@ pub(in crate::sim) struct Coin {
 
 /// An output to be made.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::sim) struct Payment {
+pub(in crate::sim) struct DraftPayment {
     pub(in crate::sim) script: Script,
     pub(in crate::sim) value_sat: u64,
 }
 
 /// One transaction; its id is chosen early, so that plans can spend its outputs.
 #[derive(Clone, Debug)]
-pub(in crate::sim) struct Draft {
+pub(in crate::sim) struct UtxoDraft {
     pub(in crate::sim) id: [u8; 32],
-    pub(in crate::sim) inputs: Vec<Coin>,
-    pub(in crate::sim) outputs: Vec<Payment>,
+    pub(in crate::sim) inputs: Vec<UnspentCoin>,
+    pub(in crate::sim) outputs: Vec<DraftPayment>,
     pub(in crate::sim) is_rbf: bool,
     /// Published without a block.
     pub(in crate::sim) is_pending: bool,
     pub(in crate::sim) incident: Option<usize>,
 }
 
-impl Payment {
+impl DraftPayment {
     /// Makes an output.
     pub(in crate::sim) fn to(script: Script, value_sat: u64) -> Self {
         Self { script, value_sat }
     }
 }
 
-impl Draft {
+impl UtxoDraft {
     /// Makes a transaction.
-    pub(in crate::sim) fn new(inputs: Vec<Coin>, outputs: Vec<Payment>, rng: &mut Rng) -> Self {
+    pub(in crate::sim) fn new(
+        inputs: Vec<UnspentCoin>,
+        outputs: Vec<DraftPayment>,
+        rng: &mut Rng,
+    ) -> Self {
         let id = rng.bytes();
         Self { id, inputs, outputs, is_rbf: false, is_pending: false, incident: None }
     }
 
     /// Returns one of its outputs as a coin.
-    pub(in crate::sim) fn coin(&self, index: usize) -> Coin {
-        let Payment { script, value_sat } = self.outputs[index];
-        Coin { tx: self.id, index: index as u32, value_sat, script }
+    pub(in crate::sim) fn coin(&self, index: usize) -> UnspentCoin {
+        let DraftPayment { script, value_sat } = self.outputs[index];
+        UnspentCoin { tx: self.id, index: index as u32, value_sat, script }
     }
 
     /// Returns the sum of the inputs.

@@ -1,24 +1,24 @@
 //! bitcoin-etl 1.5 JSON, compact as its console lines are.
 
-use super::draft::{Draft, vsize};
-use crate::sim::writer::{Writer, hex};
+use super::draft::{UtxoDraft, vsize};
+use crate::sim::writer::{JsonWriter, hex};
 
 /// A block as far as records show it.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
+pub(super) struct ShownBlock {
     pub(super) height: u64,
     pub(super) hash: [u8; 32],
     pub(super) secs: i64,
     /// The coinbase first.
-    pub(super) txs: Vec<Draft>,
+    pub(super) txs: Vec<UtxoDraft>,
     /// The incident whose record the header is.
     pub(super) incident: Option<usize>,
 }
 
 /// Writes a block record.
-pub(super) fn header(block: &Block) -> String {
+pub(super) fn header(block: &ShownBlock) -> String {
     let size = block.txs.iter().map(|t| vsize(t.inputs.len(), t.outputs.len())).sum::<u64>();
-    let mut w = Writer::compact(640);
+    let mut w = JsonWriter::compact(640);
     w.open('{').key("type").text("block").key("hash").hex("", &block.hash);
     w.field("size", size).field("stripped_size", size).field("weight", 4 * size);
     w.field("number", block.height).field("version", 0x2000_0000);
@@ -30,10 +30,10 @@ pub(super) fn header(block: &Block) -> String {
 }
 
 /// Writes a transaction; without a block and index it is pending.
-pub(super) fn transaction(tx: &Draft, place: Option<(&Block, usize)>) -> String {
+pub(super) fn transaction(tx: &UtxoDraft, place: Option<(&ShownBlock, usize)>) -> String {
     let is_coinbase = tx.inputs.is_empty();
     let size = vsize(tx.inputs.len(), tx.outputs.len());
-    let mut w = Writer::compact(700 + 400 * (tx.inputs.len() + tx.outputs.len()));
+    let mut w = JsonWriter::compact(700 + 400 * (tx.inputs.len() + tx.outputs.len()));
     w.open('{').key("type").text("transaction").key("hash").hex("", &tx.id);
     w.field("size", size).field("virtual_size", size).field("version", 2).field("lock_time", 0);
     w.optional("block_number", place.map(|(b, _)| b.height));

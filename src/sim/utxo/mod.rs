@@ -7,6 +7,6 @@ mod planner;
 mod wallets;
 mod world;
 
-pub(super) use draft::{Coin, Draft, Payment};
-pub(super) use planner::Planner;
-pub(super) use world::World;
+pub(super) use draft::{DraftPayment, UnspentCoin, UtxoDraft};
+pub(super) use planner::UtxoPlanner;
+pub(super) use world::UtxoWorld;

@@ -1,8 +1,8 @@
 //! Who lives on the simulated UTXO chain: users and exchanges with coins they really own.
 
 use super::{
-    address::{Kind, Script},
-    draft::{Coin, Draft, Payment, sat, vsize},
+    address::{OutputKind, Script},
+    draft::{DraftPayment, UnspentCoin, UtxoDraft, sat, vsize},
 };
 use crate::sim::rng::Rng;
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ const BITCOIN_MAX: f64 = 3.0;
 pub(super) struct Wallet {
     /// The address it gives to others, used again and again.
     pub(super) script: Script,
-    coins: VecDeque<Coin>,
+    coins: VecDeque<UnspentCoin>,
     contacts: [u32; 4],
     /// Mean of log10 of the bitcoin it pays.
     habit: f64,
@@ -50,7 +50,7 @@ impl Wallets {
             .collect();
         let exchanges = (0..3)
             .map(|_| {
-                let mut exchange = Wallet::new(Script::fresh(Kind::P2wpkh, rng), n, rng);
+                let mut exchange = Wallet::new(Script::fresh(OutputKind::P2wpkh, rng), n, rng);
                 for _ in 0..40 {
                     let value = sat(rng.between(20.0, 60.0));
                     exchange.coins.push_back(old_coin(exchange.script, value, rng));
@@ -58,7 +58,7 @@ impl Wallets {
                 exchange
             })
             .collect();
-        Self { users, exchanges, sanctioned: Script::fresh(Kind::P2wpkh, rng) }
+        Self { users, exchanges, sanctioned: Script::fresh(OutputKind::P2wpkh, rng) }
     }
 
     /// Returns the address that an active user gives to others: `rank` 0 is the busiest.
@@ -72,14 +72,14 @@ impl Wallets {
     }
 
     /// Makes one ordinary transaction, if its payer has the coins for it.
-    pub(super) fn draft(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<Draft> {
+    pub(super) fn draft(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<UtxoDraft> {
         match rng.below(10) {
             0 => self.batch(fee_rate, rng),
             _ => self.payment(fee_rate, rng),
         }
     }
 
-    fn payment(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<Draft> {
+    fn payment(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<UtxoDraft> {
         let payer = rng.power_law(self.users.len());
         let user = &self.users[payer];
         let amount = round_sat(rng.log_normal(user.habit, 0.3).clamp(0.0002, BITCOIN_MAX), rng);
@@ -93,9 +93,9 @@ impl Wallets {
         let to =
             if is_deposit { self.exchanges[exchange].script } else { self.users[contact].script };
         let change = Script::fresh(user.script.kind, rng);
-        let mut payments = vec![Payment::to(to, amount)];
+        let mut payments = vec![DraftPayment::to(to, amount)];
         if rng.chance(0.03) {
-            payments.push(Payment::to(Script::fresh(Kind::OpReturn, rng), 0));
+            payments.push(DraftPayment::to(Script::fresh(OutputKind::OpReturn, rng), 0));
         }
         let draft = self.users[payer].spend(payments, change, fee_rate, rng)?;
         let coin = draft.coin(0);
@@ -105,15 +105,15 @@ impl Wallets {
         Some(draft)
     }
 
-    fn batch(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<Draft> {
+    fn batch(&mut self, fee_rate: f64, rng: &mut Rng) -> Option<UtxoDraft> {
         let idx = rng.power_law(self.exchanges.len());
         let script = self.exchanges[idx].script;
         if self.exchanges[idx].coins.len() > EXCHANGE_COINS_MAX {
-            let inputs: Vec<Coin> = self.exchanges[idx].coins.drain(..100).collect();
+            let inputs: Vec<UnspentCoin> = self.exchanges[idx].coins.drain(..100).collect();
             let fee = (vsize(inputs.len(), 1) as f64 * fee_rate) as u64;
             let total: u64 = inputs.iter().map(|c| c.value_sat).sum();
-            let outputs = vec![Payment::to(script, total.checked_sub(fee)?)];
-            let draft = Draft::new(inputs, outputs, rng);
+            let outputs = vec![DraftPayment::to(script, total.checked_sub(fee)?)];
+            let draft = UtxoDraft::new(inputs, outputs, rng);
             self.exchanges[idx].coins.push_back(draft.coin(0));
             return Some(draft);
         }
@@ -123,7 +123,7 @@ impl Wallets {
             .iter()
             .map(|r| {
                 let bitcoin = rng.log_normal(self.users[*r].habit + 0.3, 0.3);
-                Payment::to(self.users[*r].script, sat(bitcoin.clamp(0.0005, BITCOIN_MAX)))
+                DraftPayment::to(self.users[*r].script, sat(bitcoin.clamp(0.0005, BITCOIN_MAX)))
             })
             .collect();
         let draft = self.exchanges[idx].spend(payments, script, fee_rate, rng)?;
@@ -148,11 +148,11 @@ impl Wallet {
     /// Spends the oldest coins; what is left over comes back as the last output.
     fn spend(
         &mut self,
-        mut outputs: Vec<Payment>,
+        mut outputs: Vec<DraftPayment>,
         change: Script,
         fee_rate: f64,
         rng: &mut Rng,
-    ) -> Option<Draft> {
+    ) -> Option<UtxoDraft> {
         let amount: u64 = outputs.iter().map(|p| p.value_sat).sum();
         let mut inputs = Vec::new();
         let (mut total, mut cost) = (0, amount);
@@ -168,9 +168,9 @@ impl Wallet {
         let rest = total - cost;
         let has_change = rest >= CHANGE_SAT_MIN;
         if has_change {
-            outputs.push(Payment::to(change, rest));
+            outputs.push(DraftPayment::to(change, rest));
         }
-        let mut draft = Draft::new(inputs, outputs, rng);
+        let mut draft = UtxoDraft::new(inputs, outputs, rng);
         draft.is_rbf = rng.chance(0.1);
         if has_change {
             self.coins.push_back(draft.coin(draft.outputs.len() - 1));
@@ -180,8 +180,8 @@ impl Wallet {
 }
 
 /// Makes a coin from before the stream: its transaction is unknown to everybody.
-pub(super) fn old_coin(script: Script, value_sat: u64, rng: &mut Rng) -> Coin {
-    Coin { tx: rng.bytes(), index: rng.below(3) as u32, value_sat, script }
+pub(super) fn old_coin(script: Script, value_sat: u64, rng: &mut Rng) -> UnspentCoin {
+    UnspentCoin { tx: rng.bytes(), index: rng.below(3) as u32, value_sat, script }
 }
 
 /// People pay round amounts: half keep three significant digits.

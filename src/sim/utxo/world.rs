@@ -1,10 +1,10 @@
 //! Runs the simulated UTXO chain block by block: background by season, incidents by plan.
 
 use super::{
-    address::{Kind, Script},
-    draft::{Draft, Payment},
-    json::{self, Block},
-    planner::Planner,
+    address::{OutputKind, Script},
+    draft::{DraftPayment, UtxoDraft},
+    json::{self, ShownBlock},
+    planner::UtxoPlanner,
     wallets::Wallets,
 };
 use crate::{
@@ -30,26 +30,26 @@ const RECENT_MAX: usize = 4;
 
 /// Something planned for a point in time.
 #[derive(Clone, Debug)]
-pub(super) enum Task {
-    Send(Box<Draft>),
+pub(super) enum UtxoTask {
+    Send(Box<UtxoDraft>),
     Reorganise { depth: usize, incident: usize },
 }
 
 /// The chain, its wallets and what is planned for them.
 #[derive(Debug)]
-pub(in crate::sim) struct World {
+pub(in crate::sim) struct UtxoWorld {
     params: Utxo,
     rng: Rng,
     wallets: Wallets,
-    tasks: BTreeMap<i64, Vec<Task>>,
+    tasks: BTreeMap<i64, Vec<UtxoTask>>,
     height: u64,
     /// Satoshi per vbyte that gets a transaction into the next block.
     fee_rate: f64,
-    recent: VecDeque<Block>,
+    recent: VecDeque<ShownBlock>,
     n_sealed: u64,
 }
 
-impl World {
+impl UtxoWorld {
     /// Makes a world before its first block.
     pub(in crate::sim) fn new(seed: u64, params: Utxo) -> Self {
         let mut rng = Rng::new(seed, 2);
@@ -72,9 +72,9 @@ impl World {
         start_secs: i64,
         incident: usize,
         truth: &mut Truth,
-        plant: fn(&mut Planner<'_>),
+        plant: fn(&mut UtxoPlanner<'_>),
     ) {
-        let mut planner = Planner {
+        let mut planner = UtxoPlanner {
             wallets: &self.wallets,
             rng: &mut self.rng,
             tasks: &mut self.tasks,
@@ -98,8 +98,8 @@ impl World {
         self.n_sealed += 1;
         let secs = START_SECS + offset;
         self.fee_rate = (self.fee_rate + self.rng.normal() * 0.3).clamp(3.0, 20.0);
-        let miner = Payment::to(Script::fresh(Kind::P2wpkh, &mut self.rng), SUBSIDY_SAT);
-        let mut txs = vec![Draft::new(Vec::new(), vec![miner], &mut self.rng)];
+        let miner = DraftPayment::to(Script::fresh(OutputKind::P2wpkh, &mut self.rng), SUBSIDY_SAT);
+        let mut txs = vec![UtxoDraft::new(Vec::new(), vec![miner], &mut self.rng)];
         let n = self.rng.count(self.params.txs_per_block * season(secs));
         for _ in 0..n {
             // Some hurry, some wait: half to twice the going rate.
@@ -110,20 +110,20 @@ impl World {
         let due = std::mem::replace(&mut self.tasks, later);
         for task in due.into_values().flatten() {
             match task {
-                Task::Send(draft) if draft.is_pending => {
+                UtxoTask::Send(draft) if draft.is_pending => {
                     let json = json::transaction(&draft, None);
                     let line = record(json, secs, 1, draft.incident);
                     let line = Line { is_pending: true, ..line };
                     push(lines, truth, line, Some(&draft.id));
                 }
-                Task::Send(draft) => txs.push(*draft),
-                Task::Reorganise { depth, incident } => {
+                UtxoTask::Send(draft) => txs.push(*draft),
+                UtxoTask::Reorganise { depth, incident } => {
                     self.reorganise(depth, incident, lines, truth);
                 }
             }
         }
         let block =
-            Block { height: self.height, hash: self.block_hash(), secs, txs, incident: None };
+            ShownBlock { height: self.height, hash: self.block_hash(), secs, txs, incident: None };
         self.append(block, lines, truth);
     }
 
@@ -159,11 +159,11 @@ impl World {
             old.txs[0].id = self.rng.bytes();
             let hash = self.block_hash();
             truth.incidents[incident].subjects.push(hex(&hash));
-            self.append(Block { hash, incident: Some(incident), ..old }, lines, truth);
+            self.append(ShownBlock { hash, incident: Some(incident), ..old }, lines, truth);
         }
     }
 
-    fn append(&mut self, block: Block, lines: &mut VecDeque<Line>, truth: &mut Truth) {
+    fn append(&mut self, block: ShownBlock, lines: &mut VecDeque<Line>, truth: &mut Truth) {
         let header = record(json::header(&block), block.secs, 0, block.incident);
         push(lines, truth, header, None);
         for (index, tx) in block.txs.iter().enumerate() {

@@ -23,7 +23,7 @@ pub(in crate::state) const TRIM_PERIOD: u64 = 4_096;
 
 /// One block that has been seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Block {
+struct SeenBlock {
     height: u64,
     /// `None` where the source tells heights only.
     hash: Option<BlockHash>,
@@ -47,7 +47,7 @@ bitflags::bitflags! {
 
 /// Why a place is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::state) enum Flaw {
+pub(in crate::state) enum PlaceFlaw {
     /// No branch of the chain can have a block there.
     Impossible(&'static str),
     /// It would orphan a block that is verified, and is not verified itself.
@@ -57,7 +57,7 @@ pub(in crate::state) enum Flaw {
 /// The recent blocks, by height.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(in crate::state) struct Blocks {
-    recent: VecDeque<Block>,
+    recent: VecDeque<SeenBlock>,
     /// Blocks that contradict the recent ones, the oldest first.
     disbelieved: VecDeque<BlockHash>,
     n_marks_max: usize,
@@ -67,7 +67,7 @@ pub(in crate::state) struct Blocks {
 
 /// Where an event says it belongs.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::state) struct Place {
+pub(in crate::state) struct BlockPlace {
     pub inclusion: Inclusion,
     /// The block's parent, when the event tells it.
     pub parent: Option<BlockHash>,
@@ -75,7 +75,7 @@ pub(in crate::state) struct Place {
     pub is_verified: bool,
 }
 
-impl Block {
+impl SeenBlock {
     fn is_late(&self) -> bool {
         self.flags.contains(Flags::LATE)
     }
@@ -102,7 +102,7 @@ impl Blocks {
     }
 
     /// Returns whether an event belongs behind the tip.
-    pub fn is_late(&self, place: &Place) -> bool {
+    pub fn is_late(&self, place: &BlockPlace) -> bool {
         self.tip_height().is_some_and(|tip| place.inclusion.height < tip)
     }
 
@@ -115,29 +115,29 @@ impl Blocks {
     ///
     /// # Cost
     /// A look at all remembered hashes for what is not of a known block.
-    pub fn flaw(&self, place: &Place) -> Option<Flaw> {
+    pub fn flaw(&self, place: &BlockPlace) -> Option<PlaceFlaw> {
         let Inclusion { height, block, .. } = place.inclusion;
         let block = block?;
         if place.parent == Some(block) {
-            return Some(Flaw::Impossible("a block that follows itself"));
+            return Some(PlaceFlaw::Impossible("a block that follows itself"));
         }
         let known = self.recent.binary_search_by_key(&height, |b| b.height);
         let here = known.ok().map(|at| &self.recent[at]);
         let known = here.filter(|known| known.hash == Some(block));
-        let is_outdone = |other: &Block| place.is_verified && !other.is_verified();
+        let is_outdone = |other: &SeenBlock| place.is_verified && !other.is_verified();
         match (known, place.parent) {
             (Some(known), _) if is_outdone(known) => {}
-            (Some(Block { parent: Some(old), .. }), Some(new)) if *old != new => {
-                return Some(Flaw::Impossible("one block with two parents"));
+            (Some(SeenBlock { parent: Some(old), .. }), Some(new)) if *old != new => {
+                return Some(PlaceFlaw::Impossible("one block with two parents"));
             }
-            (Some(_), None) | (Some(Block { parent: Some(_), .. }), _) => return None,
+            (Some(_), None) | (Some(SeenBlock { parent: Some(_), .. }), _) => return None,
             // Known by its transactions: its header says more.
             (Some(_), Some(_)) => {}
             (None, _) if self.disbelieved.contains(&block) && !place.is_verified => {
-                return Some(Flaw::Impossible("of a block that contradicts the chain"));
+                return Some(PlaceFlaw::Impossible("of a block that contradicts the chain"));
             }
             (None, _) if self.block_of(&block).is_some_and(|known| !is_outdone(known)) => {
-                return Some(Flaw::Impossible("one block at two heights"));
+                return Some(PlaceFlaw::Impossible("one block at two heights"));
             }
             (None, _) => {}
         }
@@ -145,11 +145,11 @@ impl Blocks {
         let is_next = below
             .is_none_or(|below| below.height.checked_add(1) == Some(height) || is_outdone(below));
         if !is_next {
-            return Some(Flaw::Impossible("a height that is not the parent's and one"));
+            return Some(PlaceFlaw::Impossible("a height that is not the parent's and one"));
         }
         let is_held = here.is_some_and(|here| here.hash.is_some_and(|hash| hash != block));
         let is_unproven = is_held && self.is_protected(height) && !place.is_verified;
-        is_unproven.then_some(Flaw::Unproven)
+        is_unproven.then_some(PlaceFlaw::Unproven)
     }
 
     /// Returns the greatest height of a verified block.
@@ -159,7 +159,7 @@ impl Blocks {
 
     /// Returns whether any of the blocks that can be undone is verified.
     pub fn has_verified(&self) -> bool {
-        self.recent.iter().rev().take(MARKS_MAX).any(Block::is_verified)
+        self.recent.iter().rev().take(MARKS_MAX).any(SeenBlock::is_verified)
     }
 
     /// Returns whether a block is one of those that can be undone, and verified.
@@ -174,7 +174,7 @@ impl Blocks {
     }
 
     /// Remembers a block as one that proves nothing.
-    pub fn disbelieve(&mut self, place: &Place) {
+    pub fn disbelieve(&mut self, place: &BlockPlace) {
         let Some(block) = place.inclusion.block else { return };
         if self.hash_at(place.inclusion.height) == Some(block) || self.disbelieved.contains(&block)
         {
@@ -190,7 +190,7 @@ impl Blocks {
     ///
     /// Proof is another hash at a seen height, or a parent that is not the block seen below. What
     /// is above an orphaned block is orphaned with it; what is below is not, until its own turn.
-    pub fn undo_orphans(&mut self, memory: &mut Memory, place: &Place) -> Option<Reorg> {
+    pub fn undo_orphans(&mut self, memory: &mut Memory, place: &BlockPlace) -> Option<Reorg> {
         let (from_height, old_hash, new_hash) = self.orphaned_from(place)?;
         let reorg = self.undo(memory, from_height, old_hash)?;
         let mut reverted = reorg.reverted;
@@ -230,7 +230,7 @@ impl Blocks {
     }
 
     /// Opens the block of an event that is about to be applied, if it is not open.
-    pub fn enter(&mut self, memory: &mut Memory, place: &Place) {
+    pub fn enter(&mut self, memory: &mut Memory, place: &BlockPlace) {
         let Inclusion { height, block, .. } = place.inclusion;
         let verified = if place.is_verified { Flags::VERIFIED } else { Flags::empty() };
         match self.recent.binary_search_by_key(&height, |b| b.height) {
@@ -255,7 +255,13 @@ impl Blocks {
                 memory.fees.refresh();
                 let mark = Some(Box::new(memory.mark()));
                 let parent = place.parent;
-                self.recent.push_back(Block { height, hash: block, parent, mark, flags: verified });
+                self.recent.push_back(SeenBlock {
+                    height,
+                    hash: block,
+                    parent,
+                    mark,
+                    flags: verified,
+                });
                 self.trim(memory);
             }
             // Before everything that is remembered: nothing can be said about it.
@@ -263,7 +269,8 @@ impl Blocks {
             Err(at) => {
                 let parent = place.parent;
                 let flags = verified | Flags::LATE;
-                self.recent.insert(at, Block { height, hash: block, parent, mark: None, flags });
+                self.recent
+                    .insert(at, SeenBlock { height, hash: block, parent, mark: None, flags });
             }
         }
     }
@@ -300,7 +307,7 @@ impl Blocks {
     }
 
     /// Returns the first orphaned height, the block that was there and the block that is there now.
-    fn orphaned_from(&self, place: &Place) -> Option<(u64, BlockHash, BlockHash)> {
+    fn orphaned_from(&self, place: &BlockPlace) -> Option<(u64, BlockHash, BlockHash)> {
         let Inclusion { height, block, .. } = place.inclusion;
         let tip = self.tip_height()?;
         let new = block?;
@@ -320,7 +327,7 @@ impl Blocks {
     }
 
     /// Returns a remembered block; recent ones are found first.
-    fn block_of(&self, hash: &BlockHash) -> Option<&Block> {
+    fn block_of(&self, hash: &BlockHash) -> Option<&SeenBlock> {
         self.recent.iter().rfind(|b| b.hash.as_ref() == Some(hash))
     }
 

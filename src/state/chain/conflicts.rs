@@ -29,14 +29,14 @@ const CONFLICTS_PER_TX_MAX: usize = 16;
 /// spend.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::state) struct Conflicts {
-    claims: Table<Claim>,
+    claims: Table<ConflictClaim>,
     txs: SeenTxs,
     n_max: usize,
 }
 
 /// Who holds a conflict key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Claim {
+struct ConflictClaim {
     tx_number: u64,
     /// The one after the number of the transaction that held the key before, 0 if none did: what a
     /// transaction replaced is still true when it is included again after a reorg.
@@ -44,9 +44,9 @@ struct Claim {
     time: u32,
 }
 
-plain!(Claim { tx_number: u64, after: u64, time: u32 });
+plain!(ConflictClaim { tx_number: u64, after: u64, time: u32 });
 
-impl Aged for Claim {
+impl Aged for ConflictClaim {
     fn last_used(&self) -> u32 {
         self.time
     }
@@ -136,7 +136,7 @@ impl Conflicts {
                 _ => {
                     is_holder = true;
                     let after = holder.map_or(0, |(held, _)| held + 1);
-                    let claim = Claim { tx_number: number, after, time };
+                    let claim = ConflictClaim { tx_number: number, after, time };
                     self.claims.upsert(hash, claim, |held| *held = claim);
                 }
             }

@@ -11,22 +11,22 @@ use crate::{
 
 /// A fact that has been seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::state) struct Seen {
+pub(in crate::state) struct SeenFact {
     /// Digest of the block, 0 when the source did not say which.
     block: u32,
     time: u32,
     pub seal: Seal,
 }
 
-plain!(Seen { block: u32, time: u32, seal: Seal });
+plain!(SeenFact { block: u32, time: u32, seal: Seal });
 
-impl Aged for Seen {
+impl Aged for SeenFact {
     fn last_used(&self) -> u32 {
         self.time
     }
 }
 
-impl Seen {
+impl SeenFact {
     /// Describes a sighting of an event's main fact, but for the seal on what it says.
     pub fn of(event: &Event) -> Self {
         let block = event.inclusion().and_then(|i| i.block);

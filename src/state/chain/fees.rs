@@ -1,7 +1,7 @@
 //! What the chain charges at present: quantiles of recent fees, and the base fee.
 
 use crate::state::tables::{
-    undo_vec::{Cells, CellsMark},
+    undo_vec::{CellsMark, UndoVec},
     undoable::Undoable,
 };
 use serde::{Deserialize, Serialize};
@@ -31,12 +31,12 @@ pub struct ChainStats {
 /// The newest fees of a chain and what follows from them.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::state) struct Fees {
-    ring: Cells<f32>,
-    head: Head,
+    ring: UndoVec<f32>,
+    head: FeesHead,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Head {
+struct FeesHead {
     n_ever: u64,
     n_at_refresh: u64,
     stats: ChainStats,
@@ -46,13 +46,13 @@ struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::state) struct FeesMark {
     ring: CellsMark,
-    head: Head,
+    head: FeesHead,
 }
 
 impl Fees {
     /// Makes an empty history of fees.
     pub fn new() -> Self {
-        Self { ring: Cells::new(), head: Head::default() }
+        Self { ring: UndoVec::new(), head: FeesHead::default() }
     }
 
     /// Returns the statistics as of the last refresh.

@@ -16,7 +16,7 @@ const PEEL_SHARE: f64 = 0.8; // Our default; the shape is BlockSci's.
 
 /// What is remembered of an unspent output.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Output {
+pub struct UnspentOutput {
     /// Satoshi.
     pub value: u64,
     pub account: Option<AccountKey>,
@@ -66,14 +66,14 @@ impl Aged for StoredOutput {
 }
 
 /// All remembered outputs of a chain.
-pub(in crate::state) type Outputs = Table<StoredOutput>;
+pub(in crate::state) type UnspentOutputs = Table<StoredOutput>;
 
 /// Returns the key of an output.
 pub(in crate::state) fn output_key(outpoint: &OutPoint, hasher: &AccountHasher) -> u64 {
     hasher.hash(&[b"output", &outpoint.tx.0, &outpoint.index.to_le_bytes()])
 }
 
-impl From<&StoredOutput> for Output {
+impl From<&StoredOutput> for UnspentOutput {
     fn from(stored: &StoredOutput) -> Self {
         Self {
             value: stored.value,

@@ -21,7 +21,7 @@ const REPLACEABLE_MAX: u32 = 0xffff_fffd;
 
 /// One payment of a transaction.
 #[derive(Clone, Copy)]
-struct Payment {
+struct RivalPayment {
     /// Digest of the script or of the recipient.
     script: u64,
     value: Amount,
@@ -36,7 +36,7 @@ pub(in crate::state) struct Bid {
     total: Amount,
     /// EVM: digest of recipient, value and calldata. UTXO: of all scripts.
     payload: u64,
-    payments: Vec<Payment>,
+    payments: Vec<RivalPayment>,
     /// By how much a payment may change in a fee bump.
     change_max: u64,
     is_replaceable: bool,
@@ -64,7 +64,7 @@ impl Bid {
             to: evm.to.clone(),
             total: evm.value,
             payload: evm_payload(evm, hasher),
-            payments: vec![Payment { script, value: evm.value, is_change }],
+            payments: vec![RivalPayment { script, value: evm.value, is_change }],
             change_max: 0,
             is_replaceable: true,
         }
@@ -72,16 +72,16 @@ impl Bid {
 
     fn of_utxo(utxo: &UtxoTx, owners: &[AccountKey], hasher: &AccountHasher) -> Self {
         let is_owner = |to: &Address| owners.binary_search(&hasher.key(to)).is_ok();
-        let payment = |output: &TxOut| Payment {
+        let payment = |output: &TxOut| RivalPayment {
             script: script(output, hasher),
             value: Amount::from_u64(output.value),
             // A data carrier pays nobody.
             is_change: output.value == 0 || output.address.as_ref().is_some_and(is_owner),
         };
-        let payments: Vec<Payment> = utxo.outputs.iter().map(payment).collect();
+        let payments: Vec<RivalPayment> = utxo.outputs.iter().map(payment).collect();
         let first = utxo.outputs.iter().zip(&payments).find(|(_, payment)| !payment.is_change);
         let first = first.map_or(utxo.outputs.first(), |(output, _)| Some(output));
-        let step = |digest: u64, p: &Payment| mix(digest.rotate_left(1) ^ p.script);
+        let step = |digest: u64, p: &RivalPayment| mix(digest.rotate_left(1) ^ p.script);
         let mut sequences = utxo.inputs.iter().filter_map(|input| input.sequence);
         Self {
             to: first.and_then(|output| output.address.clone()),
@@ -97,7 +97,7 @@ impl Bid {
     pub fn seen(self, event: &Event, tx: &Tx) -> SeenTx {
         let outputs = tx.utxo().map_or(&[][..], |utxo| &utxo.outputs);
         let kept = outputs.iter().zip(&self.payments).take(OUTPUTS_KEPT_MAX);
-        let kept = kept.map(|(TxOut { value, .. }, &Payment { script, is_change, .. })| {
+        let kept = kept.map(|(TxOut { value, .. }, &RivalPayment { script, is_change, .. })| {
             SeenOutput { script, value: *value, is_change }
         });
         SeenTx {

@@ -5,7 +5,7 @@ use crate::{
     state::tables::{
         byte_shuffle::{ROWS, Turner},
         fixed_layout::{Plain, plain},
-        image::{Block, Run},
+        image::{ByteRun, ShuffledBlock},
         pages::Queue,
     },
 };
@@ -196,31 +196,31 @@ impl Serialize for SeenTxs {
         let mut seq = serializer.serialize_seq(Some(1 + 3 * n_blocks))?;
         let mut head = [0; 16];
         [self.len() as u64, self.n_gone].write(&mut head);
-        seq.serialize_element(&Run(&head))?;
-        let mut block = Block::default();
+        seq.serialize_element(&ByteRun(&head))?;
+        let mut block = ShuffledBlock::default();
         for n_block in 0..n_blocks {
             let start = n_block * ROWS;
             let txs = || self.queue.from(start).take(ROWS);
             let fixed = txs().map(SeenTx::fixed);
             let fixed = block.write(Fixed::N_BYTES, fixed, |fixed, out| fixed.write(out));
-            seq.serialize_element(&Run(fixed))?;
+            seq.serialize_element(&ByteRun(fixed))?;
             let texts = txs().filter_map(|tx| match &tx.to {
                 Some(Address::Text(text)) => Some(text.as_bytes()),
                 _ => None,
             });
             let texts: Vec<u8> = texts.flatten().copied().collect();
-            seq.serialize_element(&Run(&texts))?;
+            seq.serialize_element(&ByteRun(&texts))?;
             let outputs = txs().flat_map(|tx| tx.outputs.iter());
             let outputs = block.write(SeenOutput::N_BYTES, outputs, |o, out| o.write(out));
-            seq.serialize_element(&Run(outputs))?;
+            seq.serialize_element(&ByteRun(outputs))?;
         }
         seq.end()
     }
 }
 
-struct Blocks;
+struct TxBlocks;
 
-impl<'de> Visitor<'de> for Blocks {
+impl<'de> Visitor<'de> for TxBlocks {
     type Value = SeenTxs;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -273,6 +273,6 @@ fn read_block(
 
 impl<'de> Deserialize<'de> for SeenTxs {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(Blocks)
+        deserializer.deserialize_seq(TxBlocks)
     }
 }

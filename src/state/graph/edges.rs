@@ -4,7 +4,7 @@ use crate::{
     ml::splitmix::mix,
     model::AccountKey,
     state::tables::{
-        undo_vec::{Cells, CellsMark},
+        undo_vec::{CellsMark, UndoVec},
         undoable::Undoable,
     },
 };
@@ -22,7 +22,7 @@ const SECONDS_PER_DAY: u32 = 86_400;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::state) struct Edges {
     /// Fingerprint (40 bits), day of the last payment (16), payments (8); 0 is empty.
-    cells: Cells<u64>,
+    cells: UndoVec<u64>,
     n_evicted: u64,
 }
 
@@ -49,7 +49,7 @@ impl Edges {
     /// Makes an empty table; the memory is touched as it fills.
     pub fn new(n_edges_max: usize) -> Self {
         let n_buckets = (n_edges_max / BUCKET).max(1);
-        Self { cells: Cells::of_default(n_buckets * BUCKET), n_evicted: 0 }
+        Self { cells: UndoVec::of_default(n_buckets * BUCKET), n_evicted: 0 }
     }
 
     /// Returns the payments of a pair, saturating at 255.

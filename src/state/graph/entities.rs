@@ -29,7 +29,7 @@ const ENTITY: AccountKey = AccountKey(u64::MAX);
 
 /// One account that has spent together with another.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::state) struct Member {
+pub(in crate::state) struct EntityMember {
     /// Key of the account it was united under; its own for a root.
     parent: u64,
     /// Accounts under a root that have ever been united; one that was evicted and came back counts
@@ -42,9 +42,9 @@ pub(in crate::state) struct Member {
     paid_new: f32,
 }
 
-plain!(Member { parent: u64, n_members: u32, last_used: u32, paid: f32, paid_new: f32 });
+plain!(EntityMember { parent: u64, n_members: u32, last_used: u32, paid: f32, paid_new: f32 });
 
-impl Aged for Member {
+impl Aged for EntityMember {
     fn last_used(&self) -> u32 {
         self.last_used
     }
@@ -54,7 +54,7 @@ impl Aged for Member {
 ///
 /// A full table evicts the member longest unused of a few. What was united under an evicted account
 /// stays together under its key; the evicted one is on its own until it spends together again.
-pub(in crate::state) type Clusters = Table<Member>;
+pub(in crate::state) type Clusters = Table<EntityMember>;
 
 /// What is known of the entity that an account belongs to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,9 +112,9 @@ pub(in crate::state) fn learn(
     }
     let Some(root) = find(clusters, *first) else { return };
     for payer in payers {
-        let is_stale = |m: &&Member| now.saturating_sub(m.last_used) >= TOUCH;
+        let is_stale = |m: &&EntityMember| now.saturating_sub(m.last_used) >= TOUCH;
         if *payer != root && clusters.get(*payer).filter(is_stale).is_some() {
-            clusters.upsert(*payer, Member::default(), |m| m.last_used = now);
+            clusters.upsert(*payer, EntityMember::default(), |m| m.last_used = now);
         }
     }
     let (mut n, mut n_new) = (0u16, 0u16);
@@ -160,11 +160,12 @@ fn unite(clusters: &mut Clusters, a: u64, b: u64, now: u32) {
     let of = |root| clusters.get(root).copied().unwrap_or_else(|| alone(root, now));
     let (into, from) = if of(b).n_members > of(a).n_members { (b, a) } else { (a, b) };
     let (kept, joined) = (of(into), of(from));
-    let moved = Member { parent: into, last_used: now.max(joined.last_used), ..alone(from, now) };
+    let moved =
+        EntityMember { parent: into, last_used: now.max(joined.last_used), ..alone(from, now) };
     clusters.upsert(from, moved, |member| *member = moved);
     let reference = kept.last_used.max(joined.last_used);
-    let weigh = |m: &Member| decay(reference - m.last_used) as f32;
-    let root = Member {
+    let weigh = |m: &EntityMember| decay(reference - m.last_used) as f32;
+    let root = EntityMember {
         n_members: kept.n_members.saturating_add(joined.n_members),
         last_used: reference,
         paid: kept.paid * weigh(&kept) + joined.paid * weigh(&joined),
@@ -175,8 +176,8 @@ fn unite(clusters: &mut Clusters, a: u64, b: u64, now: u32) {
 }
 
 /// Returns the cluster of one account.
-fn alone(account: u64, now: u32) -> Member {
-    Member { parent: account, n_members: 1, last_used: now, paid: 0.0, paid_new: 0.0 }
+fn alone(account: u64, now: u32) -> EntityMember {
+    EntityMember { parent: account, n_members: 1, last_used: now, paid: 0.0, paid_new: 0.0 }
 }
 
 fn decay(elapsed_s: u32) -> f64 {

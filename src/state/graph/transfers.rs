@@ -8,7 +8,7 @@ use crate::{
         tables::{
             fixed_layout::{Plain, plain},
             table::{Aged, Table, TableMark},
-            undo_vec::{Cells, CellsMark},
+            undo_vec::{CellsMark, UndoVec},
             undoable::Undoable,
         },
     },
@@ -56,12 +56,12 @@ impl Move {
 
 /// One end of a transfer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::state) struct End {
+pub(in crate::state) struct TransferEnd {
     pub key: u64,
     pub ends: [u8; 4],
 }
 
-impl End {
+impl TransferEnd {
     /// Describes an account as an end of a transfer.
     pub fn new(key: AccountKey, address: &Address) -> Self {
         let ends = match address {
@@ -75,8 +75,8 @@ impl End {
 /// A transfer to be remembered.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::state) struct NewTransfer {
-    pub from: End,
-    pub to: End,
+    pub from: TransferEnd,
+    pub to: TransferEnd,
     pub time: u32,
     pub value: f64,
     pub token: Option<AccountKey>,
@@ -89,7 +89,7 @@ pub(in crate::state) struct NewTransfer {
 
 /// A transfer as it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Transfer {
+struct StoredTransfer {
     from: u64,
     to: u64,
     token: u64,
@@ -104,7 +104,7 @@ struct Transfer {
     flags: u8,
 }
 
-plain!(Transfer {
+plain!(StoredTransfer {
     from: u64,
     to: u64,
     token: u64,
@@ -121,23 +121,23 @@ plain!(Transfer {
 /// A transfer with the rest of its transaction's id, which images have since layout 5.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Row {
-    transfer: Transfer,
+    transfer: StoredTransfer,
     tx_rest: [u8; TX_REST],
 }
 
 impl Plain for Row {
-    const N_BYTES: usize = Transfer::N_BYTES + TX_REST;
-    const N_BYTES_V4: usize = Transfer::N_BYTES;
+    const N_BYTES: usize = StoredTransfer::N_BYTES + TX_REST;
+    const N_BYTES_V4: usize = StoredTransfer::N_BYTES;
 
     fn write(&self, out: &mut [u8]) {
-        let (transfer, rest) = out.split_at_mut(Transfer::N_BYTES);
+        let (transfer, rest) = out.split_at_mut(StoredTransfer::N_BYTES);
         self.transfer.write(transfer);
         self.tx_rest.write(rest);
     }
 
     fn read(bytes: &[u8]) -> Self {
-        let (transfer, rest) = bytes.split_at(Transfer::N_BYTES);
-        Self { transfer: Transfer::read(transfer), tx_rest: Plain::read(rest) }
+        let (transfer, rest) = bytes.split_at(StoredTransfer::N_BYTES);
+        Self { transfer: StoredTransfer::read(transfer), tx_rest: Plain::read(rest) }
     }
 }
 
@@ -170,7 +170,7 @@ impl Aged for Heads {
 /// 96 bytes a transfer and up to 58 for the heads of its two ends.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::state) struct RecentTransfers {
-    ring: Cells<Row>,
+    ring: UndoVec<Row>,
     heads: Table<Heads>,
     n_ever: u64,
     n_max: usize,
@@ -189,7 +189,7 @@ impl RecentTransfers {
     pub fn new(n_transfers_max: usize) -> Self {
         let n_max = n_transfers_max.max(1);
         // Each transfer keeps at most two accounts' heads alive.
-        Self { ring: Cells::new(), heads: Table::new(2 * n_max), n_ever: 0, n_max }
+        Self { ring: UndoVec::new(), heads: Table::new(2 * n_max), n_ever: 0, n_max }
     }
 
     /// Remembers a transfer; the oldest one leaves when there are too many.
@@ -205,7 +205,7 @@ impl RecentTransfers {
         let Hash32(id) = new.tx.unwrap_or_default();
         let mut tx_rest = [0; TX_REST];
         tx_rest.copy_from_slice(&id[id.len() - TX_REST..]);
-        let transfer = Transfer {
+        let transfer = StoredTransfer {
             from: new.from.key,
             to: new.to.key,
             token: new.token.map_or(0, |t| t.0),
@@ -277,7 +277,11 @@ impl RecentTransfers {
         }
     }
 
-    fn walk(&self, head: u64, since: fn(&Transfer) -> u32) -> impl Iterator<Item = &Row> + '_ {
+    fn walk(
+        &self,
+        head: u64,
+        since: fn(&StoredTransfer) -> u32,
+    ) -> impl Iterator<Item = &Row> + '_ {
         let mut next = head;
         let step = move || {
             let row = self.at(next)?;
@@ -340,7 +344,7 @@ impl Row {
     }
 
     fn seen(&self, other: u64, other_ends: [u8; 4]) -> Move {
-        let Transfer { time, value, token, tx_prefix, flags, .. } = self.transfer;
+        let StoredTransfer { time, value, token, tx_prefix, flags, .. } = self.transfer;
         let has = |flag| flags & flag != 0;
         Move {
             other: AccountKey(other),

@@ -3,7 +3,7 @@
 use super::{
     fixed_layout::Plain,
     index::{Index, Load},
-    undo_vec::{Cells, CellsMark},
+    undo_vec::{CellsMark, UndoVec},
     undoable::Undoable,
 };
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub(in crate::state) trait Aged: Plain + PartialEq {
 
 /// A row with its key.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::state) struct Row<V> {
+pub(in crate::state) struct TableRow<V> {
     pub key: u64,
     pub value: V,
 }
@@ -45,8 +45,8 @@ pub(in crate::state) struct Row<V> {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(try_from = "Stored<V>", bound(serialize = "V: Aged", deserialize = "V: Aged"))]
 pub(in crate::state) struct Table<V> {
-    rows: Cells<Row<V>>,
-    head: Head,
+    rows: UndoVec<TableRow<V>>,
+    head: TableHead,
     n_rows_max: usize,
     n_probation: usize,
     #[serde(skip)]
@@ -55,7 +55,7 @@ pub(in crate::state) struct Table<V> {
 
 /// The scalars of a table: small enough to be kept whole in a mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Head {
+struct TableHead {
     hand: u32,
     probation_hand: u32,
     n_evicted: u64,
@@ -65,15 +65,15 @@ struct Head {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::state) struct TableMark {
     rows: CellsMark,
-    head: Head,
+    head: TableHead,
 }
 
 /// A table as it is stored: without its index.
 #[derive(Deserialize)]
 #[serde(bound = "V: Aged")]
 struct Stored<V> {
-    rows: Cells<Row<V>>,
-    head: Head,
+    rows: UndoVec<TableRow<V>>,
+    head: TableHead,
     n_rows_max: usize,
     n_probation: usize,
 }
@@ -83,8 +83,8 @@ impl<V: Aged> Table<V> {
     pub fn new(n_rows_max: usize) -> Self {
         let n_rows_max = n_rows_max.clamp(1, ROWS_MAX);
         Self {
-            rows: Cells::new(),
-            head: Head::default(),
+            rows: UndoVec::new(),
+            head: TableHead::default(),
             n_rows_max,
             n_probation: 0,
             index: Index::new(n_rows_max, Load::Half),
@@ -128,7 +128,7 @@ impl<V: Aged> Table<V> {
         }
         let mut value = fresh;
         change(&mut value);
-        self.insert(Row { key, value });
+        self.insert(TableRow { key, value });
         false
     }
 
@@ -153,7 +153,7 @@ impl<V: Aged> Table<V> {
         Some(row as usize)
     }
 
-    fn insert(&mut self, new: Row<V>) {
+    fn insert(&mut self, new: TableRow<V>) {
         let row = if self.rows.len() < self.n_rows_max {
             self.rows.push(new);
             self.rows.len() - 1
@@ -225,11 +225,11 @@ impl<V: Aged> Undoable for Table<V> {
 
     fn revert(&mut self, mark: &TableMark) {
         let past = self.rows.past(mark.rows);
-        let n_then = Cells::<Row<V>>::n_cells_at(mark.rows);
+        let n_then = UndoVec::<TableRow<V>>::n_cells_at(mark.rows);
         // Rows that keep their key keep their place in the index. The others leave it while all
         // rows still hold the keys under which the index finds them, and come back afterwards.
         let n_now = self.rows.len();
-        let is_kept = |(row, old): &(u32, Row<V>)| {
+        let is_kept = |(row, old): &(u32, TableRow<V>)| {
             (*row as usize) < n_now && self.rows.get(*row as usize).key == old.key
         };
         let past: Vec<_> = past.into_iter().filter(|entry| !is_kept(entry)).collect();
@@ -262,7 +262,7 @@ impl<V: Aged> Undoable for Table<V> {
     }
 }
 
-impl<V: Plain> Plain for Row<V> {
+impl<V: Plain> Plain for TableRow<V> {
     const N_BYTES: usize = u64::N_BYTES + V::N_BYTES;
 
     fn write(&self, out: &mut [u8]) {
@@ -288,7 +288,7 @@ impl<V: Aged> TryFrom<Stored<V>> for Table<V> {
         let load = if n_probation > 0 { Load::ThreeQuarters } else { Load::Half };
         let mut index = Index::new(n_rows_max, load);
         index.reserve(rows.len());
-        for (row, Row { key, .. }) in rows.iter().enumerate() {
+        for (row, TableRow { key, .. }) in rows.iter().enumerate() {
             index.insert(*key, row as u32, |row| rows.get(row as usize).key);
         }
         Ok(Self { rows, head, n_rows_max, n_probation, index })

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// O(1) a write; `size_of::<Undo<T>>()` bytes of undo a write since the oldest mark kept. After a
 /// freeze the first write to each page copies it.
 #[derive(Debug)]
-pub(in crate::state) struct Cells<T> {
+pub(in crate::state) struct UndoVec<T> {
     pub(in crate::state) cells: Pages<T>,
     pub(in crate::state) undo: Queue<Undo<T>>,
     /// Undo entries that have been forgotten, so that marks stay valid.
@@ -27,14 +27,14 @@ pub(in crate::state) struct Undo<T> {
     pub old: T,
 }
 
-/// A point to which [`Cells`] can be taken back.
+/// A point to which [`UndoVec`] can be taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::state) struct CellsMark {
     position: u64,
     n_cells: u32,
 }
 
-impl<T: Plain> Cells<T> {
+impl<T: Plain> UndoVec<T> {
     /// Makes an empty vector.
     pub fn new() -> Self {
         Self { cells: Pages::new(), undo: Queue::new(), n_forgotten: 0 }
@@ -118,7 +118,7 @@ impl<T: Plain> Cells<T> {
     }
 }
 
-impl<T: Plain> Undoable for Cells<T> {
+impl<T: Plain> Undoable for UndoVec<T> {
     type Mark = CellsMark;
 
     fn mark(&self) -> CellsMark {
@@ -173,7 +173,7 @@ impl<T: Plain> Plain for Undo<T> {
 }
 
 /// Two vectors are equal when their cells are: undo information is not what they hold.
-impl<T: Plain + PartialEq> PartialEq for Cells<T> {
+impl<T: Plain + PartialEq> PartialEq for UndoVec<T> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().eq(other.iter())
     }

@@ -31,14 +31,14 @@ pub struct Sighting<'a> {
 
 /// A node that has told of something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Node {
+struct TellingNode {
     name: Box<str>,
     last: EventTime,
 }
 
 /// What all nodes have told of one transaction. Times are milliseconds after `first`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Seen {
+struct SeenTx {
     first: i64,
     /// A bit for each node that has told of it, and for each that has dropped it. The last place is
     /// that of sources without a name.
@@ -52,7 +52,7 @@ struct Seen {
 
 const PLACES: usize = NODES_MAX + 1;
 
-plain!(Seen {
+plain!(SeenTx {
     first: i64,
     is_seen: u32,
     is_gone: u32,
@@ -61,7 +61,7 @@ plain!(Seen {
     last: u32,
 });
 
-impl Aged for Seen {
+impl Aged for SeenTx {
     fn last_used(&self) -> u32 {
         self.last
     }
@@ -72,8 +72,8 @@ impl Aged for Seen {
 /// They have been witnessed, not booked: no reorg takes them back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::state) struct Sightings {
-    nodes: Vec<Node>,
-    txs: Table<Seen>,
+    nodes: Vec<TellingNode>,
+    txs: Table<SeenTx>,
 }
 
 impl Sightings {
@@ -92,7 +92,7 @@ impl Sightings {
         };
         let place = self.place(node, event.time);
         let now = event.time.millis();
-        let fresh = Seen { first: now, ..Seen::default() };
+        let fresh = SeenTx { first: now, ..SeenTx::default() };
         let mut is_new = false;
         self.txs.upsert(key(tx, hasher), fresh, |seen| {
             let after = i32::try_from(now - seen.first).unwrap_or(i32::MAX);
@@ -146,7 +146,9 @@ impl Sightings {
         let place = known.unwrap_or(self.nodes.len()).min(NODES_MAX);
         match self.nodes.get_mut(place) {
             Some(node) => node.last = node.last.max(now),
-            None if place < NODES_MAX => self.nodes.push(Node { name: name.into(), last: now }),
+            None if place < NODES_MAX => {
+                self.nodes.push(TellingNode { name: name.into(), last: now })
+            }
             None => {}
         }
         place

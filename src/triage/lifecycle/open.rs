@@ -1,13 +1,13 @@
 //! Alerts that can still change: confirmed by depth, retracted by a reorg, revised by repeats.
 
-use super::pending::{Claim, PendingAlerts};
+use super::pending::{PendingAlerts, PendingClaim};
 use crate::model::{Alert, AlertId, BlockHash};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// An alert and what its fate depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::triage) struct Open {
+pub(in crate::triage) struct OpenAlert {
     /// The newest revision, shared with frozen copies. JSON inside the snapshot, because the wire
     /// format skips absent fields.
     #[serde(serialize_with = "to_json", deserialize_with = "from_json")]
@@ -15,12 +15,12 @@ pub(in crate::triage) struct Open {
     pub(in crate::triage) height: Option<u64>,
     pub(in crate::triage) block: Option<BlockHash>,
     /// What it hung on while its transaction was pending: it may be so again after a reorg.
-    pub(in crate::triage) claim: Option<Claim>,
+    pub(in crate::triage) claim: Option<PendingClaim>,
     /// Counts all alerts in the order in which they were first raised.
     number: u64,
 }
 
-impl Open {
+impl OpenAlert {
     /// Makes an entry for an alert that is about to be remembered.
     pub(in crate::triage) fn new(alert: Arc<Alert>) -> Self {
         Self { alert, height: None, block: None, claim: None, number: 0 }
@@ -29,7 +29,7 @@ impl Open {
 
 /// How far the block of an alert has been buried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::triage) enum Stage {
+pub(in crate::triage) enum AlertStage {
     Included,
     Confirmed,
     Final,
@@ -39,7 +39,7 @@ pub(in crate::triage) enum Stage {
 /// forgotten and stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::triage) struct OpenAlerts {
-    by_id: BTreeMap<AlertId, Open>,
+    by_id: BTreeMap<AlertId, OpenAlert>,
     by_age: BTreeMap<u64, AlertId>,
     n_ever: u64,
     /// By stage and height.
@@ -48,12 +48,12 @@ pub(in crate::triage) struct OpenAlerts {
 }
 
 impl OpenAlerts {
-    pub(in crate::triage) fn get_mut(&mut self, id: AlertId) -> Option<&mut Open> {
+    pub(in crate::triage) fn get_mut(&mut self, id: AlertId) -> Option<&mut OpenAlert> {
         self.by_id.get_mut(&id)
     }
 
     /// Remembers an alert that was just raised or reinstated.
-    pub(in crate::triage) fn insert(&mut self, id: AlertId, mut open: Open, open_max: usize) {
+    pub(in crate::triage) fn insert(&mut self, id: AlertId, mut open: OpenAlert, open_max: usize) {
         open.number = self.by_id.get(&id).map_or(self.n_ever, |known| known.number);
         if open.number == self.n_ever {
             self.by_age.insert(open.number, id);
@@ -61,7 +61,7 @@ impl OpenAlerts {
         }
         self.pending.remove(id);
         match (open.height, &open.claim) {
-            (Some(height), _) => self.bury(id, height, Stage::Included),
+            (Some(height), _) => self.bury(id, height, AlertStage::Included),
             (None, Some(claim)) => self.pending.insert(id, claim.clone()),
             (None, None) => {}
         }
@@ -70,7 +70,7 @@ impl OpenAlerts {
     }
 
     /// Notes how far the block of an alert has been buried.
-    pub(in crate::triage) fn bury(&mut self, id: AlertId, height: u64, stage: Stage) {
+    pub(in crate::triage) fn bury(&mut self, id: AlertId, height: u64, stage: AlertStage) {
         self.buried[stage as usize].entry(height).or_default().push(id);
     }
 
@@ -86,7 +86,7 @@ impl OpenAlerts {
     /// Returns the ids of a stage up to `height`, lowest block first: they leave the stage.
     pub(in crate::triage) fn take_buried(
         &mut self,
-        stage: Stage,
+        stage: AlertStage,
         height: u64,
     ) -> Vec<(u64, AlertId)> {
         let stage = &mut self.buried[stage as usize];
@@ -115,7 +115,7 @@ impl OpenAlerts {
     /// Forgets alerts of blocks below `height`: no reorg can reach them any more.
     pub(in crate::triage) fn forget_below(&mut self, height: u64) {
         let Some(height) = height.checked_sub(1) else { return };
-        for stage in [Stage::Included, Stage::Confirmed, Stage::Final] {
+        for stage in [AlertStage::Included, AlertStage::Confirmed, AlertStage::Final] {
             for (buried_at, id) in self.take_buried(stage, height) {
                 // Orphaned and included again, it is in a later block as well.
                 if self.by_id.get(&id).is_some_and(|open| open.height == Some(buried_at)) {

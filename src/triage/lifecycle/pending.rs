@@ -22,14 +22,18 @@ pub struct Pending {
 
 impl Pending {
     /// Returns what an alert's fate hangs on.
-    pub(in crate::triage) fn claim(&self, until: EventTime) -> Claim {
-        Claim { tx: self.tx, keys: self.keys.iter().take(KEYS_MAX).copied().collect(), until }
+    pub(in crate::triage) fn claim(&self, until: EventTime) -> PendingClaim {
+        PendingClaim {
+            tx: self.tx,
+            keys: self.keys.iter().take(KEYS_MAX).copied().collect(),
+            until,
+        }
     }
 }
 
 /// What an alert's fate hangs on as long as its transaction is pending.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::triage) struct Claim {
+pub(in crate::triage) struct PendingClaim {
     pub(in crate::triage) tx: TxId,
     /// Digests of what the transaction claims.
     pub(in crate::triage) keys: Box<[u64]>,
@@ -40,7 +44,7 @@ pub(in crate::triage) struct Claim {
 /// The alerts on pending transactions; as many as are open at most.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(in crate::triage) struct PendingAlerts {
-    claims: BTreeMap<AlertId, Claim>,
+    claims: BTreeMap<AlertId, PendingClaim>,
     by_tx: BTreeMap<TxId, BTreeSet<AlertId>>,
     by_key: BTreeMap<u64, BTreeSet<AlertId>>,
     deadlines: BTreeSet<(EventTime, AlertId)>,
@@ -58,7 +62,7 @@ impl PendingAlerts {
     }
 
     /// Adds an alert, or replaces what its fate hangs on.
-    pub(in crate::triage) fn insert(&mut self, id: AlertId, claim: Claim) {
+    pub(in crate::triage) fn insert(&mut self, id: AlertId, claim: PendingClaim) {
         self.remove(id);
         self.by_tx.entry(claim.tx).or_default().insert(id);
         for key in &claim.keys {
@@ -69,7 +73,7 @@ impl PendingAlerts {
     }
 
     /// Takes an alert out: its transaction is in a block, or it is forgotten.
-    pub(in crate::triage) fn remove(&mut self, id: AlertId) -> Option<Claim> {
+    pub(in crate::triage) fn remove(&mut self, id: AlertId) -> Option<PendingClaim> {
         let claim = self.claims.remove(&id)?;
         leave(&mut self.by_tx, &claim.tx, id);
         for key in &claim.keys {
@@ -103,9 +107,9 @@ impl PendingAlerts {
 
 /// Alerts about which other nodes have still to be heard, by when.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(in crate::triage) struct Checks(BTreeSet<(EventTime, AlertId, TxId)>);
+pub(in crate::triage) struct CorroborationChecks(BTreeSet<(EventTime, AlertId, TxId)>);
 
-impl Checks {
+impl CorroborationChecks {
     /// Adds an alert; beyond the bound the earliest is not looked at any more.
     pub(in crate::triage) fn push(&mut self, due: EventTime, id: AlertId, tx: TxId) {
         self.0.insert((due, id, tx));

@@ -6,11 +6,11 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use std::{collections::BTreeMap, io::Write};
 use txwarden::{
     audit::{
-        Chain as HashChain, Checkpoint, Deciders, PublicKey, Signer, genesis, hash_of,
-        verify::{Anchor, Kind, Report, Since, Trail, judge},
+        Checkpoint, Deciders, HashChain, PublicKey, Signer, genesis, hash_of,
+        verify::{Anchor, Since, Trail, VerifyReport, ViolationKind, judge},
     },
     decode::{Format, Settings},
-    detect::Member,
+    detect::DetectorSettings,
     engine::{Action, Params, Setup},
     model::{Alert, Chain, Record, Severity},
     pipeline::{Driver, Fits},
@@ -46,10 +46,10 @@ fn keys() -> (Signer, PublicKey) {
 
 /// Alerts of the engine over a simulated chain.
 fn alerts() -> Vec<Alert> {
-    let loud = Member {
+    let loud = DetectorSettings {
         severity: Some(Severity::High),
         params: serde_json::from_str(r#"{"units_min": {"ETH": 2.0}}"#).unwrap(),
-        ..Member::default()
+        ..DetectorSettings::default()
     };
     let mut params = Params::default();
     params.detect.rules = BTreeMap::from([("large_native".to_owned(), loud)]);
@@ -98,7 +98,7 @@ fn write() -> Written {
     written
 }
 
-fn verify(bodies: &[Vec<u8>], checkpoints: &[Vec<u8>], key: Option<&PublicKey>) -> Report {
+fn verify(bodies: &[Vec<u8>], checkpoints: &[Vec<u8>], key: Option<&PublicKey>) -> VerifyReport {
     verify_since(bodies, checkpoints, key, Since::Genesis)
 }
 
@@ -107,7 +107,7 @@ fn verify_since(
     checkpoints: &[Vec<u8>],
     key: Option<&PublicKey>,
     since: Since,
-) -> Report {
+) -> VerifyReport {
     let mut trail = Trail::new(key.cloned().into_iter().collect(), None);
     let (alerts, heads) = (trail.stream_named("alerts"), trail.stream_named("checkpoints"));
     for (i, body) in checkpoints.iter().enumerate() {
@@ -138,23 +138,23 @@ fn hash_in(body: &[u8]) -> String {
 /// Tampers once; returns what has to be said: kind, seq and the line, if there is one.
 fn tamper(
     bodies: &mut Vec<Vec<u8>>,
-    kind: Kind,
+    kind: ViolationKind,
     random: &mut Xoshiro256PlusPlus,
 ) -> (&'static str, u64, Option<u64>) {
     let n = bodies.len();
     match kind {
-        Kind::Edited => {
+        ViolationKind::Edited => {
             let at = random.gen_range(0..n);
             let byte = random.gen_range(0..bodies[at].len());
             bodies[at][byte] ^= 1 << random.gen_range(0..8);
             ("a bit flipped", at as u64 + 1, Some(at as u64 + 1))
         }
-        Kind::Deleted => {
+        ViolationKind::Deleted => {
             let at = random.gen_range(1..n - 1);
             bodies.remove(at);
             ("a record removed", at as u64 + 1, Some(at as u64 + 1))
         }
-        Kind::Inserted => {
+        ViolationKind::Inserted => {
             let at = random.gen_range(1..n - 1);
             let other = bodies.choose(random).unwrap().clone();
             let (what, body) = match random.gen_range(0..4) {
@@ -171,7 +171,7 @@ fn tamper(
             bodies.insert(at, body);
             (what, at as u64 + 1, (!is_beside).then_some(at as u64 + 1))
         }
-        Kind::Swapped => {
+        ViolationKind::Swapped => {
             let at = random.gen_range(0..n - 1);
             bodies.swap(at, at + 1);
             ("neighbours exchanged", at as u64 + 1, Some(at as u64 + 1))
@@ -202,7 +202,13 @@ fn five_hundred_of_five_hundred_are_named() {
     );
     let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
     let mut named: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
-    let kinds = [Kind::Edited, Kind::Deleted, Kind::Inserted, Kind::Swapped, Kind::Truncated];
+    let kinds = [
+        ViolationKind::Edited,
+        ViolationKind::Deleted,
+        ViolationKind::Inserted,
+        ViolationKind::Swapped,
+        ViolationKind::Truncated,
+    ];
     for (i, kind) in kinds.iter().cycle().take(500).enumerate() {
         let mut bodies = written.bodies.clone();
         let (what, seq, line) = tamper(&mut bodies, *kind, &mut random);
@@ -256,13 +262,13 @@ fn a_rewritten_suffix_shows_only_against_checkpoints() {
     assert!(blind.notes.iter().any(|note| note.contains("without a checkpoint")), "{blind:#?}");
     let seen = verify(&rewritten, &written.checkpoints, Some(&written.key));
     let found: Vec<_> = seen.findings.iter().map(|f| (f.kind, f.seq, f.n_records)).collect();
-    assert_eq!(found, [(Kind::Rewritten, 2 * EVERY as u64 + 1, EVERY as u64)]);
+    assert_eq!(found, [(ViolationKind::Rewritten, 2 * EVERY as u64 + 1, EVERY as u64)]);
     // Unsigned checkpoints are compared too, with a note; with a key they are not believed.
     let unsigned = verify(&rewritten, &written.unsigned, None);
-    assert_eq!(unsigned.findings[0].kind, Kind::Rewritten);
+    assert_eq!(unsigned.findings[0].kind, ViolationKind::Rewritten);
     assert!(unsigned.notes[0].contains("no public key"), "{unsigned:#?}");
     let refused = verify(&written.bodies, &written.unsigned, Some(&written.key));
-    assert!(refused.findings.iter().all(|f| f.kind == Kind::BadCheckpoint));
+    assert!(refused.findings.iter().all(|f| f.kind == ViolationKind::BadCheckpoint));
     assert_eq!(refused.findings.len(), written.unsigned.len());
 }
 
@@ -273,7 +279,7 @@ fn verification_may_start_at_any_checkpoint() {
     let key = Some(&written.key);
     let cut = verify(tail, &written.checkpoints, key);
     assert_eq!(cut.chains[0].anchor, Anchor::Unanchored);
-    assert_eq!((cut.findings[0].kind, cut.findings[0].seq), (Kind::Truncated, 1));
+    assert_eq!((cut.findings[0].kind, cut.findings[0].seq), (ViolationKind::Truncated, 1));
     let seq = 2 * EVERY as u64;
     for since in [Since::Checkpoint(seq), Since::First, Since::Latest] {
         let report = verify_since(tail, &written.checkpoints, key, since);
@@ -302,12 +308,12 @@ fn chains_and_streams_are_told_apart() {
     }
     let report = judge(trail, Since::Genesis);
     let found: Vec<_> = report.findings.iter().map(|f| (f.kind, f.seq)).collect();
-    assert_eq!(found, [(Kind::Deleted, 61)]);
+    assert_eq!(found, [(ViolationKind::Deleted, 61)]);
     // A record whose topic was changed is missed where it belongs.
     let mut bodies = written.bodies.clone();
     let text = String::from_utf8(bodies[9].clone()).unwrap();
     bodies[9] = text.replace(TOPIC, "elsewhere").into_bytes();
     let report = verify(&bodies, &[], None);
     let found: Vec<_> = report.findings.iter().map(|f| (f.kind, &*f.topic, f.seq)).collect();
-    assert_eq!(found, [(Kind::Edited, TOPIC, 10)]);
+    assert_eq!(found, [(ViolationKind::Edited, TOPIC, 10)]);
 }

@@ -5,7 +5,7 @@ use txwarden::{
     decode::{Batch, Format, Settings},
     engine::{Engine, Input, Setup},
     model::{Chain, Record},
-    order::{Merge, Place, Window},
+    order::{Merge, MergeWindow, Place},
     pipeline::{Driver, Fits},
 };
 
@@ -109,7 +109,8 @@ fn a_real_chains_reorgs_repeats_and_gap_are_seen() {
     // Stable: each partition keeps its order.
     records.sort_by_key(|record| record.ts);
     let (setup, settings) = setup("eip155:20261");
-    let window = Window { blocks: 8, idle_ms: 1_000, records_max: 10_000, bytes_max: 64 << 20 };
+    let window =
+        MergeWindow { blocks: 8, idle_ms: 1_000, records_max: 10_000, bytes_max: 64 << 20 };
     let (mut merge, mut batch) = (Merge::new(window, 4, None, 0), Batch::default());
     let mut engine = Engine::new(setup).unwrap();
     let mut fold = |merge: &mut Merge<&Recorded>| {

@@ -2,7 +2,7 @@
 
 use std::{env, fmt::Write, fs, path::Path};
 use txwarden::{
-    decode::{Disposition, Reason},
+    decode::{LetterDisposition, Reason},
     detect::{models, rules},
     model::Family,
     sim::incident,
@@ -63,7 +63,8 @@ fn every_reason_of_a_dead_letter_is_explained() {
     let n_explained = Reason::ALL
         .iter()
         .filter(|reason| {
-            let (name, kept) = (reason.as_str(), reason.disposition() == Disposition::Quarantine);
+            let (name, kept) =
+                (reason.as_str(), reason.disposition() == LetterDisposition::Quarantine);
             let row = text.lines().find(|l| l.starts_with('|') && l.contains(&format!("`{name}`")));
             row.is_some_and(|row| row.ends_with(if kept { "| yes |" } else { "| no |" }))
         })

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 use txwarden::{
-    journal::{Change, Entry, Why},
+    journal::{Change, ControlEntry, Why},
     model::Severity,
 };
 
@@ -233,7 +233,7 @@ fn assert_reload_noted(job: &Job, n: u64, offset: i64) {
         assert!(Instant::now() < until, "no entry of the reload");
     }
     let last = entries().pop().unwrap();
-    let last = Entry::parse(rdkafka::Message::payload(&last).unwrap()).unwrap();
+    let last = ControlEntry::parse(rdkafka::Message::payload(&last).unwrap()).unwrap();
     assert_eq!((last.n, last.offset), (n, offset));
     assert!(matches!(last.change, Change::Setup { why: Why::Reload, .. }), "{last:?}");
 }

@@ -8,7 +8,7 @@ use txwarden::{
     decode::{
         Batch, Envelope, Format, Mapping, Refusal, Settings, Wrapping, decode,
         envelope::{self, Layer},
-        inspect::{Inspector, Verdict},
+        inspect::{Inspector, RecordVerdict},
         value::base64,
     },
     model::{Body, Chain, Phase, Record},
@@ -81,7 +81,7 @@ fn records_end_as_they_state() {
             let verdict = serde_json::to_value(inspection.verdict).unwrap();
             let (reason, detail) = (inspection.reason, &inspection.detail);
             assert_eq!(verdict, line["verdict"], "{file} {name}: {reason:?} {detail:?}");
-            assert_eq!(inspection.verdict == Verdict::Accept, !inspection.events.is_empty());
+            assert_eq!(inspection.verdict == RecordVerdict::Accept, !inspection.events.is_empty());
         }
     }
 }

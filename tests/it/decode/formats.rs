@@ -9,7 +9,7 @@ use std::{
 };
 use txwarden::{
     config::load_mapping,
-    decode::{Disposition, Format, Mapping, Reason, inspect::Inspector},
+    decode::{Format, LetterDisposition, Mapping, Reason, inspect::Inspector},
 };
 
 const MANUAL: &str = include_str!("../../../src/manual/formats.md");
@@ -96,6 +96,6 @@ fn every_format_and_reason_is_in_the_manual() {
     let is_yes = |cells: &&Vec<String>| cells[2] == "yes";
     let said: BTreeSet<_> =
         table("reasons")[1..].iter().filter(is_yes).map(|c| c[0].clone()).collect();
-    let known = Reason::ALL.iter().filter(|r| r.disposition() == Disposition::Quarantine);
+    let known = Reason::ALL.iter().filter(|r| r.disposition() == LetterDisposition::Quarantine);
     assert_eq!(said, known.map(|r| format!("`{}`", r.as_str())).collect());
 }

@@ -12,7 +12,7 @@ use std::{
 use txwarden::{
     decode::{
         Batch, DETAIL_BYTES_MAX, Format, Limits, Policy, Refusal, Settings, decode,
-        inspect::{Inspection, Inspector, Verdict},
+        inspect::{Inspection, Inspector, RecordVerdict},
         value::base64,
     },
     model::{Chain, Quality, Record},
@@ -52,7 +52,11 @@ fn adversarial_cases_end_as_they_should() {
             "{name}: {:?} {:?}",
             inspection.reason, inspection.detail
         );
-        assert_eq!(inspection.verdict == Verdict::Accept, !inspection.events.is_empty(), "{name}");
+        assert_eq!(
+            inspection.verdict == RecordVerdict::Accept,
+            !inspection.events.is_empty(),
+            "{name}"
+        );
         n_judged += 1;
     }
     assert_eq!((n_judged, n_expanded), (74, 2));
@@ -145,7 +149,7 @@ pub fn check(
         let whole = payload.unwrap();
         for cut in 1..whole.len() {
             let inspection = inspect(inspector, format, Some(&whole[..cut]), None);
-            assert_eq!(inspection.verdict, Verdict::Reject, "{name} cut at {cut}");
+            assert_eq!(inspection.verdict, RecordVerdict::Reject, "{name} cut at {cut}");
             assert_eq!(inspection.reason, fixture.reason.as_deref(), "{name} cut at {cut}");
         }
         return;
@@ -314,7 +318,7 @@ fn signatures_of_a_record_are_capped() {
         inspector.record(format, &Record { value: Some(&value), ..Record::default() }).unwrap()
     };
     // Raw transactions have no sender but the signer; node answers name it, unverified.
-    assert_eq!(check(Format::EvmRaw, "block", 2).verdict, Verdict::Accept);
+    assert_eq!(check(Format::EvmRaw, "block", 2).verdict, RecordVerdict::Accept);
     assert_eq!(check(Format::EvmRaw, "block", 1).reason, Some("limit_exceeded"));
     let flags = |n| check(Format::EvmRpc, "block with bodies", n).flags;
     assert!(flags(1).contains(Quality::SENDER_VERIFIED));

@@ -9,15 +9,15 @@ use std::{
 use txwarden::{
     decode::{self, Batch, Format, Settings},
     detect::{
-        Evaluate, Member, Need, Params, ParamsError, RuleMeta, Scene,
-        rules::{self, Entry, REFS_MAX, Registered, TABLE},
+        DetectorSettings, Evaluate, Need, Params, ParamsError, RuleMeta, Scene,
+        rules::{self, REFS_MAX, Registered, RuleEntry, TABLE},
     },
     feature,
     model::{Chain, DetectorId, DetectorKind, Family, Finding, Record, Reference, Subject},
     state::{Disposition, State},
 };
 
-fn folder(entry: &Entry) -> PathBuf {
+fn folder(entry: &RuleEntry) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/rules").join(entry.meta.id)
 }
 
@@ -70,7 +70,7 @@ pub fn fold(rule: &dyn Evaluate, fixture: &Fixture) -> Outcome {
     outcome
 }
 
-fn run(entry: &Entry, name: &str) -> (Fixture, Outcome) {
+fn run(entry: &RuleEntry, name: &str) -> (Fixture, Outcome) {
     let fixture = fixture::read(&folder(entry).join(name), entry.meta.families[0]);
     let rule = (entry.build)(&fixture.params)
         .unwrap_or_else(|error| panic!("{}/{name}: {error:?}", entry.meta.id));
@@ -80,7 +80,7 @@ fn run(entry: &Entry, name: &str) -> (Fixture, Outcome) {
 }
 
 /// Returns the names of a rule's fixtures of one kind: `fires.jsonl` and any `fires_….jsonl`.
-fn names(entry: &Entry, kind: &str) -> Vec<String> {
+fn names(entry: &RuleEntry, kind: &str) -> Vec<String> {
     let files = std::fs::read_dir(folder(entry)).unwrap();
     let mut names: Vec<String> =
         files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
@@ -104,7 +104,7 @@ fn every_rule_fires_on_what_it_is_for() {
     }
 }
 
-fn assert_fires(entry: &Entry, name: &str) {
+fn assert_fires(entry: &RuleEntry, name: &str) {
     let (fixture, outcome) = run(entry, name);
     let id = format!("{}/{name}", entry.meta.id);
     assert!(!outcome.findings.is_empty(), "{id} did not fire");
@@ -211,8 +211,11 @@ fn the_table_is_sorted_and_each_line_is_complete() {
 fn every_mistake_is_reported_at_once() {
     let mut params = Params::default();
     let bad = Map::from_iter([("no_such_field".to_owned(), json!(1))]);
-    params.rules.insert("large_nativ".to_owned(), Member::default());
-    params.rules.insert("large_native".to_owned(), Member { params: bad, ..Member::default() });
+    params.rules.insert("large_nativ".to_owned(), DetectorSettings::default());
+    params.rules.insert(
+        "large_native".to_owned(),
+        DetectorSettings { params: bad, ..DetectorSettings::default() },
+    );
     let Err(mistakes) = rules::build(&params, Family::Evm) else { panic!("accepted") };
     let [ParamsError::Unknown { suggestion, .. }, ParamsError::Bad { id, .. }] = &mistakes[..]
     else {
@@ -230,7 +233,7 @@ fn disabled_rules_and_other_families_are_left_out() {
     };
     assert!(ids(&params, Family::Evm).contains(&"large_native"));
     assert!(!ids(&params, Family::Utxo).contains(&"large_native"));
-    let off = Member { enabled: false, ..Member::default() };
+    let off = DetectorSettings { enabled: false, ..DetectorSettings::default() };
     params.rules.insert("large_native".to_owned(), off);
     assert!(!ids(&params, Family::Evm).contains(&"large_native"));
 }
@@ -287,6 +290,8 @@ fn a_rule_registered_at_run_time_is_one_like_any_other() {
         rules.into_iter().any(|rule| rule.meta.id == id)
     };
     assert!(built(&params, Family::Utxo) && !built(&params, Family::Evm));
-    params.rules.insert(id.to_string(), Member { enabled: false, ..Member::default() });
+    params
+        .rules
+        .insert(id.to_string(), DetectorSettings { enabled: false, ..DetectorSettings::default() });
     assert!(!built(&params, Family::Utxo));
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::fold::{alerts, feed, json, record, settings, setup, traffic};
 use txwarden::{
-    detect::Member,
+    detect::DetectorSettings,
     engine::{Action, Control, Engine, Input, Setup},
     model::{Alert, Chain, Judgement, Verdict},
     pipeline::{Driver, Fits},
@@ -14,7 +14,7 @@ const TURN: usize = 3_000;
 /// Settings that change rules, triage, and one model's parameters.
 fn other() -> Setup {
     let mut other = setup();
-    let member = |text: &str| serde_json::from_str::<Member>(text).unwrap();
+    let member = |text: &str| serde_json::from_str::<DetectorSettings>(text).unwrap();
     let detect = &mut other.params.detect;
     let large = member(r#"{"severity": "high", "params": {"units_min": {"ETH": 0.9}}}"#);
     detect.rules.insert("large_native".to_owned(), large);
@@ -105,7 +105,7 @@ fn a_fit_that_nobody_waits_for_is_dropped_and_others_come_in_time() {
         at += 1;
     }
     let mut without = other();
-    let off: Member = serde_json::from_str(r#"{"enabled": false}"#).unwrap();
+    let off: DetectorSettings = serde_json::from_str(r#"{"enabled": false}"#).unwrap();
     without.params.detect.models.insert("kmeans".to_owned(), off);
     let mut driver = Driver::over(engine, Fits::Background);
     driver.control(to(other())).unwrap();
@@ -135,7 +135,7 @@ fn bounds_of_state_wait_and_another_chain_is_refused() {
     let refused = driver.control(to(moved)).unwrap_err();
     assert!(refused.to_string().contains("another chain"), "{refused}");
     let mut wrong = setup();
-    wrong.params.detect.rules.insert("no_such_rule".to_owned(), Member::default());
+    wrong.params.detect.rules.insert("no_such_rule".to_owned(), DetectorSettings::default());
     assert!(driver.control(to(wrong)).is_err());
     assert_eq!(driver.freeze().encode().unwrap(), bytes, "a refusal changes nothing");
 }

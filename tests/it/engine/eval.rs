@@ -4,13 +4,13 @@ use crate::{data, engine::fold};
 use std::{fs, path::Path, process::Command};
 use txwarden::{
     engine::{ScoreOutcome, Setup},
-    eval::{self, Plan, Role, Sample, Scored, Stream, Truth, Verdicts},
+    eval::{self, EvalPlan, EvalVerdicts, LabelRole, Labels, Sample, Scored, Stream},
     model::EventTime,
 };
 
 /// A transaction every minute between 40 accounts; the first of them are collectors.
 fn stream(n: u64) -> Stream {
-    let mut stream = Stream::new(fold::settings(), Role::To);
+    let mut stream = Stream::new(fold::settings(), LabelRole::To);
     for i in 0..n {
         let mixed = i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let line = format!(
@@ -36,17 +36,17 @@ fn account(n: u64) -> String {
 }
 
 /// The first ten receivers are positive.
-fn truth(stream: &Stream) -> Truth {
+fn truth(stream: &Stream) -> Labels {
     let lines: Vec<String> =
         (1..=40).map(|n| format!("{},{}", account(n), u8::from(n <= 10))).collect();
-    Truth::parse(&format!("address,flag\n{}\n", lines.join("\n")), stream).unwrap()
+    Labels::parse(&format!("address,flag\n{}\n", lines.join("\n")), stream).unwrap()
 }
 
-fn plan<'a>(stream: &'a Stream, sample: &'a Sample, verdicts: Verdicts) -> Plan<'a> {
+fn plan<'a>(stream: &'a Stream, sample: &'a Sample, verdicts: EvalVerdicts) -> EvalPlan<'a> {
     let mut setup: Setup = fold::setup();
     setup.params.triage.p_max = 0.5;
     setup.params.triage.budget_per_day = 20.0;
-    Plan {
+    EvalPlan {
         stream,
         sample,
         truth: &sample.truth,
@@ -59,7 +59,7 @@ fn plan<'a>(stream: &'a Stream, sample: &'a Sample, verdicts: Verdicts) -> Plan<
     }
 }
 
-fn run(stream: &Stream, sample: &Sample, verdicts: Verdicts) -> Vec<Scored> {
+fn run(stream: &Stream, sample: &Sample, verdicts: EvalVerdicts) -> Vec<Scored> {
     eval::run(&plan(stream, sample, verdicts)).unwrap()
 }
 
@@ -88,7 +88,7 @@ fn a_sample_keeps_a_share_of_the_positives_and_nothing_of_the_others() {
 fn verdicts_are_known_after_their_delay_and_never_before() {
     let stream = stream(6_000);
     let sample = eval::sample(&stream, &truth(&stream), 1.0, 1);
-    let none = run(&stream, &sample, Verdicts::None);
+    let none = run(&stream, &sample, EvalVerdicts::None);
     assert_eq!(none.len(), stream.len());
     assert!(none.iter().all(Scored::is_cold));
     assert!(none.iter().all(|s| s.baselines.len() == 5 && !s.opinions.iter().any(|o| o.1 < 0.0)));
@@ -99,7 +99,7 @@ fn verdicts_are_known_after_their_delay_and_never_before() {
     };
     assert!(alerts(&none).len() > 20, "{} alerts", alerts(&none).len());
 
-    let all = run(&stream, &sample, Verdicts::All);
+    let all = run(&stream, &sample, EvalVerdicts::All);
     let judged_from = stream.time(2_000).plus(EventTime::HOUR);
     assert!(all.iter().filter(|s| s.time < judged_from).all(Scored::is_cold));
     let late = all.iter().filter(|s| s.time > judged_from.plus(EventTime::DAY));
@@ -109,7 +109,7 @@ fn verdicts_are_known_after_their_delay_and_never_before() {
     assert!(!late.clone().any(|s| s.outcome == ScoreOutcome::Alert));
     assert!(late.clone().all(|s| s.outcome != ScoreOutcome::ReAlert || s.known == Some(true)));
 
-    let budget = run(&stream, &sample, Verdicts::Budget(20.0));
+    let budget = run(&stream, &sample, EvalVerdicts::Budget(20.0));
     let known: Vec<u32> = budget.iter().filter(|s| !s.is_cold()).map(|s| s.subject).collect();
     assert!(!known.is_empty());
     let asked = alerts(&budget);
@@ -120,7 +120,7 @@ fn verdicts_are_known_after_their_delay_and_never_before() {
 fn the_same_seed_gives_the_same_scores() {
     let stream = stream(4_000);
     let sample = eval::sample(&stream, &truth(&stream), 0.5, 3);
-    let text = |_| format!("{:?}", run(&stream, &sample, Verdicts::Budget(20.0)));
+    let text = |_| format!("{:?}", run(&stream, &sample, EvalVerdicts::Budget(20.0)));
     assert!(text(0) == text(1));
 }
 

@@ -57,7 +57,7 @@ pub fn setup() -> Setup {
     let mut params = Params { seed: 7, ..Params::default() };
     params.state.accounts_max = 10_000;
     params.state.transfers_max = 4_096;
-    let large: txwarden::detect::Member =
+    let large: txwarden::detect::DetectorSettings =
         serde_json::from_str("{\"severity\": \"medium\"}").unwrap();
     params.detect.rules.insert("large_native".to_owned(), large);
     Setup {

@@ -9,15 +9,15 @@ use txwarden::{
     decode::{Batch, Format, Settings},
     engine::{Action, Setup, Stats},
     model::{Chain, Record},
-    order::{Merge, Place, Released, Window},
+    order::{Merge, MergeWindow, Place, Released},
     pipeline::{Driver, Fits},
     sim::{Evm, Line, Scenario},
 };
 
 /// Blocks that a record may be late in these streams, and more than that for the merge to wait.
 const LATE_MAX: u64 = 4;
-const WINDOW: Window =
-    Window { blocks: 8, idle_ms: 1_000, records_max: 100_000, bytes_max: 64 << 20 };
+const WINDOW: MergeWindow =
+    MergeWindow { blocks: 8, idle_ms: 1_000, records_max: 100_000, bytes_max: 64 << 20 };
 
 fn settings() -> Settings {
     Settings::new(Format::EthereumEtl, Chain::parse(Chain::ETHEREUM).unwrap())
@@ -78,7 +78,7 @@ fn deal(lines: &[Line], n_lanes: usize, rng: &mut impl Rng) -> Vec<Vec<Line>> {
 }
 
 /// Merges partitions, of which now one and now another is read ahead.
-fn merge(lanes: &[Vec<Line>], window: Window, rng: &mut impl Rng) -> (Vec<Line>, Merge<Line>) {
+fn merge(lanes: &[Vec<Line>], window: MergeWindow, rng: &mut impl Rng) -> (Vec<Line>, Merge<Line>) {
     let mut merge = Merge::new(window, lanes.len(), None, 0);
     let (settings, mut batch) = (settings(), Batch::default());
     let mut next = vec![0; lanes.len()];
@@ -167,7 +167,7 @@ fn block(name: &str, parent: &str) -> String {
 /// Pushes headers, a `!` closing the window and others named `height branch`; returns their order.
 fn order(names: &str) -> String {
     let (settings, mut batch) = (settings(), Batch::default());
-    let mut merge = Merge::new(Window { blocks: 4, ..WINDOW }, 1, None, 0);
+    let mut merge = Merge::new(MergeWindow { blocks: 4, ..WINDOW }, 1, None, 0);
     let (mut out, mut now_ms) = (Vec::new(), 0);
     let mut collect = |released: Vec<Released<String>>| {
         let name = |r: Released<String>| format!("{}{}", r.item, if r.is_late { "*" } else { "" });
@@ -215,7 +215,7 @@ fn a_reorg_is_set_in_order_inside_the_window_and_below_it() {
 #[test]
 fn garbage_heights_hold_nobody_up_and_bounds_hold() {
     let (settings, mut batch) = (settings(), Batch::default());
-    let window = Window { blocks: 1_000, idle_ms: 1_000, records_max: 64, bytes_max: 1 << 20 };
+    let window = MergeWindow { blocks: 1_000, idle_ms: 1_000, records_max: 64, bytes_max: 1 << 20 };
     let mut merge = Merge::new(window, 2, None, 0);
     let mut n_max = 0;
     for n in 0..500u64 {
@@ -241,7 +241,7 @@ proptest! {
         records in prop::collection::vec((0..3usize, 0..40u64, 0..3u8, 0..8u8), 1..300),
     ) {
         let (settings, mut batch) = (settings(), Batch::default());
-        let window = Window { blocks: 3, idle_ms: 50, records_max: 60, bytes_max: 1 << 20 };
+        let window = MergeWindow { blocks: 3, idle_ms: 50, records_max: 60, bytes_max: 1 << 20 };
         let mut merge = Merge::new(window, 3, None, 0);
         let mut out = Vec::new();
         for (n, (lane, height, branch, kind)) in records.iter().enumerate() {

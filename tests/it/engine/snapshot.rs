@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use txwarden::{
     model::GroupPartition,
     store::{
-        BODY_FORMAT, Header, Job, Outcome, Params, Publisher, Report, Snapshot, Store, StoreError,
-        Submitted, Tell, bundle_hash,
+        BODY_FORMAT, Job, Params, PublishOutcome, Publisher, Snapshot, SnapshotHeader,
+        SnapshotReport, Store, StoreError, Submitted, Tell, bundle_hash,
     },
 };
 
@@ -26,8 +26,14 @@ fn place() -> GroupPartition {
     }
 }
 
-fn header(offset: i64) -> Header {
-    Header { format: BODY_FORMAT, place: place(), offset, seq: 7, ..Header::default() }
+fn header(offset: i64) -> SnapshotHeader {
+    SnapshotHeader {
+        format: BODY_FORMAT,
+        place: place(),
+        offset,
+        seq: 7,
+        ..SnapshotHeader::default()
+    }
 }
 
 fn open(url: &str) -> Store {
@@ -117,7 +123,8 @@ fn damage_is_named_and_half_written_files_are_never_listed() {
 #[test]
 fn a_newer_layout_is_refused_and_still_described() {
     let (_dir, store) = local();
-    let newer = Header { format: BODY_FORMAT + 1, program: "9.9.9".to_owned(), ..header(5) };
+    let newer =
+        SnapshotHeader { format: BODY_FORMAT + 1, program: "9.9.9".to_owned(), ..header(5) };
     store.publish(newer, b"unknown").unwrap();
     let error = store.load(&place(), 5).unwrap_err();
     let is_named = matches!(
@@ -160,7 +167,7 @@ fn markers_are_written_replaced_and_removed() {
 
 /// Keeps what the publisher tells.
 #[derive(Default)]
-struct Watch(Mutex<Vec<Report>>);
+struct Watch(Mutex<Vec<SnapshotReport>>);
 
 impl Watch {
     /// Starts a publisher that tells this watch.
@@ -201,7 +208,7 @@ fn the_publisher_writes_the_newest_and_drops_what_waited_too_long() {
     assert_eq!(offsets(&store), [3, 1]);
     let reports = watch.0.lock().unwrap();
     let told: Vec<_> = reports.iter().map(|r| (r.offset, r.outcome, r.n_bytes > 0)).collect();
-    use Outcome::{Published, Superseded};
+    use PublishOutcome::{Published, Superseded};
     assert_eq!(told, [(2, Superseded, false), (1, Published, true), (3, Published, true)]);
 }
 
@@ -220,12 +227,12 @@ fn a_store_that_cannot_be_written_fails_aloud_and_recovers() {
     // Closing cuts the pauses between attempts short.
     assert!(publisher.close(WAIT));
     let failed = watch.0.lock().unwrap()[0];
-    assert_eq!((failed.outcome, failed.offset, failed.n_bytes), (Outcome::Failed, 2, 0));
+    assert_eq!((failed.outcome, failed.offset, failed.n_bytes), (PublishOutcome::Failed, 2, 0));
     fs::remove_file(&state).unwrap();
     let publisher = watch.start(&store);
     publisher.submit(job(4));
     assert!(publisher.close(WAIT));
-    assert_eq!(watch.0.lock().unwrap()[1].outcome, Outcome::Published);
+    assert_eq!(watch.0.lock().unwrap()[1].outcome, PublishOutcome::Published);
     assert_eq!(offsets(&store), [4]);
 }
 

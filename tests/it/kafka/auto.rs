@@ -8,7 +8,7 @@ use rdkafka::{Message, producer::Producer};
 use std::time::Duration;
 use txwarden::{
     decode::{Wrapping, envelope::Layer},
-    journal::{Change, Entry, Why},
+    journal::{Change, ControlEntry, Why},
     store,
 };
 
@@ -28,15 +28,15 @@ fn auto(test: &str) -> Option<Job> {
     Some(job)
 }
 
-fn entries(job: &Job) -> Vec<Entry> {
+fn entries(job: &Job) -> Vec<ControlEntry> {
     let messages = job.broker.read_committed(&job.params.outputs.control);
-    messages.iter().map(|m| Entry::parse(m.payload().unwrap()).unwrap()).collect()
+    messages.iter().map(|m| ControlEntry::parse(m.payload().unwrap()).unwrap()).collect()
 }
 
 /// The setups of a partition: offsets and reasons.
-fn setups(entries: &[Entry], partition: i32) -> Vec<(i64, Why)> {
+fn setups(entries: &[ControlEntry], partition: i32) -> Vec<(i64, Why)> {
     let its = entries.iter().filter(|entry| entry.place.partition == partition);
-    let why = |entry: &Entry| match entry.change {
+    let why = |entry: &ControlEntry| match entry.change {
         Change::Setup { why, .. } => (entry.offset, why),
         _ => panic!("{entry:?}"),
     };
@@ -44,8 +44,8 @@ fn setups(entries: &[Entry], partition: i32) -> Vec<(i64, Why)> {
 }
 
 /// What the topic as a whole agreed upon: offset, envelope, partition.
-fn agreed(entries: &[Entry]) -> Vec<(i64, Wrapping, i32)> {
-    let envelope = |entry: &Entry| match &entry.change {
+fn agreed(entries: &[ControlEntry]) -> Vec<(i64, Wrapping, i32)> {
+    let envelope = |entry: &ControlEntry| match &entry.change {
         Change::Envelope { envelope, shown_in } => {
             Some((entry.offset, envelope.clone(), *shown_in))
         }

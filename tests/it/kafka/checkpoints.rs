@@ -10,7 +10,7 @@ use std::{
 use txwarden::{
     audit::{Checkpoint, Params},
     model::Alert,
-    pipeline::Phase,
+    pipeline::PartitionPhase,
 };
 
 /// Makes a key pair with openssl; `None` where there is none.
@@ -69,7 +69,7 @@ fn checkpoints_cover_the_alerts_and_beat_while_idle() {
         let running = job.start();
         job.await_committed(n);
         await_heartbeats(&job, n, 2);
-        assert!(running.saw(|phase| *phase == Phase::Live));
+        assert!(running.saw(|phase| *phase == PartitionPhase::Live));
         running.stop().unwrap();
     }
     let alerts: Vec<Alert> = job.alerts();

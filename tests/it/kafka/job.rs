@@ -16,12 +16,12 @@ use std::{
 };
 use txwarden::{
     decode::{Format, Settings},
-    detect::Member,
+    detect::DetectorSettings,
     engine::{Action, Params as EngineParams, Setup},
     kafka::{self, ReadObserver},
     model::{Alert, Chain, Record, Severity, Start},
     pipeline::{
-        Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, Phase,
+        Batching, Driver, Fits, InputParams, InputSetup, Observer, Outputs, Params, PartitionPhase,
         RestoreOutcome, RuntimeError, control::Inputs, run_reloadable,
     },
     sim::{Evm, Scenario},
@@ -181,7 +181,7 @@ impl Running {
         self.watch.wait("a snapshot", |seen| seen.kept >= offset as i64 || seen.is_done);
     }
 
-    pub fn await_phase(&self, phase: Phase) {
+    pub fn await_phase(&self, phase: PartitionPhase) {
         self.watch.wait("a phase", |seen| seen.phases.contains(&phase) || seen.is_done);
     }
 
@@ -195,7 +195,7 @@ impl Running {
         self.watch.seen.lock().unwrap().restored.clone()
     }
 
-    pub fn saw(&self, is_it: impl Fn(&Phase) -> bool) -> bool {
+    pub fn saw(&self, is_it: impl Fn(&PartitionPhase) -> bool) -> bool {
         self.watch.seen.lock().unwrap().phases.iter().any(is_it)
     }
 }
@@ -209,7 +209,7 @@ struct Watch {
 #[derive(Debug, Default)]
 struct Seen {
     n_records: usize,
-    phases: Vec<Phase>,
+    phases: Vec<PartitionPhase>,
     restored: Vec<RestoreOutcome>,
     /// Offset of the newest snapshot.
     kept: i64,
@@ -233,7 +233,7 @@ impl Watch {
 impl ReadObserver for Watch {}
 
 impl Observer for Watch {
-    fn phase(&self, _: &str, _: i32, phase: Phase) {
+    fn phase(&self, _: &str, _: i32, phase: PartitionPhase) {
         self.change(|seen| {
             if seen.phases.last() != Some(&phase) {
                 seen.phases.push(phase);
@@ -241,8 +241,8 @@ impl Observer for Watch {
         });
     }
 
-    fn snapshot(&self, _: &str, _: i32, report: &store::Report) {
-        if report.outcome == store::Outcome::Published {
+    fn snapshot(&self, _: &str, _: i32, report: &store::SnapshotReport) {
+        if report.outcome == store::PublishOutcome::Published {
             self.change(|seen| seen.kept = report.offset);
         }
     }
@@ -259,10 +259,10 @@ impl Observer for Watch {
 fn setup() -> Setup {
     let mut params = EngineParams::default();
     // An information about 100 ETH by default: here it has to raise alerts, and many.
-    let loud = Member {
+    let loud = DetectorSettings {
         severity: Some(Severity::High),
         params: serde_json::from_str(r#"{"units_min": {"ETH": 2.0}}"#).unwrap(),
-        ..Member::default()
+        ..DetectorSettings::default()
     };
     params.detect.rules = BTreeMap::from([("large_native".to_owned(), loud)]);
     Setup {

@@ -14,7 +14,7 @@ use std::{
 use txwarden::{
     audit,
     engine::Action,
-    journal::{Change, Entry, Position, Why, check, turns},
+    journal::{Change, ControlEntry, Position, Why, check, turns},
     model::{Judgement, Record, Verdict},
     pipeline::{
         Driver, Fits,
@@ -47,17 +47,17 @@ fn renamed(job: &Job, hash: &str, eth: f64) -> Vec<InputSetup> {
     inputs
 }
 
-fn entries(job: &Job) -> Vec<Entry> {
+fn entries(job: &Job) -> Vec<ControlEntry> {
     let messages = job.broker.read_committed(&job.params.outputs.control);
     let entries = messages.iter().map(|m| {
-        let entry = Entry::parse(m.payload().unwrap()).unwrap();
+        let entry = ControlEntry::parse(m.payload().unwrap()).unwrap();
         assert_eq!(m.key(), Some(entry.key().as_bytes()));
         entry
     });
     entries.collect()
 }
 
-fn await_entries(job: &Job, n: usize) -> Vec<Entry> {
+fn await_entries(job: &Job, n: usize) -> Vec<ControlEntry> {
     let until = Instant::now() + PATIENCE;
     loop {
         let found = entries(job);
@@ -77,7 +77,7 @@ fn fold(job: &Job, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
     let turns = turns(&place, entries, &[], bundles_of(store.as_ref())).unwrap();
     let mut position = Position::begin(place, turns).unwrap();
     let mut driver = Driver::new(position.bundle().setup.clone(), Fits::Inline).unwrap();
-    let mut chain = audit::Chain::new(&job.input, 0);
+    let mut chain = audit::HashChain::new(&job.input, 0);
     let (mut actions, mut bodies) = (Vec::new(), Vec::new());
     for (offset, (line, ms)) in (0..).zip(lines) {
         while let Some(turn) = position.take_due(offset) {
@@ -232,7 +232,7 @@ fn replayed(job: &Job, dir: &Path, lines: &[(String, i64)]) -> Vec<Vec<u8>> {
     fs::read_to_string(alerts).unwrap().lines().map(|line| line.as_bytes().to_vec()).collect()
 }
 
-fn kind(entry: &Entry) -> Option<Why> {
+fn kind(entry: &ControlEntry) -> Option<Why> {
     match entry.change {
         Change::Setup { why, .. } => Some(why),
         Change::Verdict { .. } | Change::SetAside | Change::Envelope { .. } => None,

@@ -17,10 +17,10 @@ use std::{
 };
 use txwarden::{
     kafka::ReadObserver,
-    order::Counts,
+    order::MergeCounts,
     pipeline::{
         RuntimeError,
-        route::{self, Params, Setup, StreamParams},
+        route::{self, Params, RouteSetup, StreamParams},
     },
 };
 
@@ -36,8 +36,8 @@ struct Told {
 
 impl ReadObserver for Told {}
 
-impl route::Observer for Told {
-    fn routed(&self, _: &str, counts: Counts, _: usize) {
+impl route::RouteObserver for Told {
+    fn routed(&self, _: &str, counts: MergeCounts, _: usize) {
         self.n_released.fetch_add(counts.n_released, Ordering::AcqRel);
         self.n_late.fetch_add(counts.n_late, Ordering::AcqRel);
     }
@@ -50,7 +50,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(setup: Setup) -> Self {
+    fn start(setup: RouteSetup) -> Self {
         let (told, stop) = (Arc::new(Told::default()), Arc::new(AtomicBool::new(false)));
         let (observer, told_to_stop) = (Arc::clone(&told), Arc::clone(&stop));
         let thread = std::thread::spawn(move || route::run(&setup, &told_to_stop, &*observer));
@@ -91,7 +91,7 @@ fn four_partitions_become_one_order_through_a_stop() {
     let mut stream = StreamParams::new(&job.input, vec![etl.clone()]);
     // Only what all partitions have passed goes out.
     stream.idle_ms = 600_000;
-    let mut setup = Setup {
+    let mut setup = RouteSetup {
         kafka: job.params.kafka.clone(),
         params: Params { group: None, streams: vec![stream] },
         settings: vec![job.inputs[0].settings.clone()],

@@ -21,7 +21,7 @@ use txwarden::{
     config::Config,
     journal::takeover::OnLostHistory,
     pipeline::{
-        Phase, RestoreOutcome, RuntimeError,
+        PartitionPhase, RestoreOutcome, RuntimeError,
         reset::{Target, reset},
     },
     store,
@@ -127,7 +127,10 @@ fn a_takeover_begins_at_the_newest_snapshot_that_is_whole() {
     let running = job.start();
     job.await_committed(lines.len());
     assert_eq!(running.restored(), [RestoreOutcome::Damaged, RestoreOutcome::Restored]);
-    assert!(running.saw(|phase| matches!(phase, Phase::Rebuilding { total, .. } if *total > 0)));
+    assert!(
+        running
+            .saw(|phase| matches!(phase, PartitionPhase::Rebuilding { total, .. } if *total > 0))
+    );
     running.stop().unwrap();
     assert_whole(&job, &lines);
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use txwarden::{
     engine::DeadLetter,
     model::Alert,
-    pipeline::{OnFlood, Phase},
+    pipeline::{OnFlood, PartitionPhase},
 };
 
 #[test]
@@ -49,7 +49,7 @@ fn stops_and_restarts_leave_no_trace() {
         let running = job.start();
         // The state is rebuilt from the start of the log each time.
         running.await_records(n_before + part.len());
-        assert_eq!(running.saw(|p| matches!(p, Phase::Rebuilding { .. })), n_before > 0);
+        assert_eq!(running.saw(|p| matches!(p, PartitionPhase::Rebuilding { .. })), n_before > 0);
         running.stop().unwrap();
         n_before += part.len();
     }
@@ -140,7 +140,7 @@ fn a_flood_of_format_errors_commits_and_pauses() {
     job.broker
         .produce(&job.input, &(0..1_000).map(|i| (format!("not json {i}"), i)).collect::<Vec<_>>());
     let running = job.start();
-    running.await_phase(Phase::Paused);
+    running.await_phase(PartitionPhase::Paused);
     running.stop().unwrap();
     let n_first = job.broker.read_committed(&job.params.outputs.dead_letters).len();
     assert_eq!(n_first, 100, "the offending records commit, and no more are read");

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use txwarden::{
     decode::{Format, Settings},
-    detect::Member,
+    detect::DetectorSettings,
     engine::{Action, Engine, Input, Params, Setup},
     model::{Alert, Chain, Record, Severity, Status},
 };
@@ -59,7 +59,8 @@ struct Run {
 impl Run {
     fn new() -> Self {
         let mut params = Params::default();
-        let member = Member { severity: Some(Severity::High), ..Member::default() };
+        let member =
+            DetectorSettings { severity: Some(Severity::High), ..DetectorSettings::default() };
         params.detect.rules.insert("large_native".to_owned(), member);
         let setup = Setup {
             params,

@@ -8,7 +8,7 @@ use std::{
 };
 use txwarden::{
     model::GroupPartition,
-    store::{Archive, BODY_FORMAT, Header, Params, Store, bundle_hash},
+    store::{Archive, BODY_FORMAT, Params, SnapshotHeader, Store, bundle_hash},
 };
 
 fn state(args: &[&str]) -> Output {
@@ -31,13 +31,13 @@ pub fn archive(dir: &Path, offset: i64, n_bytes: usize) -> PathBuf {
     let bundle = format!("settings of {offset}");
     let hash = bundle_hash(bundle.as_bytes());
     store.put_bundle(&hash, bundle.as_bytes()).unwrap();
-    let header = Header {
+    let header = SnapshotHeader {
         format: BODY_FORMAT,
         place: place(),
         offset,
         bundle: hash,
         chain: "eip155:1".to_owned(),
-        ..Header::default()
+        ..SnapshotHeader::default()
     };
     // Nothing that zstd could make small: the file shall need several parts.
     let mut body = vec![0; n_bytes];

@@ -1,6 +1,6 @@
 //! The dead-letter topic: letters, and the notes of what was written back.
 
-use super::place::{Place, Which};
+use super::place::{RecordPosition, Which};
 use crate::{
     cli::CliError,
     engine::DeadLetter,
@@ -35,9 +35,9 @@ pub(super) struct Letter {
 
 impl Letter {
     /// Returns where the record is that it is about.
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> RecordPosition {
         let DeadLetter { topic, partition, offset, .. } = &self.body;
-        Place { topic: topic.clone(), partition: *partition, offset: *offset }
+        RecordPosition { topic: topic.clone(), partition: *partition, offset: *offset }
     }
 
     /// Returns whether it is the one that is meant.
@@ -66,7 +66,7 @@ pub(super) struct Replayed {
 /// What the dead-letter topic says of what was written back.
 #[derive(Default)]
 pub(super) struct Notes {
-    replayed: BTreeSet<Place>,
+    replayed: BTreeSet<RecordPosition>,
 }
 
 /// Why the dead-letter topic cannot be used.
@@ -100,7 +100,7 @@ impl Notes {
         scanner.all(topic, &mut |record| {
             if let Some(Content::Replayed(note)) = content(record) {
                 let Replayed { topic, partition, offset, .. } = *note;
-                notes.replayed.insert(Place { topic, partition, offset });
+                notes.replayed.insert(RecordPosition { topic, partition, offset });
             }
             if notes.replayed.len() > REPLAYED_MAX { Err(DlqError::Full) } else { Ok(()) }
         })?;
@@ -108,7 +108,7 @@ impl Notes {
     }
 
     /// Returns whether a record was written back.
-    pub(super) fn has(&self, place: &Place) -> bool {
+    pub(super) fn has(&self, place: &RecordPosition) -> bool {
         self.replayed.contains(place)
     }
 }

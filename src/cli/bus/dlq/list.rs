@@ -35,7 +35,7 @@ pub(super) struct Args {
 
 /// The letters of one reason about one partition.
 #[derive(Debug, Serialize)]
-struct Count {
+struct LetterCount {
     reason: &'static str,
     disposition: &'static str,
     topic: String,
@@ -47,12 +47,12 @@ struct Count {
 }
 
 #[derive(Serialize)]
-struct Listing {
+struct LetterListing {
     dead_letters: String,
     n_letters: u64,
     /// Records of the topic that this version did not write.
     n_foreign: u64,
-    counts: Vec<Count>,
+    counts: Vec<LetterCount>,
     /// The newest, in the order of the topic.
     letters: VecDeque<Letter>,
 }
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         Scanner::open(&config.run.kafka, "txwarden-dlq").map_err(letters::DlqError::from)?;
     let notes = Notes::read(&scanner, topic)?;
     let (limit, since_ms) = (args.limit.min(LISTED_MAX), args.selection.since_ms());
-    let mut counts: BTreeMap<_, Count> = BTreeMap::new();
+    let mut counts: BTreeMap<_, LetterCount> = BTreeMap::new();
     let (mut newest, mut n_letters) = (VecDeque::new(), 0);
     let n_foreign = letters::each(&scanner, topic, &notes, &mut |letter| {
         if !args.selection.has(&letter, since_ms) {
@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         n_letters += 1;
         let body = &letter.body;
         let key = (body.reason, body.topic.clone(), body.partition);
-        let count = counts.entry(key).or_insert_with(|| Count {
+        let count = counts.entry(key).or_insert_with(|| LetterCount {
             reason: body.reason.as_str(),
             disposition: body.disposition.as_str(),
             topic: body.topic.clone(),
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
             newest.pop_front();
         }
     })?;
-    let listing = Listing {
+    let listing = LetterListing {
         dead_letters: topic.clone(),
         n_letters,
         n_foreign,
@@ -108,7 +108,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     output::stdout(listing.text().as_bytes())
 }
 
-impl Listing {
+impl LetterListing {
     fn text(&self) -> String {
         let Self { dead_letters, n_letters, n_foreign, counts, letters } = self;
         let mut out = format!("{dead_letters}: {n_letters} dead letters\n");

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// Where a record is, or was.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct RecordPosition {
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for RecordPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
     }
@@ -22,7 +22,7 @@ pub(super) enum Which {
     /// By its own position in the dead-letter topic.
     Letter { partition: i32, offset: i64 },
     /// By the position of the record that it is about.
-    Record(Place),
+    Record(RecordPosition),
 }
 
 impl Which {
@@ -44,7 +44,9 @@ impl Which {
         let partition = partition.parse().map_err(|_| wrong())?;
         Ok(match parts.next() {
             None => Self::Letter { partition, offset },
-            Some(topic) => Self::Record(Place { topic: topic.to_owned(), partition, offset }),
+            Some(topic) => {
+                Self::Record(RecordPosition { topic: topic.to_owned(), partition, offset })
+            }
         })
     }
 }
@@ -57,7 +59,7 @@ mod tests {
     fn places_are_read_as_written() {
         assert_eq!(Which::parse("7"), Ok(Which::Letter { partition: 0, offset: 7 }));
         assert_eq!(Which::parse("2/7"), Ok(Which::Letter { partition: 2, offset: 7 }));
-        let place = Place { topic: "tx.in".to_owned(), partition: 2, offset: 7 };
+        let place = RecordPosition { topic: "tx.in".to_owned(), partition: 2, offset: 7 };
         assert_eq!(Which::parse(&place.to_string()), Ok(Which::Record(place)));
         assert!(["", "x", "a/7", "t/x/7", "7/"].iter().all(|text| Which::parse(text).is_err()));
     }

@@ -5,13 +5,13 @@ use super::{
     letters::{self, DlqError, Letter, Notes, REPLAYED, Replayed},
     load,
     original::{self, Lost, Original},
-    place::{Place, Which},
+    place::{RecordPosition, Which},
     show::verdict,
 };
 use crate::{
     cli::{CliError, output},
     config::Config,
-    decode::{Reason, Settings, inspect::Verdict},
+    decode::{Reason, Settings, inspect::RecordVerdict},
     kafka::{
         ScanError, Scanner,
         rewrite::{Parcel, Rewriter},
@@ -60,7 +60,7 @@ pub(super) struct Args {
 /// What becomes of a record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-enum Outcome {
+enum LetterOutcome {
     /// It can be read now; written unless this is a dry run.
     Replayed {
         to: String,
@@ -81,16 +81,16 @@ enum Outcome {
 }
 
 #[derive(Debug, Serialize)]
-struct Line {
+struct ReplayLine {
     record: String,
     letter: String,
     was: Reason,
     #[serde(flatten)]
-    outcome: Outcome,
+    outcome: LetterOutcome,
 }
 
 #[derive(Debug, Serialize)]
-struct Summary {
+struct ReplayTotals {
     is_dry_run: bool,
     n_replayed: usize,
     /// Selected, and written back by an earlier call.
@@ -98,7 +98,7 @@ struct Summary {
     n_not_replayed: usize,
     /// Selected, and beyond the limit: another call takes them.
     n_left: usize,
-    records: Vec<Line>,
+    records: Vec<ReplayLine>,
 }
 
 /// Runs the command.
@@ -124,16 +124,17 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
         widths: BTreeMap::new(),
     };
     let outcomes = replay.all(&chosen)?;
-    let line = |((place, letter), outcome): ((&Place, &Letter), Outcome)| Line {
-        record: place.to_string(),
-        letter: format!("{}/{}", letter.partition, letter.offset),
-        was: letter.body.reason,
-        outcome,
-    };
-    let records: Vec<Line> = chosen.letters.iter().zip(outcomes).map(line).collect();
+    let line =
+        |((place, letter), outcome): ((&RecordPosition, &Letter), LetterOutcome)| ReplayLine {
+            record: place.to_string(),
+            letter: format!("{}/{}", letter.partition, letter.offset),
+            was: letter.body.reason,
+            outcome,
+        };
+    let records: Vec<ReplayLine> = chosen.letters.iter().zip(outcomes).map(line).collect();
     let n_replayed =
-        records.iter().filter(|l| matches!(l.outcome, Outcome::Replayed { .. })).count();
-    let summary = Summary {
+        records.iter().filter(|l| matches!(l.outcome, LetterOutcome::Replayed { .. })).count();
+    let summary = ReplayTotals {
         is_dry_run: !args.yes,
         n_replayed,
         n_replayed_before: chosen.n_replayed_before,
@@ -154,7 +155,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 /// The letters that are meant, one for each record, in the order of the records.
 #[derive(Default)]
 struct Chosen {
-    letters: BTreeMap<Place, Letter>,
+    letters: BTreeMap<RecordPosition, Letter>,
     n_replayed_before: usize,
     n_left: usize,
 }
@@ -183,7 +184,7 @@ fn choose(args: &Args, scanner: &Scanner, topic: &str) -> Result<Chosen, CliErro
 }
 
 /// A record that is to be read again, with its letter and how.
-type Wanted<'l> = (&'l Place, &'l Letter, Settings);
+type Wanted<'l> = (&'l RecordPosition, &'l Letter, Settings);
 
 struct Replay<'a> {
     args: &'a Args,
@@ -199,7 +200,7 @@ struct Replay<'a> {
 
 impl Replay<'_> {
     /// Replays what was chosen, partition by partition; returns what becomes of each, in order.
-    fn all(&mut self, chosen: &Chosen) -> Result<Vec<Outcome>, CliError> {
+    fn all(&mut self, chosen: &Chosen) -> Result<Vec<LetterOutcome>, CliError> {
         let (mut outcomes, mut wanted) = (BTreeMap::new(), Vec::new());
         for (place, letter) in &chosen.letters {
             match self.settings(place, letter) {
@@ -229,36 +230,36 @@ impl Replay<'_> {
     }
 
     /// Returns how a record is to be read now, or why it is left alone.
-    fn settings(&self, place: &Place, letter: &Letter) -> Result<Settings, Outcome> {
+    fn settings(&self, place: &RecordPosition, letter: &Letter) -> Result<Settings, LetterOutcome> {
         let reason = letter.body.reason;
         let is_asked_for =
             !self.args.which.is_empty() || self.args.selection.reason.contains(&reason);
         if matches!(reason, Reason::CrashLoop | Reason::IdentityConflict) && !is_asked_for {
-            return Err(Outcome::NotNamed);
+            return Err(LetterOutcome::NotNamed);
         }
         let to = self.args.to.as_ref().unwrap_or(&place.topic);
         original::settings(self.config, to)
             .or_else(|| original::settings(self.config, &place.topic))
-            .ok_or(Outcome::NoInput)
+            .ok_or(LetterOutcome::NoInput)
     }
 
     fn one(
         &mut self,
-        place: &Place,
+        place: &RecordPosition,
         letter: &Letter,
         settings: &Settings,
         found: Result<Original, Lost>,
-    ) -> Result<Outcome, CliError> {
+    ) -> Result<LetterOutcome, CliError> {
         let original = match found {
             Ok(original) => original,
             // A repaired record needs nothing of the old one.
             Err(_) if self.args.value.is_some() => Original::default(),
-            Err(why) => return Ok(Outcome::Lost { why: why.as_str() }),
+            Err(why) => return Ok(LetterOutcome::Lost { why: why.as_str() }),
         };
         let replayed = self.marked(place, letter, original)?;
         let now = original::decode(settings, letter, &replayed);
-        if now.verdict != Verdict::Accept {
-            return Ok(Outcome::Refused {
+        if now.verdict != RecordVerdict::Accept {
+            return Ok(LetterOutcome::Refused {
                 verdict: verdict(&now),
                 reason: now.reason.unwrap_or_default(),
                 detail: now.detail.unwrap_or_default(),
@@ -269,13 +270,13 @@ impl Replay<'_> {
         // A chain's records are in one partition: there it stays.
         let partition = (place.partition < n_partitions).then_some(place.partition);
         self.push(place, to.clone(), partition, replayed)?;
-        Ok(Outcome::Replayed { to })
+        Ok(LetterOutcome::Replayed { to })
     }
 
     /// Returns the record as it will be written.
     fn marked(
         &self,
-        place: &Place,
+        place: &RecordPosition,
         letter: &Letter,
         mut original: Original,
     ) -> Result<Original, CliError> {
@@ -307,7 +308,7 @@ impl Replay<'_> {
 
     fn push(
         &mut self,
-        place: &Place,
+        place: &RecordPosition,
         topic: String,
         partition: Option<i32>,
         record: Original,
@@ -352,20 +353,20 @@ impl Replay<'_> {
     }
 }
 
-impl Summary {
+impl ReplayTotals {
     fn text(&self) -> String {
         let mut out = String::new();
-        for Line { record, letter, was, outcome } in &self.records {
+        for ReplayLine { record, letter, was, outcome } in &self.records {
             let _ = write!(out, "{record} (letter {letter}, {}): ", was.as_str());
             let _ = match outcome {
-                Outcome::Replayed { to } if self.is_dry_run => writeln!(out, "goes to {to}"),
-                Outcome::Replayed { to } => writeln!(out, "written to {to}"),
-                Outcome::Refused { verdict, reason, detail } => {
+                LetterOutcome::Replayed { to } if self.is_dry_run => writeln!(out, "goes to {to}"),
+                LetterOutcome::Replayed { to } => writeln!(out, "written to {to}"),
+                LetterOutcome::Refused { verdict, reason, detail } => {
                     writeln!(out, "stays: {verdict} {reason} {detail}")
                 }
-                Outcome::Lost { why } => writeln!(out, "{why}"),
-                Outcome::NoInput => writeln!(out, "stays: no input reads its topic"),
-                Outcome::NotNamed => {
+                LetterOutcome::Lost { why } => writeln!(out, "{why}"),
+                LetterOutcome::NoInput => writeln!(out, "stays: no input reads its topic"),
+                LetterOutcome::NotNamed => {
                     writeln!(out, "stays: name it, or --reason {}", was.as_str())
                 }
             };

@@ -97,13 +97,13 @@ fn inspection(config: &Config, letter: &Letter, original: Option<&Original>) -> 
 }
 
 pub(super) fn verdict(now: &Inspection) -> &'static str {
-    use crate::decode::inspect::Verdict;
+    use crate::decode::inspect::RecordVerdict;
     match now.verdict {
-        Verdict::Skip => "skip",
-        Verdict::Accept => "accept",
-        Verdict::Quarantine => "quarantine",
-        Verdict::Reject => "reject",
-        Verdict::Unsupported => "unsupported",
+        RecordVerdict::Skip => "skip",
+        RecordVerdict::Accept => "accept",
+        RecordVerdict::Quarantine => "quarantine",
+        RecordVerdict::Reject => "reject",
+        RecordVerdict::Unsupported => "unsupported",
     }
 }
 

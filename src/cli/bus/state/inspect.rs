@@ -8,7 +8,7 @@ use crate::{
     cli::{moment::utc, output},
     model::GroupPartition,
     pipeline::quarantine,
-    store::{Entry, Header, StoreError},
+    store::{SnapshotEntry, SnapshotHeader, StoreError},
 };
 use serde::Serialize;
 use std::fmt::Write;
@@ -29,7 +29,7 @@ pub(super) struct Args {
 
 /// One snapshot, as `--json` prints it.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SnapshotLine<'a> {
     #[serde(flatten)]
     place: &'a GroupPartition,
     offset: i64,
@@ -37,7 +37,7 @@ struct Line<'a> {
     /// `whole`, or the code of what is wrong.
     state: &'static str,
     error: Option<String>,
-    header: Option<&'a Header>,
+    header: Option<&'a SnapshotHeader>,
 }
 
 /// Runs the command; damage is a finding.
@@ -85,11 +85,11 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 fn json_line(
     text: &mut String,
     place: &GroupPartition,
-    entry: Entry,
-    header: Option<&Header>,
+    entry: SnapshotEntry,
+    header: Option<&SnapshotHeader>,
     error: Option<&StoreError>,
 ) {
-    let line = Line {
+    let line = SnapshotLine {
         place,
         offset: entry.offset,
         file_bytes: entry.n_bytes,
@@ -103,11 +103,11 @@ fn json_line(
 fn line(
     text: &mut String,
     newest: i64,
-    entry: Entry,
-    header: Option<&Header>,
+    entry: SnapshotEntry,
+    header: Option<&SnapshotHeader>,
     error: Option<&StoreError>,
 ) {
-    let Entry { offset, n_bytes } = entry;
+    let SnapshotEntry { offset, n_bytes } = entry;
     let state = error.map_or_else(|| "whole".to_owned(), ToString::to_string);
     let _ = writeln!(text, "  offset {offset}: {}, {state}", size(n_bytes));
     let Some(h) = header else { return };

@@ -33,7 +33,7 @@ pub(super) struct Args {
 
 /// An account as it is remembered, as `--json` prints it. Values are in whole native units.
 #[derive(Serialize)]
-struct Account {
+struct RememberedAccount {
     subject: String,
     /// The snapshot's group, topic, partition and offset.
     source: String,
@@ -144,9 +144,9 @@ fn account(
     profile: &Profile,
     moves: Vec<MoveLine>,
     open_alerts: Vec<Alert>,
-) -> Account {
+) -> RememberedAccount {
     let now = EventTime::from_millis(event_time_ms);
-    Account {
+    RememberedAccount {
         subject,
         source,
         event_time_ms,
@@ -182,7 +182,7 @@ fn move_line(m: &Move, is_out: bool) -> MoveLine {
     }
 }
 
-fn words(a: &Account) -> String {
+fn words(a: &RememberedAccount) -> String {
     let mut text = format!(
         "{}\n  in {}, whose newest event is of {}\n",
         a.subject,

@@ -7,7 +7,7 @@ use crate::{
     journal::Bundle,
     model::{Chain, GroupPartition},
     pipeline::Image,
-    store::{Header, Params, Snapshot, Store, StoreError},
+    store::{Params, Snapshot, SnapshotHeader, Store, StoreError},
 };
 use std::path::PathBuf;
 
@@ -104,7 +104,7 @@ impl PlaceArgs {
         &self,
         store: &Store,
         place: &GroupPartition,
-    ) -> Result<Header, CliError> {
+    ) -> Result<SnapshotHeader, CliError> {
         if let Some(offset) = self.offset {
             return store.header(place, offset).map_err(failed);
         }
@@ -127,7 +127,7 @@ pub(super) fn failed(error: StoreError) -> CliError {
 /// Restores the engine of a snapshot.
 pub(in crate::cli) fn engine_of(
     store: &Store,
-    header: &Header,
+    header: &SnapshotHeader,
     config: Option<&Config>,
 ) -> Result<(Engine, Chain), CliError> {
     let setup = setup(store, header, config)?;
@@ -141,7 +141,11 @@ pub(in crate::cli) fn engine_of(
 }
 
 /// Returns what the snapshot's engine was made from: its bundle, or the settings at hand.
-fn setup(store: &Store, header: &Header, config: Option<&Config>) -> Result<Setup, CliError> {
+fn setup(
+    store: &Store,
+    header: &SnapshotHeader,
+    config: Option<&Config>,
+) -> Result<Setup, CliError> {
     if !header.bundle.is_empty() {
         let bytes = store.get_bundle(&header.bundle).map_err(failed)?;
         let bundle = Bundle::decode(&header.bundle, &bytes)

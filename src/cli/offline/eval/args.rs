@@ -4,7 +4,7 @@ use super::tasks::Evaluation;
 use crate::{
     cli::{moment, offline::input::parse_format},
     decode::Format,
-    eval::{Role, Verdicts},
+    eval::{EvalVerdicts, LabelRole},
     model::{Chain, EventTime},
 };
 use serde_json::{Value, json};
@@ -37,17 +37,17 @@ pub(in crate::cli) struct Args {
     pub(super) config: Option<PathBuf>,
     /// Whom the labels speak about: to, from or tx
     #[arg(long, value_parser = parse_role, default_value = "to")]
-    subject: Role,
+    subject: LabelRole,
     /// Who is judged: none, budget:RATE (the subjects of that many alerts, e.g. budget:2/d) or all
     #[arg(long, value_parser = parse_verdicts, default_value = "none")]
-    pub(super) verdicts: Verdicts,
+    pub(super) verdicts: EvalVerdicts,
     /// From an alert to its verdict, e.g. 1d or 12h
     #[arg(long, value_name = "TIME", value_parser = moment::span, default_value = "1d")]
     pub(super) verdict_delay: i64,
     /// Alert budgets to report on, e.g. 2/d,5/d
     #[arg(long, value_name = "RATES", value_delimiter = ',', value_parser = parse_budget,
           default_value = "2/d,5/d")]
-    pub(super) budget: Vec<Budget>,
+    pub(super) budget: Vec<DailyBudget>,
     /// Nobody is judged before this date
     #[arg(long, value_name = "DATE", value_parser = moment::date)]
     pub(super) warm_up_until: Option<EventTime>,
@@ -90,7 +90,7 @@ pub(in crate::cli) struct Args {
 
 /// A number of alerts a day, and how it was written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Budget {
+pub(super) struct DailyBudget {
     pub(super) name: String,
     pub(super) per_day: f64,
 }
@@ -102,7 +102,7 @@ impl Args {
     }
 
     /// Returns whom the labels speak about.
-    pub(super) fn role(&self) -> Role {
+    pub(super) fn role(&self) -> LabelRole {
         self.subject
     }
 
@@ -136,26 +136,26 @@ impl Args {
     }
 }
 
-fn parse_role(text: &str) -> Result<Role, String> {
+fn parse_role(text: &str) -> Result<LabelRole, String> {
     match text {
-        "to" => Ok(Role::To),
-        "from" => Ok(Role::From),
-        "tx" => Ok(Role::Tx),
+        "to" => Ok(LabelRole::To),
+        "from" => Ok(LabelRole::From),
+        "tx" => Ok(LabelRole::Tx),
         _ => Err("expected to, from or tx".to_owned()),
     }
 }
 
-fn parse_verdicts(text: &str) -> Result<Verdicts, String> {
+fn parse_verdicts(text: &str) -> Result<EvalVerdicts, String> {
     match text.split_once(':') {
-        None if text == "none" => Ok(Verdicts::None),
-        None if text == "all" => Ok(Verdicts::All),
-        Some(("budget", rate)) => Ok(Verdicts::Budget(parse_rate(rate)?)),
+        None if text == "none" => Ok(EvalVerdicts::None),
+        None if text == "all" => Ok(EvalVerdicts::All),
+        Some(("budget", rate)) => Ok(EvalVerdicts::Budget(parse_rate(rate)?)),
         _ => Err("expected none, budget:RATE or all".to_owned()),
     }
 }
 
-fn parse_budget(text: &str) -> Result<Budget, String> {
-    Ok(Budget { name: text.to_owned(), per_day: parse_rate(text)? })
+fn parse_budget(text: &str) -> Result<DailyBudget, String> {
+    Ok(DailyBudget { name: text.to_owned(), per_day: parse_rate(text)? })
 }
 
 /// Reads `2/d`, `14/w` or a plain number of alerts a day.
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(parse_rate("14/w"), Ok(2.0));
         assert_eq!(parse_rate("0.5"), Ok(0.5));
         assert!([parse_rate("0/d"), parse_rate("2/y"), parse_rate("")].iter().all(Result::is_err));
-        assert_eq!(parse_verdicts("budget:2/d"), Ok(Verdicts::Budget(2.0)));
+        assert_eq!(parse_verdicts("budget:2/d"), Ok(EvalVerdicts::Budget(2.0)));
         assert!(parse_verdicts("budget").is_err() && parse_share("0").is_err());
     }
 }

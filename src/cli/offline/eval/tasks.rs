@@ -1,12 +1,12 @@
 //! The runs of an evaluation, side by side: each seed with its budgets, blind run and control.
 
-use super::args::{Args, Budget};
+use super::args::{Args, DailyBudget};
 use crate::{
     cli::{CliError, output},
     engine::Setup,
     eval::{
-        self, Allowance, BudgetReport, Control, Curves, Figures, Plan, Range, Sample, Scored,
-        SeedReport, Stream, Truth, Verdicts, at_budget, baseline, rank, relabel,
+        self, Allowance, BudgetReport, Curves, EvalPlan, EvalVerdicts, Figures, LabelControl,
+        Labels, Range, Sample, Scored, SeedReport, Stream, at_budget, baseline, rank, relabel,
     },
     model::EventTime,
 };
@@ -18,11 +18,11 @@ use std::sync::{
 /// An evaluation that is ready to run.
 pub(super) struct Evaluation<'a> {
     stream: &'a Stream,
-    truth: &'a Truth,
+    truth: &'a Labels,
     pub(super) setup: Setup,
-    verdicts: Verdicts,
+    verdicts: EvalVerdicts,
     delay: i64,
-    budgets: Vec<Budget>,
+    budgets: Vec<DailyBudget>,
     pub(super) warm_up_until: EventTime,
     pub(super) range: Range,
     keep_positives: f64,
@@ -33,7 +33,7 @@ pub(super) struct Evaluation<'a> {
 
 /// The report of one seed, and what its curves are drawn from.
 #[derive(Default)]
-pub(super) struct Seed {
+pub(super) struct SeedRun {
     pub(super) report: SeedReport,
     pub(super) curves: Curves,
     /// (cold average precision, cold prevalence) of moved labels.
@@ -42,7 +42,7 @@ pub(super) struct Seed {
 
 /// One run of an engine.
 #[derive(Clone, Copy, Debug)]
-enum Task {
+enum EvalTask {
     /// Scores, baselines, and the budget that it runs with.
     Main,
     /// Another budget, by position.
@@ -54,7 +54,7 @@ enum Task {
 }
 
 /// What a run adds to the report of its seed.
-enum Part {
+enum RunPart {
     Main(Box<SeedReport>, Curves),
     Budget(String, Box<BudgetReport>),
     Blind { ap: Option<f64>, ap_cold: Option<f64> },
@@ -66,7 +66,7 @@ impl<'a> Evaluation<'a> {
     pub(super) fn new(
         args: &Args,
         stream: &'a Stream,
-        truth: &'a Truth,
+        truth: &'a Labels,
         setup: Setup,
     ) -> Result<Self, CliError> {
         let Some(last) = stream.len().checked_sub(1) else {
@@ -95,8 +95,8 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Runs everything and returns the seeds in their order.
-    pub(super) fn run(&self, n_threads: usize) -> Result<Vec<Seed>, CliError> {
-        let tasks: Vec<(usize, Task)> = (0..self.seeds.len())
+    pub(super) fn run(&self, n_threads: usize) -> Result<Vec<SeedRun>, CliError> {
+        let tasks: Vec<(usize, EvalTask)> = (0..self.seeds.len())
             .flat_map(|s| self.tasks().into_iter().map(move |t| (s, t)))
             .collect();
         let next = AtomicUsize::new(0);
@@ -116,21 +116,21 @@ impl<'a> Evaluation<'a> {
             }
             work();
         });
-        let mut seeds: Vec<Seed> = self.seeds.iter().map(|_| Seed::default()).collect();
+        let mut seeds: Vec<SeedRun> = self.seeds.iter().map(|_| SeedRun::default()).collect();
         for (seed, part) in done.into_inner().unwrap_or_default() {
             seeds[seed].add(part?);
         }
-        Ok(seeds.into_iter().map(Seed::finish).collect())
+        Ok(seeds.into_iter().map(SeedRun::finish).collect())
     }
 
-    fn tasks(&self) -> Vec<Task> {
+    fn tasks(&self) -> Vec<EvalTask> {
         let main = self.main_budget();
         let others = (0..self.budgets.len()).filter(|i| self.budgets[*i].per_day != main);
-        let mut tasks = vec![Task::Main];
-        tasks.extend(others.map(Task::Budget));
-        tasks.extend(self.has_blind_run.then_some(Task::Blind));
-        if self.verdicts != Verdicts::None {
-            tasks.extend((0..self.n_relabellings).map(Task::Control));
+        let mut tasks = vec![EvalTask::Main];
+        tasks.extend(others.map(EvalTask::Budget));
+        tasks.extend(self.has_blind_run.then_some(EvalTask::Blind));
+        if self.verdicts != EvalVerdicts::None {
+            tasks.extend((0..self.n_relabellings).map(EvalTask::Control));
         }
         tasks
     }
@@ -138,26 +138,26 @@ impl<'a> Evaluation<'a> {
     /// Returns the budget of the run whose scores are reported.
     fn main_budget(&self) -> f64 {
         match (self.verdicts, self.budgets.first()) {
-            (Verdicts::Budget(per_day), _) => per_day,
+            (EvalVerdicts::Budget(per_day), _) => per_day,
             (_, Some(budget)) => budget.per_day,
             _ => self.setup.params.triage.budget_per_day,
         }
     }
 
-    fn part(&self, seed: u64, task: Task) -> Result<Part, CliError> {
+    fn part(&self, seed: u64, task: EvalTask) -> Result<RunPart, CliError> {
         let sample = eval::sample(self.stream, self.truth, self.keep_positives, seed);
         let truth = match task {
-            Task::Control(n) => self.relabelled(&sample, seed, n),
+            EvalTask::Control(n) => self.relabelled(&sample, seed, n),
             _ => sample.truth.clone(),
         };
         let mut setup = self.setup.clone();
         setup.params.seed = seed;
         setup.params.triage.budget_per_day = match task {
-            Task::Budget(idx) => self.budgets[idx].per_day,
+            EvalTask::Budget(idx) => self.budgets[idx].per_day,
             _ => self.main_budget(),
         };
-        setup.params.detect.is_value_blind |= matches!(task, Task::Blind);
-        let plan = Plan {
+        setup.params.detect.is_value_blind |= matches!(task, EvalTask::Blind);
+        let plan = EvalPlan {
             stream: self.stream,
             sample: &sample,
             truth: &truth,
@@ -166,26 +166,28 @@ impl<'a> Evaluation<'a> {
             delay: self.delay,
             warm_up_until: self.warm_up_until,
             until: self.range.until,
-            has_baselines: matches!(task, Task::Main),
+            has_baselines: matches!(task, EvalTask::Main),
         };
         let scored =
             eval::run(&plan).map_err(|e| CliError::failure("cannot make the engine", e))?;
         Ok(match task {
-            Task::Main => {
+            EvalTask::Main => {
                 let curves = Curves::of(&scored, &sample.truth, self.range);
-                Part::Main(Box::new(self.main(&scored, &sample, seed)), curves)
+                RunPart::Main(Box::new(self.main(&scored, &sample, seed)), curves)
             }
-            Task::Budget(idx) => {
-                let Budget { name, per_day } = self.budgets[idx].clone();
+            EvalTask::Budget(idx) => {
+                let DailyBudget { name, per_day } = self.budgets[idx].clone();
                 let report = at_budget(&scored, &truth, self.allowance(per_day), self.range);
-                Part::Budget(name, Box::new(report))
+                RunPart::Budget(name, Box::new(report))
             }
-            Task::Blind => {
+            EvalTask::Blind => {
                 let all = self.figures(&scored, &truth, |s| s.score, |_| true);
                 let cold = self.figures(&scored, &truth, |s| s.score, Scored::is_cold);
-                Part::Blind { ap: all.ap, ap_cold: cold.ap }
+                RunPart::Blind { ap: all.ap, ap_cold: cold.ap }
             }
-            Task::Control(_) => Part::Control(self.cold(&scored, &truth).into_iter().collect()),
+            EvalTask::Control(_) => {
+                RunPart::Control(self.cold(&scored, &truth).into_iter().collect())
+            }
         })
     }
 
@@ -202,11 +204,11 @@ impl<'a> Evaluation<'a> {
             report.baselines.insert(name, self.figures(scored, truth, score, |_| true));
         }
         report.models = eval::models(scored, truth, self.range);
-        if self.verdicts == Verdicts::None {
+        if self.verdicts == EvalVerdicts::None {
             // Without verdicts labels change no score: the same scores, ranked by other labels.
             let truths = (0..self.n_relabellings).map(|n| self.relabelled(sample, seed, n));
             let moved: Vec<_> = truths.filter_map(|truth| self.cold(scored, &truth)).collect();
-            report.control = Control::of(&moved);
+            report.control = LabelControl::of(&moved);
         }
         if self.setup.params.detect.is_value_blind {
             (report.ap_no_value, report.ap_no_value_cold) = (report.figures.ap, report.ap_cold);
@@ -219,11 +221,11 @@ impl<'a> Evaluation<'a> {
         Allowance { per_day, cool_down }
     }
 
-    fn relabelled(&self, sample: &Sample, seed: u64, n: u32) -> Truth {
+    fn relabelled(&self, sample: &Sample, seed: u64, n: u32) -> Labels {
         relabel(self.stream, sample, seed.wrapping_mul(1_000_003).wrapping_add(u64::from(n)))
     }
 
-    fn cold(&self, scored: &[Scored], truth: &Truth) -> Option<(f64, f64)> {
+    fn cold(&self, scored: &[Scored], truth: &Labels) -> Option<(f64, f64)> {
         let cold = self.figures(scored, truth, |s| s.score, Scored::is_cold);
         cold.ap.zip(cold.prevalence)
     }
@@ -231,7 +233,7 @@ impl<'a> Evaluation<'a> {
     fn figures(
         &self,
         scored: &[Scored],
-        truth: &Truth,
+        truth: &Labels,
         score: impl Fn(&Scored) -> f64,
         filter: impl Fn(&Scored) -> bool,
     ) -> Figures {
@@ -240,25 +242,25 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-impl Seed {
+impl SeedRun {
     /// Adds what a run found; runs end in any order.
-    fn add(&mut self, part: Part) {
+    fn add(&mut self, part: RunPart) {
         let report = &mut self.report;
         match part {
-            Part::Main(main, curves) => {
+            RunPart::Main(main, curves) => {
                 self.curves = curves;
                 let before = std::mem::replace(report, *main);
                 report.budgets.extend(before.budgets);
                 report.ap_no_value = report.ap_no_value.or(before.ap_no_value);
                 report.ap_no_value_cold = report.ap_no_value_cold.or(before.ap_no_value_cold);
             }
-            Part::Budget(name, at) => {
+            RunPart::Budget(name, at) => {
                 report.budgets.insert(name, *at);
             }
-            Part::Blind { ap, ap_cold } => {
+            RunPart::Blind { ap, ap_cold } => {
                 (report.ap_no_value, report.ap_no_value_cold) = (ap, ap_cold);
             }
-            Part::Control(moved) => self.moved.extend(moved),
+            RunPart::Control(moved) => self.moved.extend(moved),
         }
     }
 
@@ -266,7 +268,7 @@ impl Seed {
         if !self.moved.is_empty() {
             // Floating-point sums depend on their order.
             self.moved.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-            self.report.control = Control::of(&self.moved);
+            self.report.control = LabelControl::of(&self.moved);
         }
         self
     }

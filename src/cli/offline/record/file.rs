@@ -3,7 +3,7 @@
 use super::super::input::read_error;
 use crate::{
     cli::CliError,
-    files::recorded::{Item, Reader, RecordedError, SCHEMA, Shape, Survey, shape_of},
+    files::recorded::{Item, LineShape, Reader, RecordedError, SCHEMA, Survey, shape_of},
 };
 use std::{
     fs::{File, OpenOptions},
@@ -106,11 +106,11 @@ fn resumed(path: &Path) -> Result<(Target, Survey), CliError> {
 fn surveyed(path: &Path, whole: u64) -> Result<Survey, CliError> {
     let io = |source| read_error(path, source);
     let wrong = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
-    if shape_of(path).map_err(io)? != Shape::Own {
+    if shape_of(path).map_err(io)? != LineShape::Own {
         return Err(wrong("no record of txwarden record".to_owned()));
     }
     let file = File::open(path).map_err(io)?.take(whole);
-    let mut reader = Reader::over(Box::new(file), Shape::Own).map_err(io)?;
+    let mut reader = Reader::over(Box::new(file), LineShape::Own).map_err(io)?;
     let mut survey = Survey::default();
     loop {
         let item: Item = match reader.next_item() {

@@ -2,8 +2,8 @@
 
 use super::super::turns::Turns;
 use crate::{
-    audit::Chain,
-    cli::{CliError, output::Output},
+    audit::HashChain,
+    cli::{CliError, output::OutputFile},
     decode::Settings,
     engine::Action,
     model::{Alert, Record},
@@ -12,15 +12,15 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// The files that actions go to; those that are absent are not wanted.
-pub(super) struct Outputs {
-    pub alerts: Output,
-    pub findings: Option<Output>,
-    pub dead_letters: Option<Output>,
+pub(super) struct OutputFiles {
+    pub alerts: OutputFile,
+    pub findings: Option<OutputFile>,
+    pub dead_letters: Option<OutputFile>,
 }
 
 /// What was written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct WrittenCounts {
     /// First revisions.
     pub n_alerts: u64,
     /// Further revisions.
@@ -28,30 +28,30 @@ pub(super) struct Counts {
 }
 
 /// The chains of all topics and partitions that raised an alert.
-pub(super) type Chains = BTreeMap<(String, i32), Chain>;
+pub(super) type Chains = BTreeMap<(String, i32), HashChain>;
 
 /// Writes what engines want written, a batch at a time.
 pub(super) struct Writing {
-    outputs: Outputs,
+    outputs: OutputFiles,
     batch: usize,
     n_pending: usize,
-    counts: Counts,
+    counts: WrittenCounts,
     pub actions: Vec<Action>,
     /// By topic and partition: as many as there are.
     chains: Chains,
 }
 
 /// One engine and what it wants written.
-pub(super) struct Fold {
+pub(super) struct ReplayFold {
     driver: Driver,
     turns: Turns,
     n_records: u64,
     writing: Writing,
 }
 
-impl Fold {
+impl ReplayFold {
     /// Makes a fold that writes after every `batch` records.
-    pub(super) fn new(driver: Driver, turns: Turns, outputs: Outputs, batch: usize) -> Self {
+    pub(super) fn new(driver: Driver, turns: Turns, outputs: OutputFiles, batch: usize) -> Self {
         Self { driver, turns, n_records: 0, writing: Writing::new(outputs, batch) }
     }
 
@@ -75,7 +75,7 @@ impl Fold {
     }
 
     /// Writes what is left, and returns the driver with the chain of each topic and partition.
-    pub(super) fn finish(mut self) -> Result<(Driver, Counts, Chains), CliError> {
+    pub(super) fn finish(mut self) -> Result<(Driver, WrittenCounts, Chains), CliError> {
         self.writing.flush()?;
         self.turns.finish(self.n_records, &mut self.driver)?;
         let (counts, chains) = self.writing.finish()?;
@@ -85,8 +85,8 @@ impl Fold {
 
 impl Writing {
     /// Writes after every `batch` records.
-    pub(super) fn new(outputs: Outputs, batch: usize) -> Self {
-        let (counts, chains) = (Counts::default(), BTreeMap::new());
+    pub(super) fn new(outputs: OutputFiles, batch: usize) -> Self {
+        let (counts, chains) = (WrittenCounts::default(), BTreeMap::new());
         Self { outputs, batch, n_pending: 0, counts, actions: Vec::new(), chains }
     }
 
@@ -101,11 +101,11 @@ impl Writing {
     }
 
     /// Writes what is left, and returns the chain of each topic and partition.
-    pub(super) fn finish(mut self) -> Result<(Counts, Chains), CliError> {
+    pub(super) fn finish(mut self) -> Result<(WrittenCounts, Chains), CliError> {
         self.flush()?;
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
-            output.as_mut().map_or(Ok(()), Output::flush)?;
+            output.as_mut().map_or(Ok(()), OutputFile::flush)?;
         }
         Ok((self.counts, self.chains))
     }
@@ -141,7 +141,7 @@ impl Writing {
 /// Makes an alert the next of its partition's chain; returns the bytes to write.
 fn seal(chains: &mut Chains, alert: &mut Alert) -> Result<Vec<u8>, CliError> {
     let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
-    let empty = || Chain::new(&topic, partition);
+    let empty = || HashChain::new(&topic, partition);
     let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
     chain.seal(alert).map_err(|e| CliError::failure("cannot write an alert", e))
 }

@@ -2,7 +2,7 @@
 
 use super::fold::Chains;
 use crate::{
-    audit::Chain,
+    audit::HashChain,
     cli::CliError,
     config::Config,
     journal::takeover::Progress,
@@ -34,7 +34,7 @@ pub(super) struct SeedArgs {
 }
 
 /// A snapshot that is to be written.
-pub(super) struct Seed {
+pub(super) struct SeedSnapshot {
     store: Store,
     place: GroupPartition,
     offset: Option<u32>,
@@ -47,7 +47,7 @@ impl SeedArgs {
     }
 
     /// Opens the store; `None` when no snapshot is wanted.
-    pub(super) fn open(&self, config: &Config) -> Result<Option<Seed>, CliError> {
+    pub(super) fn open(&self, config: &Config) -> Result<Option<SeedSnapshot>, CliError> {
         let Some(url) = &self.snapshot else { return Ok(None) };
         let only = match config.run.inputs.as_slice() {
             [input] => Some(input.topic.clone()),
@@ -68,11 +68,11 @@ impl SeedArgs {
                 newest.offset
             )));
         }
-        Ok(Some(Seed { store, place, offset: self.offset }))
+        Ok(Some(SeedSnapshot { store, place, offset: self.offset }))
     }
 }
 
-impl Seed {
+impl SeedSnapshot {
     /// Returns the topic and partition that the records stand for.
     pub(super) fn place(&self) -> (&str, i32) {
         (&self.place.topic, self.place.partition)
@@ -90,7 +90,7 @@ impl Seed {
     ) -> Result<String, CliError> {
         let Self { store, place, offset } = self;
         let known = chains.get(&(place.topic.clone(), place.partition)).cloned();
-        let chain = known.unwrap_or_else(|| Chain::new(&place.topic, place.partition));
+        let chain = known.unwrap_or_else(|| HashChain::new(&place.topic, place.partition));
         let n_records = i64::try_from(n_records).unwrap_or(i64::MAX);
         let offset = offset.map_or(n_records, i64::from);
         // Only records of the topic itself could be folded again if the snapshot were lost.

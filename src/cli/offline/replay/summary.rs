@@ -1,6 +1,6 @@
 //! What a replay came to: one JSON object for programs, a few lines for people.
 
-use super::fold::Counts;
+use super::fold::WrittenCounts;
 use crate::engine::Engine;
 use serde::Serialize;
 use std::{collections::BTreeMap, fmt::Write};
@@ -30,7 +30,7 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Collects the counts of engines after their last records.
-    pub(super) fn of(engines: &[&Engine], counts: &Counts, seconds: f64) -> Self {
+    pub(super) fn of(engines: &[&Engine], counts: &WrittenCounts, seconds: f64) -> Self {
         let mut all = engines.iter().map(|engine| Self::new(engine, counts, seconds));
         let Some(mut sum) = all.next() else {
             return Self { alerts: counts.n_alerts, seconds, ..Self::default() };
@@ -56,7 +56,7 @@ impl Summary {
     }
 
     /// Collects the counts of an engine after its last record.
-    fn new(engine: &Engine, counts: &Counts, seconds: f64) -> Self {
+    fn new(engine: &Engine, counts: &WrittenCounts, seconds: f64) -> Self {
         let stats = engine.stats();
         let mut not_evaluable: Vec<_> =
             engine.not_evaluable().into_iter().map(|(rule, _)| rule).collect();

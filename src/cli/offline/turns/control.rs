@@ -2,7 +2,7 @@
 
 use crate::{
     cli::CliError,
-    journal::{Bundle, Change, Entry, Position, WHOLE_TOPIC, check, turns},
+    journal::{Bundle, Change, ControlEntry, Position, WHOLE_TOPIC, check, turns},
     model::{GroupPartition, Record},
     pipeline::{Driver, control::bundles_of},
     store::{self, Store},
@@ -30,10 +30,10 @@ impl ControlLog {
         let usage = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
         let text = fs::read_to_string(path)
             .map_err(|source| CliError::Read { path: path.display().to_string(), source })?;
-        let mut places: BTreeMap<GroupPartition, Vec<Entry>> = BTreeMap::new();
+        let mut places: BTreeMap<GroupPartition, Vec<ControlEntry>> = BTreeMap::new();
         for (line, n) in text.lines().zip(1u32..).filter(|(line, _)| !line.trim().is_empty()) {
-            let entry =
-                Entry::parse(line.as_bytes()).map_err(|e| usage(format!("line {n}: {e}")))?;
+            let entry = ControlEntry::parse(line.as_bytes())
+                .map_err(|e| usage(format!("line {n}: {e}")))?;
             // What a topic agreed upon is in each partition's setups as well.
             if entry.place.partition != WHOLE_TOPIC
                 && wanted.is_none_or(|wanted| wanted == entry.key())
@@ -56,7 +56,7 @@ impl ControlLog {
     /// Begins the history that the entries of a partition tell, and fetches what they name.
     pub(super) fn of(
         place: GroupPartition,
-        entries: Vec<Entry>,
+        entries: Vec<ControlEntry>,
         own: Bundle,
         snapshots: &store::Params,
     ) -> Result<Self, String> {
@@ -124,7 +124,7 @@ impl ControlLog {
 }
 
 /// Returns whether entries name a bundle other than our own.
-fn is_foreign(entries: &[Entry], own: &Bundle) -> bool {
+fn is_foreign(entries: &[ControlEntry], own: &Bundle) -> bool {
     entries.iter().any(|entry| match &entry.change {
         Change::Setup { bundle, .. } => *bundle != own.hash,
         Change::Verdict { .. } | Change::SetAside | Change::Envelope { .. } => false,

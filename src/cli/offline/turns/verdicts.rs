@@ -7,11 +7,11 @@ use std::{collections::VecDeque, fs, path::Path};
 const VERDICTS_MAX: usize = 1 << 20;
 
 /// Verdicts that have not been taken in yet, by time.
-pub(super) struct Verdicts {
+pub(super) struct VerdictFile {
     ahead: VecDeque<Verdict>,
 }
 
-impl Verdicts {
+impl VerdictFile {
     /// Reads verdicts as JSON lines, in any order; those of one time keep theirs.
     pub(super) fn load(path: &Path, chain: &str) -> Result<Self, CliError> {
         let usage = |what: String| CliError::Usage(format!("{}: {what}", path.display()));

@@ -12,7 +12,7 @@ use std::{
 
 /// What the demo found out about one planted incident.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Verdict {
+pub(super) struct IncidentResult {
     pub(super) name: &'static str,
     pub(super) detected: bool,
     /// From producing the incident's latest record to the alert's arrival.
@@ -35,16 +35,16 @@ pub(super) enum About {
 
 /// Matches alerts with the truth.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Scoreboard {
     planted: Vec<Planted>,
     by_tx: BTreeMap<String, usize>,
     by_subject: BTreeMap<String, usize>,
-    verdicts: Vec<Verdict>,
+    verdicts: Vec<IncidentResult>,
     pub(super) n_background: u64,
     pub(super) n_alerts: u64,
 }
 
-impl Board {
+impl Scoreboard {
     /// Prepares the scoreboard from a complete truth.
     pub(super) fn new(truth: &Truth) -> Self {
         let planted = truth.incidents.clone();
@@ -55,7 +55,7 @@ impl Board {
         }
         let verdicts = planted
             .iter()
-            .map(|p| Verdict {
+            .map(|p| IncidentResult {
                 name: p.name,
                 detected: false,
                 delay_ms: None,
@@ -103,12 +103,12 @@ impl Board {
     }
 
     /// Returns the verdicts in the order of planting.
-    pub(super) fn verdicts(&self) -> &[Verdict] {
+    pub(super) fn verdicts(&self) -> &[IncidentResult] {
         &self.verdicts
     }
 
     /// Returns the verdict on one incident.
-    pub(super) fn verdict(&self, idx: usize) -> &Verdict {
+    pub(super) fn verdict(&self, idx: usize) -> &IncidentResult {
         &self.verdicts[idx]
     }
 

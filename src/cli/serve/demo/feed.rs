@@ -1,6 +1,6 @@
 //! The demo's exporter: puts the scenario on the bus, never far ahead of the detector.
 
-use super::progress::Progress;
+use super::progress::DemoProgress;
 use crate::sim::{Line, Scenario};
 use rdkafka::{
     ClientConfig,
@@ -27,7 +27,7 @@ const FLUSH_MAX: Duration = Duration::from_secs(10);
 pub(super) fn feed(
     brokers: &str,
     scenario: Scenario,
-    progress: &Progress,
+    progress: &DemoProgress,
     stop: &AtomicBool,
 ) -> Result<(), KafkaError> {
     let producer: BaseProducer = ClientConfig::new()

@@ -4,8 +4,8 @@ use crate::{
     cli::serve::exporter::Exporter,
     engine::Engine,
     kafka::ReadObserver,
-    ops::trouble::{Kind, Trouble},
-    pipeline::{Observer, Phase},
+    ops::trouble::{Trouble, TroubleKind},
+    pipeline::{Observer, PartitionPhase},
 };
 use std::{
     collections::BTreeMap,
@@ -15,13 +15,13 @@ use std::{
 
 /// Shared counters; every lock is held for a few instructions only.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
-    inner: Mutex<Counts>,
+pub(super) struct DemoProgress {
+    inner: Mutex<DemoCounts>,
 }
 
 /// A copy of the counters.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct DemoCounts {
     /// Records produced and folded, by topic.
     pub(super) fed: BTreeMap<String, u64>,
     pub(super) folded: BTreeMap<String, u64>,
@@ -34,7 +34,7 @@ pub(super) struct Counts {
     pub(super) sent: BTreeMap<usize, Instant>,
 }
 
-impl Counts {
+impl DemoCounts {
     /// Returns how many records of a topic wait to be folded.
     pub(super) fn backlog(&self, topic: &str) -> u64 {
         let of = |map: &BTreeMap<String, u64>| map.get(topic).copied().unwrap_or(0);
@@ -47,31 +47,31 @@ impl Counts {
     }
 }
 
-impl Progress {
+impl DemoProgress {
     /// Changes the counters.
-    pub(super) fn update(&self, change: impl FnOnce(&mut Counts)) {
+    pub(super) fn update(&self, change: impl FnOnce(&mut DemoCounts)) {
         change(&mut self.lock());
     }
 
     /// Looks at the counters.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&Counts) -> T) -> T {
+    pub(super) fn look<T>(&self, look: impl FnOnce(&DemoCounts) -> T) -> T {
         look(&self.lock())
     }
 
     /// A panicked thread leaves plain counters behind: they stay usable.
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, DemoCounts> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The demo's observer: its own counters, and the metrics as in `run`.
 pub(super) struct Observers {
-    pub(super) progress: Arc<Progress>,
+    pub(super) progress: Arc<DemoProgress>,
     pub(super) exporter: Exporter,
 }
 
 impl Observer for Observers {
-    fn phase(&self, topic: &str, partition: i32, phase: Phase) {
+    fn phase(&self, topic: &str, partition: i32, phase: PartitionPhase) {
         self.exporter.phase(topic, partition, phase);
     }
 
@@ -104,7 +104,7 @@ impl ReadObserver for Observers {
         self.exporter.consumer_lag(topic, partition, n_offsets);
     }
 
-    fn trouble(&self, topic: &str, partition: i32, kind: Kind, trouble: Option<&Trouble>) {
+    fn trouble(&self, topic: &str, partition: i32, kind: TroubleKind, trouble: Option<&Trouble>) {
         self.exporter.trouble(topic, partition, kind, trouble);
     }
 

@@ -1,8 +1,8 @@
 //! The demo's analyst: reads the alert topic, prints each alert, keeps the score.
 
 use super::{
-    board::{About, Board},
-    progress::Progress,
+    board::{About, Scoreboard},
+    progress::DemoProgress,
 };
 use crate::{
     cli::{CliError, layout, output},
@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) fn watch(
     brokers: &str,
     topic: &str,
-    board: &mut Board,
-    progress: &Progress,
+    board: &mut Scoreboard,
+    progress: &DemoProgress,
     stop: &AtomicBool,
 ) -> Result<Option<Duration>, CliError> {
     let consumer = connect(brokers, topic)
@@ -75,7 +75,7 @@ fn connect(brokers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
 const LINE_MAX: usize = 100;
 
 /// Prints an alert in a line for what it is, and below it why.
-fn show(alert: &Alert, board: &mut Board, progress: &Progress) -> Result<(), CliError> {
+fn show(alert: &Alert, board: &mut Scoreboard, progress: &DemoProgress) -> Result<(), CliError> {
     let about = board.note(alert, |idx| progress.look(|c| c.sent.get(&idx).copied()));
     if alert.revision > 1 {
         return Ok(());

@@ -1,14 +1,14 @@
 //! The series that are known before anything happens, so that no dashboard shows a gap for a zero.
 
 use crate::{
-    cli::serve::reload::Outcome,
+    cli::serve::reload::ReloadOutcome,
     decode::{Reason, Refuted, SkipReason},
     detect::{models, rules},
     engine::{Engine, EngineError, Setup},
     model::{ConflictKind, Judgement, Severity, Status},
     ops::{
         metrics::{Metric, Metrics},
-        trouble::Kind,
+        trouble::TroubleKind,
     },
     pipeline::RestoreOutcome,
     store,
@@ -38,7 +38,7 @@ pub(super) fn start(metrics: &Metrics) {
     for outcome in RestoreOutcome::ALL {
         metrics.start(Metric::Restores, &[outcome.as_str()]);
     }
-    for outcome in store::Outcome::ALL {
+    for outcome in store::PublishOutcome::ALL {
         metrics.start(Metric::Snapshots, &[outcome.as_str()]);
     }
     for suppression in Suppression::ALL {
@@ -47,7 +47,7 @@ pub(super) fn start(metrics: &Metrics) {
     for judgement in Judgement::ALL {
         metrics.start(Metric::Verdicts, &[judgement.as_str()]);
     }
-    for outcome in Outcome::ALL {
+    for outcome in ReloadOutcome::ALL {
         metrics.start(Metric::Reloads, &[outcome.as_str()]);
     }
     for kind in ConflictKind::ALL {
@@ -74,7 +74,7 @@ pub(super) fn start_partition(metrics: &Metrics, topic: &str, partition: i32) {
     ] {
         metrics.start(metric, &[topic, &number]);
     }
-    for kind in Kind::ALL {
+    for kind in TroubleKind::ALL {
         metrics.start(Metric::Trouble, &[topic, &number, kind.as_str()]);
     }
 }

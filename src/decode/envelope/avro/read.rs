@@ -6,7 +6,7 @@
 //! # Source
 //! Apache Avro 1.11 specification, "Binary Encoding".
 
-use super::{Kind, Node, Schema};
+use super::{AvroKind, AvroNode, AvroSchema};
 use crate::decode::{
     Limits, Reason, Refusal,
     envelope::output::JsonText,
@@ -19,12 +19,12 @@ const VARINT_BYTES_MAX: usize = 10;
 
 /// Reads a datum that takes all of the bytes.
 pub(in crate::decode::envelope) fn datum(
-    schema: &Schema,
+    schema: &AvroSchema,
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<Vec<u8>, Refusal> {
     let json = JsonText::new(bytes.len(), limits);
-    let mut reader = Reader { schema, cursor: Cursor::new(bytes), limits, json };
+    let mut reader = AvroReader { schema, cursor: AvroCursor::new(bytes), limits, json };
     reader.value(schema.root(), 0)?;
     if !reader.cursor.rest().is_empty() {
         return Err(mismatch("bytes are left over"));
@@ -33,12 +33,12 @@ pub(in crate::decode::envelope) fn datum(
 }
 
 /// Reads numbers and runs of bytes.
-pub(in crate::decode::envelope) struct Cursor<'a> {
+pub(in crate::decode::envelope) struct AvroCursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> AvroCursor<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
@@ -92,15 +92,15 @@ pub(super) fn mismatch(what: &str) -> Refusal {
     refuse(Reason::SchemaMismatch, what)
 }
 
-struct Reader<'a> {
-    schema: &'a Schema,
-    cursor: Cursor<'a>,
+struct AvroReader<'a> {
+    schema: &'a AvroSchema,
+    cursor: AvroCursor<'a>,
     limits: &'a Limits,
     json: JsonText,
 }
 
-impl Reader<'_> {
-    fn value(&mut self, node: Node, depth: usize) -> Result<(), Refusal> {
+impl AvroReader<'_> {
+    fn value(&mut self, node: AvroNode, depth: usize) -> Result<(), Refusal> {
         // Also what ends a record that contains itself without a byte in between.
         if depth > self.limits.depth_max.min(DEPTH_CAP) {
             return Err(refuse(Reason::LimitExceeded, "nested too deeply"));
@@ -108,36 +108,36 @@ impl Reader<'_> {
         let schema = self.schema;
         let Self { cursor, json, .. } = self;
         match schema.kind(node) {
-            Kind::Null => json.raw("null"),
-            Kind::Boolean => match cursor.take(1)? {
+            AvroKind::Null => json.raw("null"),
+            AvroKind::Boolean => match cursor.take(1)? {
                 [0] => json.raw("false"),
                 [1] => json.raw("true"),
                 _ => Err(mismatch("a boolean that is neither 0 nor 1")),
             },
-            Kind::Int => match i32::try_from(cursor.long()?) {
+            AvroKind::Int => match i32::try_from(cursor.long()?) {
                 Ok(n) => json.integer(n),
                 Err(_) => Err(mismatch("an int of more than 32 bits")),
             },
-            Kind::Long => json.integer(cursor.long()?),
-            Kind::Float => {
+            AvroKind::Long => json.integer(cursor.long()?),
+            AvroKind::Float => {
                 let bytes = cursor.take(4)?.first_chunk().copied().unwrap_or_default();
                 json.float(f64::from(f32::from_le_bytes(bytes)))
             }
-            Kind::Double => {
+            AvroKind::Double => {
                 let bytes = cursor.take(8)?.first_chunk().copied().unwrap_or_default();
                 json.float(f64::from_le_bytes(bytes))
             }
-            Kind::Bytes => json.hex(cursor.run()?),
-            Kind::Text => json.text(check_utf8(cursor.run()?)?),
-            Kind::Fixed(n) => json.hex(cursor.take(*n)?),
-            Kind::Decimal { scale, size: None } => json.decimal(cursor.run()?, *scale),
-            Kind::Decimal { scale, size: Some(n) } => json.decimal(cursor.take(*n)?, *scale),
-            Kind::Enum(symbols) => json.text(pick(symbols, cursor.long()?)?),
-            Kind::Union(branches) => {
+            AvroKind::Bytes => json.hex(cursor.run()?),
+            AvroKind::Text => json.text(check_utf8(cursor.run()?)?),
+            AvroKind::Fixed(n) => json.hex(cursor.take(*n)?),
+            AvroKind::Decimal { scale, size: None } => json.decimal(cursor.run()?, *scale),
+            AvroKind::Decimal { scale, size: Some(n) } => json.decimal(cursor.take(*n)?, *scale),
+            AvroKind::Enum(symbols) => json.text(pick(symbols, cursor.long()?)?),
+            AvroKind::Union(branches) => {
                 let branch = *pick(branches, cursor.long()?)?;
                 self.value(branch, depth + 1)
             }
-            Kind::Record(fields) => {
+            AvroKind::Record(fields) => {
                 let mut is_first = true;
                 json.raw("{")?;
                 for (name, node) in fields {
@@ -147,13 +147,13 @@ impl Reader<'_> {
                 }
                 self.json.raw("}")
             }
-            Kind::Array(items) => self.blocks(*items, false, depth),
-            Kind::Map(values) => self.blocks(*values, true, depth),
+            AvroKind::Array(items) => self.blocks(*items, false, depth),
+            AvroKind::Map(values) => self.blocks(*values, true, depth),
         }
     }
 
     /// Reads the blocks of an array or a map.
-    fn blocks(&mut self, node: Node, is_map: bool, depth: usize) -> Result<(), Refusal> {
+    fn blocks(&mut self, node: AvroNode, is_map: bool, depth: usize) -> Result<(), Refusal> {
         let (open, close) = if is_map { ("{", "}") } else { ("[", "]") };
         self.json.raw(open)?;
         let (mut is_first, mut n_items) = (true, 0u64);

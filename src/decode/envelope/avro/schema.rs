@@ -17,11 +17,11 @@ const FIXED_BYTES_MAX: u64 = 1 << 20;
 const SCALE_MAX: u64 = 255;
 
 /// A position in the table.
-pub(in crate::decode::envelope) type Node = usize;
+pub(in crate::decode::envelope) type AvroNode = usize;
 
 /// What one node reads.
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum AvroKind {
     Null,
     Boolean,
     /// Of 32 bits.
@@ -38,23 +38,23 @@ pub(super) enum Kind {
         size: Option<usize>,
     },
     Enum(Vec<String>),
-    Array(Node),
-    Map(Node),
-    Union(Vec<Node>),
-    Record(Vec<(String, Node)>),
+    Array(AvroNode),
+    Map(AvroNode),
+    Union(Vec<AvroNode>),
+    Record(Vec<(String, AvroNode)>),
 }
 
 /// A schema as a table; recursion goes by position.
 #[derive(Clone, Debug)]
-pub(in crate::decode::envelope) struct Schema {
-    nodes: Vec<Kind>,
-    root: Node,
+pub(in crate::decode::envelope) struct AvroSchema {
+    nodes: Vec<AvroKind>,
+    root: AvroNode,
 }
 
-impl Schema {
+impl AvroSchema {
     /// Reads a schema and what it refers to.
     pub fn parse(text: &SchemaText) -> Result<Self, SchemaError> {
-        let mut parser = Parser { nodes: Vec::new(), names: BTreeMap::new() };
+        let mut parser = AvroParser { nodes: Vec::new(), names: BTreeMap::new() };
         for (name, text) in &text.resolved {
             parser.document(text).map_err(|e| wrong(&format!("{name}: {}", e.0)))?;
         }
@@ -62,11 +62,11 @@ impl Schema {
         Ok(Self { nodes: parser.nodes, root })
     }
 
-    pub(super) fn root(&self) -> Node {
+    pub(super) fn root(&self) -> AvroNode {
         self.root
     }
 
-    pub(super) fn kind(&self, node: Node) -> &Kind {
+    pub(super) fn kind(&self, node: AvroNode) -> &AvroKind {
         &self.nodes[node]
     }
 }
@@ -75,14 +75,14 @@ fn wrong(what: &str) -> SchemaError {
     SchemaError(format!("the Avro schema cannot be used: {what}"))
 }
 
-struct Parser {
-    nodes: Vec<Kind>,
+struct AvroParser {
+    nodes: Vec<AvroKind>,
     /// Named types by their full names.
-    names: BTreeMap<String, Node>,
+    names: BTreeMap<String, AvroNode>,
 }
 
-impl Parser {
-    fn document(&mut self, text: &str) -> Result<Node, SchemaError> {
+impl AvroParser {
+    fn document(&mut self, text: &str) -> Result<AvroNode, SchemaError> {
         // A bare word is what the registry keeps of a primitive schema.
         let json: Value = match serde_json::from_str(text) {
             Ok(json) => json,
@@ -91,7 +91,7 @@ impl Parser {
         self.node(&json, "", 0)
     }
 
-    fn add(&mut self, kind: Kind) -> Result<Node, SchemaError> {
+    fn add(&mut self, kind: AvroKind) -> Result<AvroNode, SchemaError> {
         if self.nodes.len() >= NODES_MAX {
             return Err(wrong("it has too many parts"));
         }
@@ -99,7 +99,7 @@ impl Parser {
         Ok(self.nodes.len() - 1)
     }
 
-    fn node(&mut self, json: &Value, space: &str, depth: usize) -> Result<Node, SchemaError> {
+    fn node(&mut self, json: &Value, space: &str, depth: usize) -> Result<AvroNode, SchemaError> {
         if depth > DEPTH_MAX {
             return Err(wrong("it is nested too deeply"));
         }
@@ -108,14 +108,14 @@ impl Parser {
             Value::Array(branches) => {
                 let branches: Result<Vec<_>, _> =
                     branches.iter().map(|b| self.node(b, space, depth + 1)).collect();
-                self.add(Kind::Union(branches?))
+                self.add(AvroKind::Union(branches?))
             }
             Value::Object(_) => self.object(json, space, depth),
             _ => Err(wrong("a type is neither a name, a list nor an object")),
         }
     }
 
-    fn by_name(&mut self, name: &str, space: &str) -> Result<Node, SchemaError> {
+    fn by_name(&mut self, name: &str, space: &str) -> Result<AvroNode, SchemaError> {
         if let Some(kind) = primitive(name) {
             return self.add(kind);
         }
@@ -124,7 +124,7 @@ impl Parser {
         found.copied().ok_or_else(|| wrong(&format!("type {:?} is not defined", shown(name))))
     }
 
-    fn object(&mut self, json: &Value, space: &str, depth: usize) -> Result<Node, SchemaError> {
+    fn object(&mut self, json: &Value, space: &str, depth: usize) -> Result<AvroNode, SchemaError> {
         let kind = match &json["type"] {
             Value::String(kind) => kind.as_str(),
             // A type may be wrapped in an object once more.
@@ -138,7 +138,7 @@ impl Parser {
             "record" | "error" => self.record(json, space, depth),
             "enum" => {
                 let symbols = strings(&json["symbols"])?;
-                self.named(json, space, Kind::Enum(symbols))
+                self.named(json, space, AvroKind::Enum(symbols))
             }
             "fixed" => {
                 let size = json["size"].as_u64().filter(|size| *size <= FIXED_BYTES_MAX);
@@ -146,26 +146,28 @@ impl Parser {
                     return Err(wrong("a fixed without a usable size"));
                 };
                 let kind = match is_decimal {
-                    true => Kind::Decimal { scale: scale(json)?, size: Some(size) },
-                    false => Kind::Fixed(size),
+                    true => AvroKind::Decimal { scale: scale(json)?, size: Some(size) },
+                    false => AvroKind::Fixed(size),
                 };
                 self.named(json, space, kind)
             }
             "array" => {
                 let items = self.node(&json["items"], space, depth + 1)?;
-                self.add(Kind::Array(items))
+                self.add(AvroKind::Array(items))
             }
             "map" => {
                 let values = self.node(&json["values"], space, depth + 1)?;
-                self.add(Kind::Map(values))
+                self.add(AvroKind::Map(values))
             }
-            "bytes" if is_decimal => self.add(Kind::Decimal { scale: scale(json)?, size: None }),
+            "bytes" if is_decimal => {
+                self.add(AvroKind::Decimal { scale: scale(json)?, size: None })
+            }
             name => self.by_name(name, space),
         }
     }
 
-    fn record(&mut self, json: &Value, space: &str, depth: usize) -> Result<Node, SchemaError> {
-        let node = self.named(json, space, Kind::Null)?;
+    fn record(&mut self, json: &Value, space: &str, depth: usize) -> Result<AvroNode, SchemaError> {
+        let node = self.named(json, space, AvroKind::Null)?;
         let own_space = own_space(json, space);
         let Value::Array(list) = &json["fields"] else {
             return Err(wrong("a record without fields"));
@@ -178,12 +180,17 @@ impl Parser {
             let node = self.node(&field["type"], &own_space, depth + 1)?;
             fields.push((name.clone(), node));
         }
-        self.nodes[node] = Kind::Record(fields);
+        self.nodes[node] = AvroKind::Record(fields);
         Ok(node)
     }
 
     /// Adds a type that others can refer to.
-    fn named(&mut self, json: &Value, space: &str, kind: Kind) -> Result<Node, SchemaError> {
+    fn named(
+        &mut self,
+        json: &Value,
+        space: &str,
+        kind: AvroKind,
+    ) -> Result<AvroNode, SchemaError> {
         let Value::String(name) = &json["name"] else {
             return Err(wrong("a record, enum or fixed without a name"));
         };
@@ -196,16 +203,16 @@ impl Parser {
     }
 }
 
-fn primitive(name: &str) -> Option<Kind> {
+fn primitive(name: &str) -> Option<AvroKind> {
     Some(match name {
-        "null" => Kind::Null,
-        "boolean" => Kind::Boolean,
-        "int" => Kind::Int,
-        "long" => Kind::Long,
-        "float" => Kind::Float,
-        "double" => Kind::Double,
-        "bytes" => Kind::Bytes,
-        "string" => Kind::Text,
+        "null" => AvroKind::Null,
+        "boolean" => AvroKind::Boolean,
+        "int" => AvroKind::Int,
+        "long" => AvroKind::Long,
+        "float" => AvroKind::Float,
+        "double" => AvroKind::Double,
+        "bytes" => AvroKind::Bytes,
+        "string" => AvroKind::Text,
         _ => return None,
     })
 }

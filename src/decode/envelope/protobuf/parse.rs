@@ -10,19 +10,19 @@ const DEPTH_MAX: usize = 32;
 
 /// What a file defines at its top level.
 #[derive(Debug, Default)]
-pub(super) struct File {
+pub(super) struct ProtoFile {
     pub package: String,
     /// Whether a field without a label is zero when it is absent.
     pub is_implicit: bool,
-    pub messages: Vec<Message>,
+    pub messages: Vec<ParsedMessage>,
     pub enums: Vec<Enum>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Message {
+pub(super) struct ParsedMessage {
     pub name: String,
-    pub fields: Vec<Field>,
-    pub messages: Vec<Message>,
+    pub fields: Vec<ParsedField>,
+    pub messages: Vec<ParsedMessage>,
     pub enums: Vec<Enum>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Enum {
 }
 
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct ParsedField {
     pub name: String,
     pub number: u32,
     pub type_name: String,
@@ -44,21 +44,21 @@ pub(super) struct Field {
     pub has_presence: bool,
 }
 
-type Parsed<T> = Result<T, &'static str>;
+type ParsedProto<T> = Result<T, &'static str>;
 
 /// Reads the tokens of a file.
-pub(super) struct Parser {
+pub(super) struct ProtoParser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
     is_implicit: bool,
 }
 
-impl Parser {
+impl ProtoParser {
     pub fn new(tokens: Vec<Token>) -> Self {
         Self { tokens: tokens.into_iter().peekable(), is_implicit: false }
     }
 
-    pub fn file(mut self) -> Parsed<File> {
-        let mut file = File::default();
+    pub fn file(mut self) -> ParsedProto<ProtoFile> {
+        let mut file = ProtoFile::default();
         while let Some(token) = self.tokens.next() {
             let Token::Word(word) = token else {
                 if token == Token::Sign(';') {
@@ -86,11 +86,11 @@ impl Parser {
         Ok(file)
     }
 
-    fn message(&mut self, depth: usize) -> Parsed<Message> {
+    fn message(&mut self, depth: usize) -> ParsedProto<ParsedMessage> {
         if depth > DEPTH_MAX {
             return Err("messages nested too deeply");
         }
-        let mut message = Message { name: self.word()?, ..Message::default() };
+        let mut message = ParsedMessage { name: self.word()?, ..ParsedMessage::default() };
         self.sign('{')?;
         loop {
             match self.tokens.next() {
@@ -108,7 +108,7 @@ impl Parser {
         }
     }
 
-    fn oneof(&mut self, fields: &mut Vec<Field>) -> Parsed<()> {
+    fn oneof(&mut self, fields: &mut Vec<ParsedField>) -> ParsedProto<()> {
         self.word()?;
         self.sign('{')?;
         loop {
@@ -118,7 +118,7 @@ impl Parser {
                 Some(Token::Word(word)) if word == "option" => self.skip()?,
                 Some(Token::Word(word)) => {
                     let field = self.field(word)?;
-                    fields.push(Field { has_presence: true, ..field });
+                    fields.push(ParsedField { has_presence: true, ..field });
                 }
                 _ => return Err("a oneof that does not end"),
             }
@@ -126,7 +126,7 @@ impl Parser {
     }
 
     /// Reads a field whose first word was taken.
-    fn field(&mut self, first: String) -> Parsed<Field> {
+    fn field(&mut self, first: String) -> ParsedProto<ParsedField> {
         let label = matches!(first.as_str(), "optional" | "required" | "repeated");
         let is_repeated = first == "repeated";
         let has_presence = label || !self.is_implicit;
@@ -149,10 +149,10 @@ impl Parser {
         };
         let number = u32::try_from(number).map_err(|_| "a field number that cannot be")?;
         self.skip()?;
-        Ok(Field { name, number, type_name, key, is_repeated, has_presence })
+        Ok(ParsedField { name, number, type_name, key, is_repeated, has_presence })
     }
 
-    fn enumeration(&mut self) -> Parsed<Enum> {
+    fn enumeration(&mut self) -> ParsedProto<Enum> {
         let (name, mut values) = (self.word()?, Vec::new());
         self.sign('{')?;
         loop {
@@ -177,7 +177,7 @@ impl Parser {
     }
 
     /// Steps over the rest of a statement: to its semicolon, or its block and what is in it.
-    fn skip(&mut self) -> Parsed<()> {
+    fn skip(&mut self) -> ParsedProto<()> {
         let (mut depth, mut is_in_option) = (0usize, false);
         for token in self.tokens.by_ref() {
             match token {
@@ -200,21 +200,21 @@ impl Parser {
         Err("a statement that does not end")
     }
 
-    fn word(&mut self) -> Parsed<String> {
+    fn word(&mut self) -> ParsedProto<String> {
         match self.tokens.next() {
             Some(Token::Word(word)) => Ok(word),
             _ => Err("a name is missing"),
         }
     }
 
-    fn quoted(&mut self) -> Parsed<String> {
+    fn quoted(&mut self) -> ParsedProto<String> {
         match self.tokens.next() {
             Some(Token::Quoted(text)) => Ok(text),
             _ => Err("a text is missing"),
         }
     }
 
-    fn sign(&mut self, sign: char) -> Parsed<()> {
+    fn sign(&mut self, sign: char) -> ParsedProto<()> {
         match self.tokens.next() {
             Some(Token::Sign(found)) if found == sign => Ok(()),
             _ => Err("a sign is missing"),

@@ -4,19 +4,19 @@
 //! out. Of a field that comes twice the last counts.
 
 use super::{
-    schema::{Field as Declared, Message, Schema, Type},
-    wire::{Field, Wire, mismatch},
+    schema::{ProtoField as Declared, ProtoMessage, ProtoSchema, Type},
+    wire::{Wire, WireField, mismatch},
 };
 use crate::decode::{
     Limits, Reason, Refusal,
-    envelope::{avro::Cursor, output::JsonText},
+    envelope::{avro::AvroCursor, output::JsonText},
     json::{DEPTH_CAP, field::refuse},
     record::check_utf8,
 };
 
 /// Reads the message at a path of positions; one without any known field is refused.
 pub(in crate::decode::envelope) fn message(
-    schema: &Schema,
+    schema: &ProtoSchema,
     path: &[usize],
     bytes: &[u8],
     limits: &Limits,
@@ -25,7 +25,7 @@ pub(in crate::decode::envelope) fn message(
         return Err(mismatch("a message index that the schema does not have"));
     };
     let json = JsonText::new(bytes.len(), limits);
-    let mut reader = Reader { schema, limits, json };
+    let mut reader = ProtoReader { schema, limits, json };
     let n_known = reader.message(schema.message(at), bytes, 0)?;
     if n_known == 0 {
         return Err(refuse(Reason::MissingField, "a message of unknown fields only"));
@@ -33,19 +33,24 @@ pub(in crate::decode::envelope) fn message(
     Ok(reader.json.into_bytes())
 }
 
-struct Reader<'a> {
-    schema: &'a Schema,
+struct ProtoReader<'a> {
+    schema: &'a ProtoSchema,
     limits: &'a Limits,
     json: JsonText,
 }
 
-impl Reader<'_> {
+impl ProtoReader<'_> {
     /// Reads a message; returns how many of its fields are known.
-    fn message(&mut self, message: &Message, bytes: &[u8], depth: usize) -> Result<usize, Refusal> {
+    fn message(
+        &mut self,
+        message: &ProtoMessage,
+        bytes: &[u8],
+        depth: usize,
+    ) -> Result<usize, Refusal> {
         if depth > self.limits.depth_max.min(DEPTH_CAP) {
             return Err(refuse(Reason::LimitExceeded, "messages nested too deeply"));
         }
-        let mut found: Vec<(usize, Field<'_>)> = Vec::new();
+        let mut found: Vec<(usize, WireField<'_>)> = Vec::new();
         let mut wire = Wire::new(bytes);
         while let Some((number, field)) = wire.next()? {
             let position = message.fields.binary_search_by_key(&number, |f| f.number);
@@ -76,7 +81,7 @@ impl Reader<'_> {
     fn field(
         &mut self,
         declared: &Declared,
-        own: &[(usize, Field<'_>)],
+        own: &[(usize, WireField<'_>)],
         depth: usize,
         is_first: &mut bool,
     ) -> Result<(), Refusal> {
@@ -97,14 +102,14 @@ impl Reader<'_> {
     fn list(
         &mut self,
         kind: Type,
-        own: &[(usize, Field<'_>)],
+        own: &[(usize, WireField<'_>)],
         depth: usize,
     ) -> Result<(), Refusal> {
         self.json.raw("[")?;
         let (mut is_first, mut n_items) = (true, 0);
         let is_packable = !matches!(kind, Type::Text | Type::Bytes | Type::Message(_));
         for (_, field) in own {
-            let Field::Bytes(packed) = field else {
+            let WireField::Bytes(packed) = field else {
                 self.item(kind, *field, depth, &mut is_first, &mut n_items)?;
                 continue;
             };
@@ -112,7 +117,7 @@ impl Reader<'_> {
                 self.item(kind, *field, depth, &mut is_first, &mut n_items)?;
                 continue;
             }
-            let mut cursor = Cursor::new(packed);
+            let mut cursor = AvroCursor::new(packed);
             while !cursor.rest().is_empty() {
                 let item = packed_item(kind, &mut cursor)?;
                 self.item(kind, item, depth, &mut is_first, &mut n_items)?;
@@ -124,7 +129,7 @@ impl Reader<'_> {
     fn item(
         &mut self,
         kind: Type,
-        field: Field<'_>,
+        field: WireField<'_>,
         depth: usize,
         is_first: &mut bool,
         n_items: &mut usize,
@@ -141,20 +146,22 @@ impl Reader<'_> {
     fn map(
         &mut self,
         declared: &Declared,
-        own: &[(usize, Field<'_>)],
+        own: &[(usize, WireField<'_>)],
         depth: usize,
     ) -> Result<(), Refusal> {
         self.json.raw("{")?;
         let mut is_first = true;
         for (_, field) in own {
-            let Field::Bytes(entry) = field else { return Err(mismatch("a map of no entries")) };
+            let WireField::Bytes(entry) = field else {
+                return Err(mismatch("a map of no entries"));
+            };
             let (mut key, mut value) = (String::new(), None);
             let mut wire = Wire::new(entry);
             while let Some((number, field)) = wire.next()? {
                 match (number, field) {
-                    (1, Field::Bytes(text)) => key = check_utf8(text)?.to_owned(),
-                    (1, Field::Varint(n) | Field::Fixed64(n)) => key = n.to_string(),
-                    (1, Field::Fixed32(n)) => key = n.to_string(),
+                    (1, WireField::Bytes(text)) => key = check_utf8(text)?.to_owned(),
+                    (1, WireField::Varint(n) | WireField::Fixed64(n)) => key = n.to_string(),
+                    (1, WireField::Fixed32(n)) => key = n.to_string(),
                     (2, field) => value = Some(field),
                     _ => {}
                 }
@@ -169,30 +176,32 @@ impl Reader<'_> {
         self.json.raw("}")
     }
 
-    fn value(&mut self, kind: Type, field: Field<'_>, depth: usize) -> Result<(), Refusal> {
+    fn value(&mut self, kind: Type, field: WireField<'_>, depth: usize) -> Result<(), Refusal> {
         match (kind, field) {
             // Of 32 bits the lowest count, as every implementation does.
-            (Type::Int32, Field::Varint(n)) => self.json.integer(n as i32),
-            (Type::Int64, Field::Varint(n)) => self.json.integer(n as i64),
-            (Type::Uint32, Field::Varint(n)) => self.json.integer(n as u32),
-            (Type::Uint64, Field::Varint(n)) | (Type::Fixed64, Field::Fixed64(n)) => {
+            (Type::Int32, WireField::Varint(n)) => self.json.integer(n as i32),
+            (Type::Int64, WireField::Varint(n)) => self.json.integer(n as i64),
+            (Type::Uint32, WireField::Varint(n)) => self.json.integer(n as u32),
+            (Type::Uint64, WireField::Varint(n)) | (Type::Fixed64, WireField::Fixed64(n)) => {
                 self.json.integer(n)
             }
-            (Type::Sint32, Field::Varint(n)) => self.json.integer(zigzag(n) as i32),
-            (Type::Sint64, Field::Varint(n)) => self.json.integer(zigzag(n)),
-            (Type::Bool, Field::Varint(n)) => self.json.raw(if n == 0 { "false" } else { "true" }),
-            (Type::Enum(at), Field::Varint(n)) => match self.schema.symbol(at, n as i32) {
+            (Type::Sint32, WireField::Varint(n)) => self.json.integer(zigzag(n) as i32),
+            (Type::Sint64, WireField::Varint(n)) => self.json.integer(zigzag(n)),
+            (Type::Bool, WireField::Varint(n)) => {
+                self.json.raw(if n == 0 { "false" } else { "true" })
+            }
+            (Type::Enum(at), WireField::Varint(n)) => match self.schema.symbol(at, n as i32) {
                 Some(name) => self.json.text(name),
                 None => self.json.integer(n as i32),
             },
-            (Type::Fixed32, Field::Fixed32(n)) => self.json.integer(n),
-            (Type::Sfixed32, Field::Fixed32(n)) => self.json.integer(n as i32),
-            (Type::Sfixed64, Field::Fixed64(n)) => self.json.integer(n as i64),
-            (Type::Float, Field::Fixed32(n)) => self.json.float(f64::from(f32::from_bits(n))),
-            (Type::Double, Field::Fixed64(n)) => self.json.float(f64::from_bits(n)),
-            (Type::Text, Field::Bytes(bytes)) => self.json.text(check_utf8(bytes)?),
-            (Type::Bytes, Field::Bytes(bytes)) => self.json.hex(bytes),
-            (Type::Message(at), Field::Bytes(bytes)) => {
+            (Type::Fixed32, WireField::Fixed32(n)) => self.json.integer(n),
+            (Type::Sfixed32, WireField::Fixed32(n)) => self.json.integer(n as i32),
+            (Type::Sfixed64, WireField::Fixed64(n)) => self.json.integer(n as i64),
+            (Type::Float, WireField::Fixed32(n)) => self.json.float(f64::from(f32::from_bits(n))),
+            (Type::Double, WireField::Fixed64(n)) => self.json.float(f64::from_bits(n)),
+            (Type::Text, WireField::Bytes(bytes)) => self.json.text(check_utf8(bytes)?),
+            (Type::Bytes, WireField::Bytes(bytes)) => self.json.hex(bytes),
+            (Type::Message(at), WireField::Bytes(bytes)) => {
                 let schema = self.schema;
                 self.message(schema.message(at), bytes, depth + 1).map(|_| ())
             }
@@ -214,12 +223,12 @@ impl Reader<'_> {
         }
     }
 
-    fn decimal(&mut self, found: &[(usize, Field<'_>)]) -> Result<(), Refusal> {
+    fn decimal(&mut self, found: &[(usize, WireField<'_>)]) -> Result<(), Refusal> {
         let (mut units, mut scale) = (&[][..], 0);
         for (position, field) in found {
             match (position, field) {
-                (0, Field::Bytes(bytes)) => units = bytes,
-                (2, Field::Varint(n)) => scale = *n,
+                (0, WireField::Bytes(bytes)) => units = bytes,
+                (2, WireField::Varint(n)) => scale = *n,
                 _ => {}
             }
         }
@@ -228,18 +237,18 @@ impl Reader<'_> {
     }
 }
 
-fn packed_item<'a>(kind: Type, cursor: &mut Cursor<'a>) -> Result<Field<'a>, Refusal> {
+fn packed_item<'a>(kind: Type, cursor: &mut AvroCursor<'a>) -> Result<WireField<'a>, Refusal> {
     let early = || mismatch("the bytes end early");
     Ok(match kind {
         Type::Double | Type::Fixed64 | Type::Sfixed64 => {
             let bytes = cursor.take(8)?.first_chunk().ok_or_else(early)?;
-            Field::Fixed64(u64::from_le_bytes(*bytes))
+            WireField::Fixed64(u64::from_le_bytes(*bytes))
         }
         Type::Float | Type::Fixed32 | Type::Sfixed32 => {
             let bytes = cursor.take(4)?.first_chunk().ok_or_else(early)?;
-            Field::Fixed32(u32::from_le_bytes(*bytes))
+            WireField::Fixed32(u32::from_le_bytes(*bytes))
         }
-        _ => Field::Varint(cursor.varint()?),
+        _ => WireField::Varint(cursor.varint()?),
     })
 }
 

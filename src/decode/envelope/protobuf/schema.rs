@@ -2,7 +2,7 @@
 
 use super::{
     builtin,
-    parse::{self, File, Parser},
+    parse::{self, ProtoFile, ProtoParser},
     token::tokens,
 };
 use crate::decode::envelope::schemas::{SchemaError, SchemaText};
@@ -34,7 +34,7 @@ pub(super) enum Type {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Field {
+pub(super) struct ProtoField {
     pub number: u32,
     pub name: String,
     pub kind: Type,
@@ -46,8 +46,8 @@ pub(super) struct Field {
 
 /// The fields of a message by number.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Message {
-    pub fields: Vec<Field>,
+pub(super) struct ProtoMessage {
+    pub fields: Vec<ProtoField>,
     pub is_decimal: bool,
     /// Positions of the messages in it, in order of declaration.
     nested: Vec<usize>,
@@ -55,20 +55,20 @@ pub(super) struct Message {
 
 /// A schema as tables.
 #[derive(Clone, Debug, Default)]
-pub(in crate::decode::envelope) struct Schema {
-    messages: Vec<Message>,
+pub(in crate::decode::envelope) struct ProtoSchema {
+    messages: Vec<ProtoMessage>,
     enums: Vec<Vec<(i32, String)>>,
     /// The messages of the file itself, in order of declaration.
     top: Vec<usize>,
 }
 
-impl Schema {
+impl ProtoSchema {
     /// Reads a file and what it imports.
     pub fn parse(text: &SchemaText) -> Result<Self, SchemaError> {
         let wrong = |name: &str, what: &str| {
             SchemaError(format!("the Protobuf schema cannot be used: {name}{what}"))
         };
-        let read = |text: &str| tokens(text).and_then(|tokens| Parser::new(tokens).file());
+        let read = |text: &str| tokens(text).and_then(|tokens| ProtoParser::new(tokens).file());
         let mut files = vec![read(builtin::TEXT).map_err(|what| wrong("", what))?];
         for (name, text) in &text.resolved {
             files.push(read(text).map_err(|what| wrong(&format!("{name}: "), what))?);
@@ -97,7 +97,7 @@ impl Schema {
         rest.iter().try_fold(top, |at, i| self.messages[at].nested.get(*i).copied())
     }
 
-    pub(super) fn message(&self, at: usize) -> &Message {
+    pub(super) fn message(&self, at: usize) -> &ProtoMessage {
         &self.messages[at]
     }
 
@@ -114,22 +114,22 @@ fn joined(scope: &str, name: &str) -> String {
 
 #[derive(Default)]
 struct Builder {
-    schema: Schema,
+    schema: ProtoSchema,
     names: BTreeMap<String, Type>,
 }
 
 impl Builder {
     /// Gives every message and enum of a file its position.
-    fn declare_file(&mut self, file: &File) -> Result<Vec<usize>, String> {
+    fn declare_file(&mut self, file: &ProtoFile) -> Result<Vec<usize>, String> {
         file.enums.iter().try_for_each(|one| self.declare_enum(one, &file.package))?;
         file.messages.iter().map(|message| self.declare(message, &file.package)).collect()
     }
 
-    fn declare(&mut self, message: &parse::Message, scope: &str) -> Result<usize, String> {
+    fn declare(&mut self, message: &parse::ParsedMessage, scope: &str) -> Result<usize, String> {
         let at = self.schema.messages.len();
         let full = joined(scope, &message.name);
         let is_decimal = full == builtin::DECIMAL;
-        self.schema.messages.push(Message { is_decimal, ..Message::default() });
+        self.schema.messages.push(ProtoMessage { is_decimal, ..ProtoMessage::default() });
         self.name(full.clone(), Type::Message(at))?;
         message.enums.iter().try_for_each(|one| self.declare_enum(one, &full))?;
         let nested: Result<Vec<_>, _> =
@@ -154,12 +154,17 @@ impl Builder {
     }
 
     /// Gives a declared message its fields.
-    fn define(&mut self, message: &parse::Message, at: usize, scope: &str) -> Result<(), String> {
+    fn define(
+        &mut self,
+        message: &parse::ParsedMessage,
+        at: usize,
+        scope: &str,
+    ) -> Result<(), String> {
         let mut fields = Vec::with_capacity(message.fields.len());
         for field in &message.fields {
             let kind = self.resolve(&field.type_name, scope)?;
             let key = field.key.as_ref().map(|key| self.resolve(key, scope)).transpose()?;
-            fields.push(Field {
+            fields.push(ProtoField {
                 number: field.number,
                 name: field.name.clone(),
                 kind,

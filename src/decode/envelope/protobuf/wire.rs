@@ -3,7 +3,7 @@
 //! # Source
 //! Protocol Buffers documentation, "Encoding".
 
-use crate::decode::{Reason, Refusal, envelope::avro::Cursor, json::field::refuse};
+use crate::decode::{Reason, Refusal, envelope::avro::AvroCursor, json::field::refuse};
 
 /// Nesting of groups that are stepped over.
 const GROUPS_MAX: usize = 32;
@@ -11,7 +11,7 @@ const FIELD_NUMBER_MAX: u64 = (1 << 29) - 1;
 
 /// What one tag announces.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::decode::envelope) enum Field<'a> {
+pub(in crate::decode::envelope) enum WireField<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32(u32),
@@ -20,16 +20,16 @@ pub(in crate::decode::envelope) enum Field<'a> {
 
 /// Reads the fields of one message.
 pub(in crate::decode::envelope) struct Wire<'a> {
-    cursor: Cursor<'a>,
+    cursor: AvroCursor<'a>,
 }
 
 impl<'a> Wire<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { cursor: Cursor::new(bytes) }
+        Self { cursor: AvroCursor::new(bytes) }
     }
 
     /// Reads the next field with its number; groups are stepped over.
-    pub fn next(&mut self) -> Result<Option<(u32, Field<'a>)>, Refusal> {
+    pub fn next(&mut self) -> Result<Option<(u32, WireField<'a>)>, Refusal> {
         let mut groups = Vec::new();
         loop {
             if self.cursor.rest().is_empty() {
@@ -44,18 +44,18 @@ impl<'a> Wire<'a> {
                 return Err(mismatch("a field number that cannot be"));
             }
             let field = match tag & 7 {
-                0 => Field::Varint(self.cursor.varint()?),
-                1 => Field::Fixed64(u64::from_le_bytes(self.array()?)),
+                0 => WireField::Varint(self.cursor.varint()?),
+                1 => WireField::Fixed64(u64::from_le_bytes(self.array()?)),
                 2 => {
                     let n = usize::try_from(self.cursor.varint()?).unwrap_or(usize::MAX);
-                    Field::Bytes(self.cursor.take(n)?)
+                    WireField::Bytes(self.cursor.take(n)?)
                 }
                 3 if groups.len() < GROUPS_MAX => {
                     groups.push(number);
                     continue;
                 }
                 4 if groups.pop() == Some(number) => continue,
-                5 => Field::Fixed32(u32::from_le_bytes(self.array()?)),
+                5 => WireField::Fixed32(u32::from_le_bytes(self.array()?)),
                 _ => return Err(mismatch("a wire type that cannot be")),
             };
             if groups.is_empty() {

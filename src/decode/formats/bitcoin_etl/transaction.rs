@@ -1,6 +1,6 @@
 //! bitcoin-etl transactions: sums are recomputed, the exporter's own are not believed.
 
-use super::{Item, Key};
+use super::{BitcoinEtlItem, BitcoinEtlKey};
 use crate::{
     decode::{
         Reason, Refusal,
@@ -33,24 +33,24 @@ pub(super) static OUTPUT: Keys<5> =
     Keys::new(["index", "script_hex", "type", "addresses", "value"]);
 
 /// The fields of one input.
-pub(super) type Input<'a> = Fields<'a, { INPUT.names.len() }>;
+pub(super) type EtlInput<'a> = Fields<'a, { INPUT.names.len() }>;
 /// The fields of one output.
-pub(super) type Output<'a> = Fields<'a, { OUTPUT.names.len() }>;
+pub(super) type EtlOutput<'a> = Fields<'a, { OUTPUT.names.len() }>;
 
 /// Height of Zcash's fifth upgrade, which brought the Orchard pool (ZIP 252).
 const ORCHARD_HEIGHT: u64 = 1_687_104;
 
 /// Reads a transaction.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
-    let hash = item.at(Key::Hash);
+pub(super) fn read(item: &BitcoinEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refusal> {
+    let hash = item.at(BitcoinEtlKey::Hash);
     let id = hash.need(hash.hash()?)?;
     let inclusion = inclusion(item, reader)?;
     let inputs = inputs(item, reader)?;
     let outputs = outputs(item, reader)?;
-    let is_coinbase = item.at(Key::IsCoinbase).flag()?;
+    let is_coinbase = item.at(BitcoinEtlKey::IsCoinbase).flag()?;
     // Only a coinbase spends nothing.
-    let is_coinbase = is_coinbase.unwrap_or(item.has(Key::Inputs) && inputs.is_empty());
-    let version = version(item.at(Key::Version), reader)?;
+    let is_coinbase = is_coinbase.unwrap_or(item.has(BitcoinEtlKey::Inputs) && inputs.is_empty());
+    let version = version(item.at(BitcoinEtlKey::Version), reader)?;
     let is_hidden = outputs.iter().any(TxOut::is_hidden)
         || !is_coinbase && has_unseen_pools(inclusion.map(|i| i.height), version, reader);
     let mut utxo = UtxoTx {
@@ -58,9 +58,9 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Tx, Refus
         outputs,
         is_coinbase,
         version,
-        lock_time: item.at(Key::LockTime).count(reader)?,
-        size: item.at(Key::Size).count(reader)?,
-        virtual_size: item.at(Key::VirtualSize).count(reader)?,
+        lock_time: item.at(BitcoinEtlKey::LockTime).count(reader)?,
+        size: item.at(BitcoinEtlKey::Size).count(reader)?,
+        virtual_size: item.at(BitcoinEtlKey::VirtualSize).count(reader)?,
         has_hidden_value: is_hidden,
     };
     check_sums(&mut utxo, reader)?;
@@ -75,10 +75,13 @@ fn has_unseen_pools(height: Option<u64>, version: Option<i32>, reader: &Reader<'
             || version.is_some_and(|version| version & i32::MAX >= 5))
 }
 
-fn inclusion(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
-    let Some(height) = item.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
-    let block = item.at(Key::BlockHash).hash()?;
-    let index = item.at(Key::Index).count(reader)?;
+fn inclusion(
+    item: &BitcoinEtlItem<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Inclusion>, Refusal> {
+    let Some(height) = item.at(BitcoinEtlKey::BlockNumber).height(reader)? else { return Ok(None) };
+    let block = item.at(BitcoinEtlKey::BlockHash).hash()?;
+    let index = item.at(BitcoinEtlKey::Index).count(reader)?;
     Ok(Some(Inclusion { height, block, index }))
 }
 
@@ -89,20 +92,20 @@ pub fn version(field: Field<'_>, reader: &mut Reader<'_>) -> Result<Option<i32>,
     version.map(Some).map_err(|_| field.refuse(Reason::BadField, "more than 32 bits"))
 }
 
-fn inputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxIn>, Refusal> {
-    if !item.has(Key::Inputs) {
+fn inputs(item: &BitcoinEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxIn>, Refusal> {
+    if !item.has(BitcoinEtlKey::Inputs) {
         reader.quality |= Quality::PARTIAL;
     }
     let mut inputs = Vec::with_capacity(item.inputs.len());
     let limits = reader.limits();
-    item.at(Key::Inputs).rows(&item.inputs, limits, &INPUT, |fields| {
+    item.at(BitcoinEtlKey::Inputs).rows(&item.inputs, limits, &INPUT, |fields| {
         inputs.push(input(fields, reader)?);
         Ok(())
     })?;
     Ok(inputs)
 }
 
-fn input(fields: &Input<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
+fn input(fields: &EtlInput<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
     let [tx, index, sequence, kind, addresses, value] = [0, 1, 2, 3, 4, 5].map(|i| fields.at(i));
     let script_type = script_type(kind, None)?;
     let outpoint = match (tx.hash()?, index.count(reader)?) {
@@ -122,13 +125,13 @@ fn input(fields: &Input<'_>, reader: &mut Reader<'_>) -> Result<TxIn, Refusal> {
     })
 }
 
-fn outputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refusal> {
-    if !item.has(Key::Outputs) {
+fn outputs(item: &BitcoinEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refusal> {
+    if !item.has(BitcoinEtlKey::Outputs) {
         reader.quality |= Quality::PARTIAL;
     }
     let mut outputs: Vec<TxOut> = Vec::with_capacity(item.outputs.len());
     let limits = reader.limits();
-    item.at(Key::Outputs).rows(&item.outputs, limits, &OUTPUT, |fields| {
+    item.at(BitcoinEtlKey::Outputs).rows(&item.outputs, limits, &OUTPUT, |fields| {
         let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
         outputs.push(output(fields, position, reader)?);
         Ok(())
@@ -136,7 +139,11 @@ fn outputs(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Vec<TxOut>, Refus
     Ok(outputs)
 }
 
-fn output(fields: &Output<'_>, position: u32, reader: &mut Reader<'_>) -> Result<TxOut, Refusal> {
+fn output(
+    fields: &EtlOutput<'_>,
+    position: u32,
+    reader: &mut Reader<'_>,
+) -> Result<TxOut, Refusal> {
     let [index, script_hex, kind, addresses, value] = [0, 1, 2, 3, 4].map(|i| fields.at(i));
     let digits = script_hex.hex_digits()?;
     let script = hex::digest(digits.unwrap_or_default())

@@ -1,6 +1,6 @@
 //! Blocks as a node shows them: the step, and the transactions where they are shown whole.
 
-use super::{Item, KEYS, Key, transaction};
+use super::{BitcoindItem, BitcoindKey, KEYS, transaction};
 use crate::{
     decode::{
         Reason, Refusal,
@@ -15,22 +15,22 @@ use crate::{
 /// Reads a block. One that is on no active chain (confirmations −1) is reported as reverted, and
 /// the transactions in it are not.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &BitcoindItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let hash_field = item.at(Key::Hash);
+    let hash_field = item.at(BitcoindKey::Hash);
     let hash = hash_field.need(hash_field.hash()?)?;
-    let height = item.at(Key::Height).height(reader)?;
-    let parent = item.at(Key::Previous).hash()?;
+    let height = item.at(BitcoindKey::Height).height(reader)?;
+    let parent = item.at(BitcoindKey::Previous).hash()?;
     let is_active = item
-        .at(Key::Confirmations)
+        .at(BitcoindKey::Confirmations)
         .signed(reader, Reason::BadField)?
         .is_none_or(|confirmations| confirmations >= 0);
-    let (time, clock) = time::block_time(item.at(Key::Time), height, reader)?;
+    let (time, clock) = time::block_time(item.at(BitcoindKey::Time), height, reader)?;
     let first = events.len();
-    let n_transactions = match item.at(Key::NTx).count(reader)? {
-        None => count(item.at(Key::Txs), reader)?,
+    let n_transactions = match item.at(BitcoindKey::NTx).count(reader)? {
+        None => count(item.at(BitcoindKey::Txs), reader)?,
         n => n,
     };
     let step = BlockStep {
@@ -46,10 +46,10 @@ pub(super) fn read(
     };
     events.push(Event { time, clock, quality: reader.quality, body: Body::Block(Box::new(step)) });
     let inclusion = height.map(|height| Inclusion { height, block: Some(hash), index: None });
-    let place = transaction::Place { inclusion, time, clock };
+    let place = transaction::TxPlace { inclusion, time, clock };
     // Of a list with a refused transaction the root cannot be told.
-    let ids = transactions(item.at(Key::Txs), &place, reader, events)?.unwrap_or_default();
-    let root = item.at(Key::MerkleRoot).hash()?;
+    let ids = transactions(item.at(BitcoindKey::Txs), &place, reader, events)?.unwrap_or_default();
+    let root = item.at(BitcoindKey::MerkleRoot).hash()?;
     if let Some(root) = root.filter(|_| !ids.is_empty()) {
         let checks = reader.limits().checks;
         let is_right = reader.weigh(check_merkle(ids.into_iter(), &root), checks.merkle)?
@@ -78,7 +78,7 @@ fn count(field: Field<'_>, reader: &Reader<'_>) -> Result<Option<u32>, Refusal> 
 /// when one was refused.
 fn transactions(
     field: Field<'_>,
-    place: &transaction::Place,
+    place: &transaction::TxPlace,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<Option<Vec<Hash32>>, Refusal> {
@@ -90,9 +90,9 @@ fn transactions(
         let index = u32::try_from(n).ok();
         let id = reader.alone(("tx", n), events, |reader, events| {
             let Value::Object(_) = value else { return element.need(element.hash()?) };
-            let item = Item(element.need(element.object(limits, &KEYS)?)?);
+            let item = BitcoindItem(element.need(element.object(limits, &KEYS)?)?);
             let inclusion = place.inclusion.map(|i| Inclusion { index, ..i });
-            let place = transaction::Place { inclusion, ..*place };
+            let place = transaction::TxPlace { inclusion, ..*place };
             transaction::read_placed(&item, &place, reader, events)
         });
         ids = ids.take().zip(id).map(|(mut ids, id)| {
@@ -108,7 +108,7 @@ fn transactions(
 /// Puts the header together and checks that it hashes to the block's id; false when a field is
 /// missing, or the chain's header has others or another hash (Zcash, Dash).
 fn is_header_verified(
-    item: &Item<'_>,
+    item: &BitcoindItem<'_>,
     hash: &Hash32,
     merkle_root: &Hash32,
     reader: &mut Reader<'_>,
@@ -117,13 +117,13 @@ fn is_header_verified(
     if recipe == Some(HeaderRecipe::Other) {
         return Ok(false);
     }
-    let version = version(item.at(Key::Version), reader)?;
-    let time: Option<u32> = item.at(Key::Time).count(reader)?;
-    let nonce: Option<u32> = match item.at(Key::Nonce).value {
-        Value::Whole(_) => item.at(Key::Nonce).count(reader)?,
+    let version = version(item.at(BitcoindKey::Version), reader)?;
+    let time: Option<u32> = item.at(BitcoindKey::Time).count(reader)?;
+    let nonce: Option<u32> = match item.at(BitcoindKey::Nonce).value {
+        Value::Whole(_) => item.at(BitcoindKey::Nonce).count(reader)?,
         _ => None,
     };
-    let bits = item.at(Key::Bits).text()?.and_then(hex::array).map(u32::from_be_bytes);
+    let bits = item.at(BitcoindKey::Bits).text()?.and_then(hex::array).map(u32::from_be_bytes);
     let (Some(version), Some(time), Some(nonce), Some(bits)) = (version, time, nonce, bits) else {
         return Ok(false);
     };
@@ -132,7 +132,7 @@ fn is_header_verified(
         hash.0
     };
     // The first block's parent is all zeros.
-    let parent = reversed(item.at(Key::Previous).hash()?.unwrap_or_default());
+    let parent = reversed(item.at(BitcoindKey::Previous).hash()?.unwrap_or_default());
     let computed = display_hash(&[
         &version.to_le_bytes(),
         &parent,
@@ -145,7 +145,8 @@ fn is_header_verified(
         // Of an unknown chain nobody knows what an id is the hash of: nothing is refuted.
         return Ok(computed == *hash);
     }
-    let refusal =
-        item.at(Key::Hash).refuse(Reason::CheckFailed, "the header hashes to something else");
+    let refusal = item
+        .at(BitcoindKey::Hash)
+        .refuse(Reason::CheckFailed, "the header hashes to something else");
     reader.weigh(Err(refusal), reader.limits().checks.hash)
 }

@@ -1,6 +1,6 @@
 //! What enters and leaves Zcash's shielded pools: sums without outpoints and without accounts.
 
-use super::{Item, Key};
+use super::{BitcoindItem, BitcoindKey};
 use crate::{
     decode::{
         Refusal,
@@ -23,13 +23,13 @@ static JOIN_SPLIT: Keys<4> = Keys::new(["vpub_old", "vpub_new", "vpub_oldZat", "
 
 /// Appends an input for what leaves a pool and an output for what enters it.
 pub(super) fn append(
-    item: &Item<'_>,
+    item: &BitcoindItem<'_>,
     reader: &mut Reader<'_>,
     utxo: &mut UtxoTx,
 ) -> Result<(), Refusal> {
     utxo.has_hidden_value |= has_untold_pools(item, utxo, reader);
     let limits = reader.limits();
-    item.at(Key::JoinSplits).objects(limits, &JOIN_SPLIT, |fields| {
+    item.at(BitcoindKey::JoinSplits).objects(limits, &JOIN_SPLIT, |fields| {
         let (entering, leaving) = (sum(&fields, 0, reader)?, sum(&fields, 1, reader)?);
         utxo.has_hidden_value |= entering.is_none() || leaving.is_none();
         enter(utxo, entering.unwrap_or(0));
@@ -37,19 +37,21 @@ pub(super) fn append(
         Ok(())
     })?;
     let mut has_sapling = false;
-    for key in [Key::ShieldedSpends, Key::ShieldedOutputs] {
+    for key in [BitcoindKey::ShieldedSpends, BitcoindKey::ShieldedOutputs] {
         item.at(key).objects(limits, &ORCHARD, |_| {
             has_sapling = true;
             Ok(())
         })?;
     }
     balance(
-        [item.at(Key::ValueBalanceZat), item.at(Key::ValueBalance)],
+        [item.at(BitcoindKey::ValueBalanceZat), item.at(BitcoindKey::ValueBalance)],
         has_sapling,
         reader,
         utxo,
     )?;
-    let Some(orchard) = item.at(Key::Orchard).object(limits, &ORCHARD)? else { return Ok(()) };
+    let Some(orchard) = item.at(BitcoindKey::Orchard).object(limits, &ORCHARD)? else {
+        return Ok(());
+    };
     let mut has_actions = false;
     orchard.at(0).objects(limits, &ORCHARD, |_| {
         has_actions = true;
@@ -60,16 +62,20 @@ pub(super) fn append(
 
 /// Returns whether the transaction's version has a pool of which the answer says nothing, as that
 /// of an old client, of a shortened record, or of a version to come. A coinbase pays no fee.
-fn has_untold_pools(item: &Item<'_>, utxo: &UtxoTx, reader: &Reader<'_>) -> bool {
+fn has_untold_pools(item: &BitcoindItem<'_>, utxo: &UtxoTx, reader: &Reader<'_>) -> bool {
     let hides = Coin::of(&reader.settings.chain).map(|coin| coin.hides);
-    let sapling =
-        [Key::ValueBalance, Key::ValueBalanceZat, Key::ShieldedSpends, Key::ShieldedOutputs];
+    let sapling = [
+        BitcoindKey::ValueBalance,
+        BitcoindKey::ValueBalanceZat,
+        BitcoindKey::ShieldedSpends,
+        BitcoindKey::ShieldedOutputs,
+    ];
     hides == Some(Hiding::Pools)
         && !utxo.is_coinbase
         && match utxo.version.map_or(0, |version| version & i32::MAX) {
             ..SAPLING_VERSION => false,
             SAPLING_VERSION => !sapling.into_iter().any(|key| item.has(key)),
-            ORCHARD_VERSION => !item.has(Key::Orchard),
+            ORCHARD_VERSION => !item.has(BitcoindKey::Orchard),
             _ => true,
         }
 }

@@ -1,6 +1,6 @@
 //! Transactions as a node shows them; their own bytes win over what is said about them.
 
-use super::{Item, Key, shielded};
+use super::{BitcoindItem, BitcoindKey, shielded};
 use crate::{
     decode::{
         Reason, Refusal,
@@ -41,7 +41,7 @@ static OUTPUT: Keys<9> = Keys::new([
 static SCRIPT: Keys<4> = Keys::new(["hex", "type", "address", "addresses"]);
 
 /// Where and when a transaction is.
-pub(super) struct Place {
+pub(super) struct TxPlace {
     pub inclusion: Option<Inclusion>,
     pub time: EventTime,
     pub clock: Clock,
@@ -49,34 +49,35 @@ pub(super) struct Place {
 
 /// Reads a transaction that was asked for by its id.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &BitcoindItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let height = item.at(Key::Height).height(reader)?;
-    let block = item.at(Key::BlockHash).hash()?;
+    let height = item.at(BitcoindKey::Height).height(reader)?;
+    let block = item.at(BitcoindKey::BlockHash).hash()?;
     // An answer names the block by its hash only: such a transaction is placed by its block.
     let inclusion = height.map(|height| Inclusion { height, block, index: None });
     if block.is_some() && height.is_none() {
         reader.quality |= Quality::PARTIAL;
     }
-    let time = if item.has(Key::BlockTime) { Key::BlockTime } else { Key::Time };
+    let time =
+        if item.has(BitcoindKey::BlockTime) { BitcoindKey::BlockTime } else { BitcoindKey::Time };
     let (time, clock) = time::block_time(item.at(time), height, reader)?;
-    read_placed(item, &Place { inclusion, time, clock }, reader, events).map(|_| ())
+    read_placed(item, &TxPlace { inclusion, time, clock }, reader, events).map(|_| ())
 }
 
 /// Reads a transaction whose place is known; returns its id.
 pub(super) fn read_placed(
-    item: &Item<'_>,
-    place: &Place,
+    item: &BitcoindItem<'_>,
+    place: &TxPlace,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<Hash32, Refusal> {
     let quality = reader.quality;
-    let id = item.at(Key::Txid);
+    let id = item.at(BitcoindKey::Txid);
     let id = id.need(id.hash()?)?;
     let mut utxo = said(item, reader)?;
-    if !item.at(Key::Hex).is_nothing() && apply_bytes(item, &id, &mut utxo, reader)? {
+    if !item.at(BitcoindKey::Hex).is_nothing() && apply_bytes(item, &id, &mut utxo, reader)? {
         // What the JSON left out does not matter any more.
         reader.quality = quality | Quality::HASH_VERIFIED;
     }
@@ -91,24 +92,28 @@ pub(super) fn read_placed(
 }
 
 /// Checks that a transaction in a block names no other one as its own.
-fn check_block(item: &Item<'_>, place: &Place, reader: &mut Reader<'_>) -> Result<(), Refusal> {
+fn check_block(
+    item: &BitcoindItem<'_>,
+    place: &TxPlace,
+    reader: &mut Reader<'_>,
+) -> Result<(), Refusal> {
     let block = place.inclusion.and_then(|inclusion| inclusion.block);
-    let own = item.at(Key::BlockHash).hash()?;
+    let own = item.at(BitcoindKey::BlockHash).hash()?;
     let is_other = own.zip(block).is_some_and(|(own, block)| own != block);
     let policy = reader.limits().checks.linkage;
     reader.judge(!is_other, Quality::empty(), policy, "stands in another block than it says")
 }
 
 /// Reads what the JSON says.
-fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
+fn said(item: &BitcoindItem<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
     let limits = reader.limits();
-    if !item.has(Key::Vin) || !item.has(Key::Vout) {
+    if !item.has(BitcoindKey::Vin) || !item.has(BitcoindKey::Vout) {
         reader.quality |= Quality::PARTIAL;
     }
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     // What an extension block's kernel does is part of its transaction.
-    let (mut is_coinbase, mut has_hidden_value) = (false, item.has(Key::Kernels));
-    item.at(Key::Vin).objects(limits, &INPUT, |fields| {
+    let (mut is_coinbase, mut has_hidden_value) = (false, item.has(BitcoindKey::Kernels));
+    item.at(BitcoindKey::Vin).objects(limits, &INPUT, |fields| {
         if fields.has(2) {
             is_coinbase = true;
         } else {
@@ -117,7 +122,7 @@ fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
         }
         Ok(())
     })?;
-    item.at(Key::Vout).objects(limits, &OUTPUT, |fields| {
+    item.at(BitcoindKey::Vout).objects(limits, &OUTPUT, |fields| {
         let position = u32::try_from(outputs.len()).unwrap_or(u32::MAX);
         let output = output(&fields, position, reader)?;
         has_hidden_value |= output.is_hidden() || fields.has(8);
@@ -129,10 +134,10 @@ fn said(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<UtxoTx, Refusal> {
         inputs,
         outputs,
         is_coinbase,
-        version: version(item.at(Key::Version), reader)?,
-        lock_time: item.at(Key::LockTime).count(reader)?,
-        size: item.at(Key::Size).count(reader)?,
-        virtual_size: item.at(Key::VirtualSize).count(reader)?,
+        version: version(item.at(BitcoindKey::Version), reader)?,
+        lock_time: item.at(BitcoindKey::LockTime).count(reader)?,
+        size: item.at(BitcoindKey::Size).count(reader)?,
+        virtual_size: item.at(BitcoindKey::VirtualSize).count(reader)?,
     })
 }
 
@@ -220,12 +225,12 @@ fn output(
 /// Reads the transaction's own bytes: they must hash to its ids, and they win over the JSON.
 /// False when they are encoded in a way that is not read here.
 fn apply_bytes(
-    item: &Item<'_>,
+    item: &BitcoindItem<'_>,
     id: &Hash32,
     utxo: &mut UtxoTx,
     reader: &mut Reader<'_>,
 ) -> Result<bool, Refusal> {
-    let field = item.at(Key::Hex);
+    let field = item.at(BitcoindKey::Hex);
     let digits = field.need(field.hex_digits()?)?;
     let no_hex = || field.refuse(Reason::BadField, "no hex bytes");
     let bytes = hex::bytes(digits).ok_or_else(no_hex)?;
@@ -246,9 +251,9 @@ fn apply_bytes(
         }
         _ => Ok(()),
     };
-    let witness_id = item.at(Key::Hash);
+    let witness_id = item.at(BitcoindKey::Hash);
     let said = witness_id.hash()?;
-    let checked = check(item.at(Key::Txid), Some(*id), tx.id);
+    let checked = check(item.at(BitcoindKey::Txid), Some(*id), tx.id);
     let checked = checked.and_then(|()| check(witness_id, said, tx.witness_id));
     if !reader.weigh(checked, reader.limits().checks.hash)? {
         // The bytes are another transaction's: what the fields say stands.

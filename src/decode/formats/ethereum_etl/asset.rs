@@ -1,6 +1,6 @@
 //! ethereum-etl contracts and tokens: what is known about an address that is no person.
 
-use super::{Item, Key, inclusion};
+use super::{EthereumEtlItem, EthereumEtlKey, inclusion};
 use crate::{
     decode::{
         Reason, Refusal,
@@ -14,25 +14,29 @@ use crate::{
 const NAME_BYTES_MAX: usize = 128;
 
 /// Reads a contract or a token.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    let address = item.at(Key::Address);
-    let code = match item.at(Key::Bytecode).hex_digits()? {
+pub(super) fn read(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let address = item.at(EthereumEtlKey::Address);
+    let code = match item.at(EthereumEtlKey::Bytecode).hex_digits()? {
         Some(digits) => {
-            let no_hex = || item.at(Key::Bytecode).refuse(Reason::BadField, "no hex bytes");
+            let no_hex =
+                || item.at(EthereumEtlKey::Bytecode).refuse(Reason::BadField, "no hex bytes");
             Some(hex::digest(digits).ok_or_else(no_hex)?)
         }
         None => None,
     };
     Ok(Body::Asset(Box::new(AssetFacts {
         address: address.need(address.address()?)?,
-        symbol: name(item.at(Key::Symbol))?,
-        name: name(item.at(Key::Name))?,
+        symbol: name(item.at(EthereumEtlKey::Symbol))?,
+        name: name(item.at(EthereumEtlKey::Name))?,
         // What a contract answers when asked for its decimals may be any number.
-        decimals: item.at(Key::Decimals).amount(reader)?.and_then(|n| u8::try_from(n.0).ok()),
-        total_supply: item.at(Key::TotalSupply).amount(reader)?,
+        decimals: item
+            .at(EthereumEtlKey::Decimals)
+            .amount(reader)?
+            .and_then(|n| u8::try_from(n.0).ok()),
+        total_supply: item.at(EthereumEtlKey::TotalSupply).amount(reader)?,
         n_code_bytes: code.map(|code| code.n_bytes),
-        is_erc20: item.at(Key::IsErc20).flag()?,
-        is_erc721: item.at(Key::IsErc721).flag()?,
+        is_erc20: item.at(EthereumEtlKey::IsErc20).flag()?,
+        is_erc721: item.at(EthereumEtlKey::IsErc721).flag()?,
         inclusion: inclusion(item, reader)?,
     })))
 }

@@ -1,6 +1,6 @@
 //! ethereum-etl blocks, and the validator withdrawals inside them.
 
-use super::{Item, Key};
+use super::{EthereumEtlItem, EthereumEtlKey};
 use crate::{
     decode::{Refusal, evm::withdrawal, json::field::Reader, value::time},
     model::{BlockStep, Body, Event, Inclusion, Step},
@@ -8,30 +8,34 @@ use crate::{
 
 /// Reads a block: its step, then one native transfer for each withdrawal.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &EthereumEtlItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let [hash, height] = [Key::Hash, Key::Number].map(|key| item.at(key));
+    let [hash, height] = [EthereumEtlKey::Hash, EthereumEtlKey::Number].map(|key| item.at(key));
     let hash = hash.need(hash.hash()?)?;
     let height = height.need(height.height(reader)?)?;
-    let parent = item.at(Key::ParentHash).hash()?;
+    let parent = item.at(EthereumEtlKey::ParentHash).hash()?;
     let step = BlockStep {
         step: Step::Committed,
         height: Some(height),
         hash,
         parent: reader.or_partial(parent),
-        n_transactions: item.at(Key::TransactionCount).count(reader)?,
-        base_fee_per_gas: item.at(Key::BaseFee).amount(reader)?,
-        gas_used: item.at(Key::GasUsed).count(reader)?,
-        gas_limit: item.at(Key::GasLimit).count(reader)?,
+        n_transactions: item.at(EthereumEtlKey::TransactionCount).count(reader)?,
+        base_fee_per_gas: item.at(EthereumEtlKey::BaseFee).amount(reader)?,
+        gas_used: item.at(EthereumEtlKey::GasUsed).count(reader)?,
+        gas_limit: item.at(EthereumEtlKey::GasLimit).count(reader)?,
     };
-    let (time, clock) = time::block_time(item.at(Key::Timestamp), Some(height), reader)?;
+    let (time, clock) = time::block_time(item.at(EthereumEtlKey::Timestamp), Some(height), reader)?;
     let event = |quality, body| Event { time, clock, quality, body };
     events.push(event(reader.quality, Body::Block(Box::new(step))));
     let inclusion = Inclusion { height, block: Some(hash), index: None };
-    withdrawal::each(item.at(Key::Withdrawals), inclusion, reader, events, |transfer, quality| {
-        event(quality, Body::Transfer(Box::new(transfer)))
-    });
+    withdrawal::each(
+        item.at(EthereumEtlKey::Withdrawals),
+        inclusion,
+        reader,
+        events,
+        |transfer, quality| event(quality, Body::Transfer(Box::new(transfer))),
+    );
     Ok(())
 }

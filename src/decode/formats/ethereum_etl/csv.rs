@@ -3,12 +3,12 @@
 //! # Source
 //! The field lists of ethereum-etl's item exporters, versions 1.2 to 2.4.
 
-use super::{Item, KEYS, Key, emit};
+use super::{EthereumEtlItem, EthereumEtlKey, KEYS, emit};
 use crate::decode::{
     Limits, Reason, Refusal, SkipReason,
     formats::csv::Rows,
     json::{
-        Scanner, Value,
+        JsonScanner, Value,
         field::refuse,
         keys::Fields,
         text::{Text, key_hash},
@@ -19,7 +19,7 @@ use crate::decode::{
 use std::borrow::Cow;
 
 /// A list of columns that an exporter writes, the longest version of it.
-struct Table {
+struct CsvColumns {
     /// Their names, with commas.
     columns: &'static str,
     /// How many of them the versions wrote: each appended some.
@@ -28,8 +28,8 @@ struct Table {
     is_possible: fn(&[Cow<'_, str>]) -> bool,
 }
 
-const TABLES: [Table; 8] = [
-    Table {
+const TABLES: [CsvColumns; 8] = [
+    CsvColumns {
         columns: "hash,nonce,block_hash,block_number,transaction_index,from_address,to_address,\
             value,gas,gas_price,input,block_timestamp,max_fee_per_gas,\
             max_priority_fee_per_gas,transaction_type,max_fee_per_blob_gas,\
@@ -37,7 +37,7 @@ const TABLES: [Table; 8] = [
         lengths: &[11, 12, 15, 17],
         is_possible: |row| is_hex(&row[5], 20),
     },
-    Table {
+    CsvColumns {
         columns: "number,hash,parent_hash,nonce,sha3_uncles,logs_bloom,transactions_root,\
             state_root,receipts_root,miner,difficulty,total_difficulty,size,extra_data,\
             gas_limit,gas_used,timestamp,transaction_count,base_fee_per_gas,\
@@ -45,38 +45,38 @@ const TABLES: [Table; 8] = [
         lengths: &[18, 19, 21, 23],
         is_possible: |row| is_hex(&row[2], 32),
     },
-    Table {
+    CsvColumns {
         columns: "log_index,transaction_hash,transaction_index,block_hash,block_number,address,\
             data,topics",
         lengths: &[8],
         is_possible: |_| true,
     },
-    Table {
+    CsvColumns {
         columns: "token_address,from_address,to_address,value,transaction_hash,log_index,\
             block_number",
         lengths: &[7],
         is_possible: |_| true,
     },
-    Table {
+    CsvColumns {
         columns: "transaction_hash,transaction_index,block_hash,block_number,\
             cumulative_gas_used,gas_used,contract_address,root,status,effective_gas_price,\
             l1_fee,l1_gas_used,l1_gas_used_paid,l1_gas_price,l1_fee_scalar",
         lengths: &[9, 10, 15],
         is_possible: |row| is_hex(&row[0], 32) && is_hex(&row[2], 32),
     },
-    Table {
+    CsvColumns {
         columns: "block_number,transaction_hash,transaction_index,from_address,to_address,value,\
             input,output,trace_type,call_type,reward_type,gas,gas_used,subtraces,\
             trace_address,error,status,trace_id",
         lengths: &[17, 18],
         is_possible: |row| !is_hex(&row[2], 32) && !row[8].is_empty(),
     },
-    Table {
+    CsvColumns {
         columns: "address,bytecode,function_sighashes,is_erc20,is_erc721,block_number",
         lengths: &[5, 6],
         is_possible: |row| is_hex(&row[0], 20) && matches!(&*row[3], "True" | "False"),
     },
-    Table {
+    CsvColumns {
         columns: "address,symbol,name,decimals,total_supply,block_number",
         lengths: &[5, 6],
         is_possible: |row| is_hex(&row[0], 20) && !matches!(&*row[3], "True" | "False"),
@@ -121,7 +121,7 @@ fn is_header(row: &[Cow<'_, str>]) -> bool {
 /// Makes JSON of the one column that the exporter writes as Python writes lists.
 fn quote(row: &mut [Cow<'_, str>], columns: &[Option<usize>]) {
     for (cell, column) in row.iter_mut().zip(columns) {
-        if *column == Some(Key::Withdrawals as usize) && cell.contains('\'') {
+        if *column == Some(EthereumEtlKey::Withdrawals as usize) && cell.contains('\'') {
             *cell = cell.replace('\'', "\"").into();
         }
     }
@@ -145,7 +145,7 @@ fn named_by(row: &[Cow<'_, str>]) -> Vec<Option<usize>> {
 
 /// Finds the columns of a row without a header.
 fn unnamed(row: &[Cow<'_, str>]) -> Result<Vec<Option<usize>>, Refusal> {
-    let is_of = |t: &&Table| t.lengths.contains(&row.len()) && (t.is_possible)(row);
+    let is_of = |t: &&CsvColumns| t.lengths.contains(&row.len()) && (t.is_possible)(row);
     match TABLES.iter().find(is_of) {
         Some(table) => Ok(table.columns.split(',').take(row.len()).map(position).collect()),
         None => {
@@ -160,7 +160,7 @@ fn item<'a>(
     row: &'a [Cow<'a, str>],
     columns: &[Option<usize>],
     limits: &Limits,
-) -> Result<Item<'a>, Refusal> {
+) -> Result<EthereumEtlItem<'a>, Refusal> {
     if row.len() != columns.len() {
         let detail = format!("{} cells under {} columns", row.len(), columns.len());
         return Err(refuse(Reason::BadField, &detail));
@@ -172,18 +172,18 @@ fn item<'a>(
         let value = match raw.first() {
             // An empty cell is null.
             None => continue,
-            Some(b'[') if column == Key::Withdrawals as usize => array(raw, limits)?,
+            Some(b'[') if column == EthereumEtlKey::Withdrawals as usize => array(raw, limits)?,
             Some(_) => Value::Text(Text { raw, is_escaped: false }),
         };
         fields.set(column, value);
     }
-    Ok(Item(fields))
+    Ok(EthereumEtlItem(fields))
 }
 
 /// Validates an array that stands in a cell.
 fn array<'a>(raw: &'a [u8], limits: &Limits) -> Result<Value<'a>, Refusal> {
     let mut keys = Vec::new();
-    let mut scanner = Scanner::new(raw, limits, &mut keys);
+    let mut scanner = JsonScanner::new(raw, limits, &mut keys);
     let value = scanner.value(0)?;
     scanner.end()?;
     match scanner.take_flaw() {

@@ -1,6 +1,6 @@
 //! ethereum-etl logs.
 
-use super::{Item, Key, inclusion};
+use super::{EthereumEtlItem, EthereumEtlKey, inclusion};
 use crate::{
     decode::{
         Refusal,
@@ -11,14 +11,15 @@ use crate::{
 };
 
 /// Reads a log.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+pub(super) fn read(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
     let [tx, index, address] =
-        [Key::TransactionHash, Key::LogIndex, Key::Address].map(|key| item.at(key));
+        [EthereumEtlKey::TransactionHash, EthereumEtlKey::LogIndex, EthereumEtlKey::Address]
+            .map(|key| item.at(key));
     let site = Site {
         tx: tx.need(tx.hash()?)?,
         log_index: index.need(index.count(reader)?)?,
         address: address.need(address.address()?)?,
         inclusion: inclusion(item, reader)?,
     };
-    standard::read(&site, item.at(Key::Topics), item.at(Key::Data), reader)
+    standard::read(&site, item.at(EthereumEtlKey::Topics), item.at(EthereumEtlKey::Data), reader)
 }

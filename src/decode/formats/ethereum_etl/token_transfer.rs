@@ -1,20 +1,21 @@
 //! ethereum-etl token transfers: its reading of `Transfer` logs, ERC-20 and ERC-721 alike.
 
-use super::{Item, Key, inclusion};
+use super::{EthereumEtlItem, EthereumEtlKey, inclusion};
 use crate::{
     decode::{Refusal, json::field::Reader},
     model::{Body, TokenAmount, TokenStandard, Transfer, TransferSource},
 };
 
 /// Reads a transfer. It has the identity of the log with the same index.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    let tx = item.at(Key::TransactionHash);
+pub(super) fn read(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let tx = item.at(EthereumEtlKey::TransactionHash);
     let tx = tx.need(tx.hash()?)?;
-    let index = item.at(Key::LogIndex);
+    let index = item.at(EthereumEtlKey::LogIndex);
     let index = index.need(index.count(reader)?)?;
     let [token, from, to] =
-        [Key::TokenAddress, Key::FromAddress, Key::ToAddress].map(|key| item.at(key));
-    let amount = item.at(Key::Value);
+        [EthereumEtlKey::TokenAddress, EthereumEtlKey::FromAddress, EthereumEtlKey::ToAddress]
+            .map(|key| item.at(key));
+    let amount = item.at(EthereumEtlKey::Value);
     let transfer = Transfer {
         tx: Some(tx),
         source: TransferSource::Log(index),

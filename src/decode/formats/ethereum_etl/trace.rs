@@ -1,38 +1,38 @@
 //! ethereum-etl traces: internal movements, rewards, and calls that moved nothing.
 
-use super::{Item, Key, inclusion};
+use super::{EthereumEtlItem, EthereumEtlKey, inclusion};
 use crate::{
     decode::{
         Reason, Refusal,
         evm::call::{self, Call, PATH_MAX},
-        json::{Scanner, Value, field::Reader, keys::Field},
+        json::{JsonScanner, Value, field::Reader, keys::Field},
     },
     model::{Amount, Body, TracePath},
 };
 
 /// Reads a trace. A call has the identity of its transaction and path, a reward of its block and
 /// receiver.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    let trace_type = item.at(Key::TraceType);
+pub(super) fn read(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let trace_type = item.at(EthereumEtlKey::TraceType);
     let trace_type = trace_type.need(trace_type.text()?)?;
-    let kind = call::kind(trace_type, item.at(Key::CallType).text()?);
-    let tx = item.at(Key::TransactionHash).hash()?;
-    let to = item.at(Key::ToAddress);
+    let kind = call::kind(trace_type, item.at(EthereumEtlKey::CallType).text()?);
+    let tx = item.at(EthereumEtlKey::TransactionHash).hash()?;
+    let to = item.at(EthereumEtlKey::ToAddress);
     let to_address = to.address()?;
     if tx.is_none() && to_address.is_none() {
         return Err(to.missing());
     }
-    let value = item.at(Key::Value).amount(reader)?;
-    let status = item.at(Key::Status).count::<u64>(reader)?;
+    let value = item.at(EthereumEtlKey::Value).amount(reader)?;
+    let status = item.at(EthereumEtlKey::Status).count::<u64>(reader)?;
     let call = Call {
         tx,
-        path: path(item.at(Key::TraceAddress), reader)?,
+        path: path(item.at(EthereumEtlKey::TraceAddress), reader)?,
         kind,
-        from: item.at(Key::FromAddress).address()?,
+        from: item.at(EthereumEtlKey::FromAddress).address()?,
         to: to_address,
         value: reader.or_partial(value).unwrap_or(Amount::ZERO),
         // The exporter passes a failure on to the calls inside.
-        is_failed: status == Some(0) || !item.at(Key::Error).is_nothing(),
+        is_failed: status == Some(0) || !item.at(EthereumEtlKey::Error).is_nothing(),
         inclusion: inclusion(item, reader)?,
     };
     Ok(call.body())
@@ -51,7 +51,7 @@ fn path(field: Field<'_>, reader: &mut Reader<'_>) -> Result<TracePath, Refusal>
     match field.value {
         Value::Array(raw) => {
             let mut keys = Vec::new();
-            let mut scanner = Scanner::new(raw, reader.limits(), &mut keys);
+            let mut scanner = JsonScanner::new(raw, reader.limits(), &mut keys);
             let mut n = 0;
             let mut is_more = scanner.open_array(0)?;
             while is_more {

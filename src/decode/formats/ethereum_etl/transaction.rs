@@ -1,6 +1,6 @@
 //! ethereum-etl transactions, with or without the receipt's fields joined in.
 
-use super::{Item, Key, inclusion};
+use super::{EthereumEtlItem, EthereumEtlKey, inclusion};
 use crate::{
     decode::{
         Reason, Refusal,
@@ -12,18 +12,18 @@ use crate::{
 };
 
 /// Reads a transaction. A body without a sender has no account and is refused.
-pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    let id = item.at(Key::Hash);
+pub(super) fn read(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let id = item.at(EthereumEtlKey::Hash);
     let id = id.need(id.hash()?)?;
-    let from = item.at(Key::FromAddress);
+    let from = item.at(EthereumEtlKey::FromAddress);
     let from = from.need(from.address()?)?;
-    let to = item.at(Key::ToAddress).address()?;
+    let to = item.at(EthereumEtlKey::ToAddress).address()?;
     let inclusion = inclusion(item, reader)?;
     let input = input(item, reader)?;
-    let value = item.at(Key::Value).amount(reader)?;
-    let nonce = item.at(Key::Nonce).count(reader)?;
-    let gas_limit = item.at(Key::Gas).count(reader)?;
-    let tx_type = tx_type(item.at(Key::TransactionType), reader)?;
+    let value = item.at(EthereumEtlKey::Value).amount(reader)?;
+    let nonce = item.at(EthereumEtlKey::Nonce).count(reader)?;
+    let gas_limit = item.at(EthereumEtlKey::Gas).count(reader)?;
+    let tx_type = tx_type(item.at(EthereumEtlKey::TransactionType), reader)?;
     let body = EvmTx {
         from,
         to,
@@ -31,11 +31,11 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
         value: reader.or_partial(value).unwrap_or(Amount::ZERO),
         nonce: reader.or_partial(nonce),
         gas_limit: reader.or_partial(gas_limit),
-        gas_price: item.at(Key::GasPrice).amount(reader)?,
-        max_fee_per_gas: item.at(Key::MaxFee).amount(reader)?,
-        max_priority_fee_per_gas: item.at(Key::MaxPriorityFee).amount(reader)?,
-        max_fee_per_blob_gas: item.at(Key::MaxBlobFee).amount(reader)?,
-        n_blobs: item.at(Key::BlobHashes).n_items(reader.limits())?,
+        gas_price: item.at(EthereumEtlKey::GasPrice).amount(reader)?,
+        max_fee_per_gas: item.at(EthereumEtlKey::MaxFee).amount(reader)?,
+        max_priority_fee_per_gas: item.at(EthereumEtlKey::MaxPriorityFee).amount(reader)?,
+        max_fee_per_blob_gas: item.at(EthereumEtlKey::MaxBlobFee).amount(reader)?,
+        n_blobs: item.at(EthereumEtlKey::BlobHashes).n_items(reader.limits())?,
         n_authorizations: 0,
         n_access_entries: 0,
         tx_type,
@@ -46,9 +46,9 @@ pub(super) fn read(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Ref
     Ok(Body::Tx(Box::new(Tx { id, body: TxBody::Evm(body), inclusion, outcome })))
 }
 
-fn input(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> {
-    let field = item.at(Key::Input);
-    if !item.has(Key::Input) {
+fn input(item: &EthereumEtlItem<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> {
+    let field = item.at(EthereumEtlKey::Input);
+    if !item.has(EthereumEtlKey::Input) {
         reader.quality |= Quality::PARTIAL;
     }
     let digits = field.hex_digits()?.unwrap_or_default();
@@ -56,18 +56,21 @@ fn input(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Calldata, Refusal> 
 }
 
 /// Reads the receipt: without a status and without a state root there is none.
-fn outcome(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Option<Outcome>, Refusal> {
-    let status = match receipt::status(item.at(Key::ReceiptStatus), reader)? {
+fn outcome(
+    item: &EthereumEtlItem<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Outcome>, Refusal> {
+    let status = match receipt::status(item.at(EthereumEtlKey::ReceiptStatus), reader)? {
         Some(status) => status,
         // Before Byzantium a receipt carried the state root instead of a status.
-        None if !item.at(Key::ReceiptRoot).is_nothing() => OutcomeStatus::Unknown,
+        None if !item.at(EthereumEtlKey::ReceiptRoot).is_nothing() => OutcomeStatus::Unknown,
         None => return Ok(None),
     };
     Ok(Some(Outcome {
         status,
-        gas_used: receipt::gas_used(item.at(Key::ReceiptGasUsed), None, reader)?,
-        effective_gas_price: item.at(Key::ReceiptPrice).amount(reader)?,
-        created: receipt::created(item.at(Key::ReceiptContract))?,
-        l1_fee: item.at(Key::ReceiptL1Fee).amount(reader)?,
+        gas_used: receipt::gas_used(item.at(EthereumEtlKey::ReceiptGasUsed), None, reader)?,
+        effective_gas_price: item.at(EthereumEtlKey::ReceiptPrice).amount(reader)?,
+        created: receipt::created(item.at(EthereumEtlKey::ReceiptContract))?,
+        l1_fee: item.at(EthereumEtlKey::ReceiptL1Fee).amount(reader)?,
     }))
 }

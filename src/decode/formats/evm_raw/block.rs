@@ -6,7 +6,7 @@ use crate::{
         Policy, Refusal, SkipReason,
         evm::{
             TX_TYPE_DEPOSIT, WEI_PER_GWEI, keccak, note_contents, recipe,
-            rlp::{Flaw, Item, Items},
+            rlp::{RlpFlaw, RlpItem, RlpItems},
             trie::Committed,
             withdrawal,
         },
@@ -28,7 +28,7 @@ const TAIL_MAX: u32 = 16;
 const LISTS_MORE_MAX: u32 = 4;
 
 /// What is read of a header.
-struct Header {
+struct RawHeader {
     parent: [u8; HASH],
     uncles_hash: [u8; HASH],
     txs_root: [u8; HASH],
@@ -42,18 +42,18 @@ struct Header {
 
 /// Reads the message that carries a new block: the block, its total difficulty, what BSC adds.
 pub(super) fn read_new(
-    mut items: Items<'_>,
+    mut items: RlpItems<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let block = items.need().and_then(Item::list).map_err(bad)?;
+    let block = items.need().and_then(RlpItem::list).map_err(bad)?;
     items.uint::<HASH>().map_err(bad)?;
     read(block, reader, events)
 }
 
 /// Reads a block: its step, its transactions, its withdrawals.
 pub(super) fn read(
-    mut items: Items<'_>,
+    mut items: RlpItems<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
@@ -63,7 +63,7 @@ pub(super) fn read(
     let header = header.list().and_then(|items| read_header(items, chain)).map_err(bad)?;
     let seconds = Field { name: "timestamp", value: Value::Whole(header.seconds) };
     let (time, clock) = time::block_time(seconds, Some(header.height), reader)?;
-    let txs = items.need().and_then(Item::list).map_err(bad)?;
+    let txs = items.need().and_then(RlpItem::list).map_err(bad)?;
     let n_transactions = txs.count().map_err(bad)?;
     reader.quality |= Quality::ID_COMPUTED;
     let event = |quality, body| Event { time, clock, quality, body };
@@ -81,7 +81,7 @@ pub(super) fn read(
     let n_before = events.len();
     events.push(event(quality, Body::Block(Box::new(step))));
     let inclusion = Inclusion { height: header.height, block: Some(hash), index: None };
-    let place = transaction::Place { inclusion, base_fee: header.base_fee };
+    let place = transaction::RawTxPlace { inclusion, base_fee: header.base_fee };
     let list = read_transactions(txs, place, reader, events, event)?;
     let (uncles, raw_uncles) = items.next_raw().map_err(bad)?.ok_or_else(|| bad("no uncles"))?;
     uncles.list().map_err(bad)?;
@@ -114,8 +114,8 @@ pub(super) fn read(
 
 /// Reads the transactions of a block, each refused alone; returns what the header commits to.
 fn read_transactions(
-    mut txs: Items<'_>,
-    mut place: transaction::Place,
+    mut txs: RlpItems<'_>,
+    mut place: transaction::RawTxPlace,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
     event: impl Fn(Quality, Body) -> Event,
@@ -124,7 +124,7 @@ fn read_transactions(
     let mut n = 0;
     while let Some((item, raw)) = txs.next_raw().map_err(bad)? {
         check_items(events.len(), reader)?;
-        let raw = if let Item::Bytes(inner) = item { inner } else { raw };
+        let raw = if let RlpItem::Bytes(inner) = item { inner } else { raw };
         list.push(Some(raw.to_vec()));
         place.inclusion.index = u32::try_from(n).ok();
         reader.alone(("transactions", n), events, |reader, events| {
@@ -145,7 +145,7 @@ fn read_transactions(
 
 /// Reads withdrawals, each refused alone; returns the list that the block commits to.
 fn read_withdrawals(
-    mut items: Items<'_>,
+    mut items: RlpItems<'_>,
     inclusion: Inclusion,
     event: &impl Fn(Body) -> Event,
     reader: &mut Reader<'_>,
@@ -170,7 +170,7 @@ fn read_withdrawals(
 ///
 /// # Source
 /// Yellow Paper §4.3.4; EIP-1559 for the base fee. What later forks append is hashed, not read.
-fn read_header(mut items: Items<'_>, chain: &Chain) -> Result<Header, Flaw> {
+fn read_header(mut items: RlpItems<'_>, chain: &Chain) -> Result<RawHeader, RlpFlaw> {
     let (parent, uncles_hash) = (items.array()?, items.array()?);
     items.array::<20>()?;
     let [_state_root, txs_root, _receipts_root] = [items.array()?, items.array()?, items.array()?];
@@ -190,7 +190,7 @@ fn read_header(mut items: Items<'_>, chain: &Chain) -> Result<Header, Flaw> {
         base_fee = Some(Amount(U256::from_be_bytes(items.uint::<HASH>()?)));
         withdrawals_root = items.array().ok();
     }
-    Ok(Header {
+    Ok(RawHeader {
         parent,
         uncles_hash,
         txs_root,
@@ -203,7 +203,7 @@ fn read_header(mut items: Items<'_>, chain: &Chain) -> Result<Header, Flaw> {
     })
 }
 
-fn read_withdrawal(mut items: Items<'_>, inclusion: Inclusion) -> Result<Transfer, Flaw> {
+fn read_withdrawal(mut items: RlpItems<'_>, inclusion: Inclusion) -> Result<Transfer, RlpFlaw> {
     let index = items.number()?;
     items.number()?;
     let to = Address::Evm(items.array()?);

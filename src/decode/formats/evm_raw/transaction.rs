@@ -7,7 +7,7 @@ use crate::{
         Reason, Refusal,
         evm::{
             TX_TYPE_DEPOSIT, check_chain, keccak,
-            rlp::{self, Flaw, Item, Items},
+            rlp::{self, RlpFlaw, RlpItem, RlpItems},
             signed::{Signature, Signed},
         },
         json::field::{Reader, refuse},
@@ -19,13 +19,13 @@ use ruint::aliases::U256;
 
 /// The block that a transaction is in.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct RawTxPlace {
     pub inclusion: Inclusion,
     pub base_fee: Option<Amount>,
 }
 
 /// A transaction and what it needs to be checked.
-struct Parsed<'a> {
+struct ParsedTx<'a> {
     body: EvmTx,
     /// `None` for deposits, which nobody signs.
     signed: Option<Signed<'a>>,
@@ -35,26 +35,26 @@ struct Parsed<'a> {
 /// Reads a transaction from its bytes (EIP-2718); its id is computed, its sender recovered.
 pub(super) fn read(
     raw: &[u8],
-    place: Option<&Place>,
+    place: Option<&RawTxPlace>,
     reader: &mut Reader<'_>,
 ) -> Result<Body, Refusal> {
     let (id, parsed) = match raw {
         [first, ..] if *first >= 0xc0 => {
-            let items = rlp::only(raw).and_then(Item::list).map_err(bad)?;
+            let items = rlp::only(raw).and_then(RlpItem::list).map_err(bad)?;
             (keccak(&[raw]), legacy(items).map_err(bad)?)
         }
         [3, rest @ ..] => blobs(rest).map_err(bad)?,
         [kind @ (1 | 2 | 4), rest @ ..] => {
-            let items = rlp::only(rest).and_then(Item::list).map_err(bad)?;
+            let items = rlp::only(rest).and_then(RlpItem::list).map_err(bad)?;
             (keccak(&[raw]), typed(*kind, items).map_err(bad)?)
         }
         [TX_TYPE_DEPOSIT, rest @ ..] => {
-            let items = rlp::only(rest).and_then(Item::list).map_err(bad)?;
+            let items = rlp::only(rest).and_then(RlpItem::list).map_err(bad)?;
             (keccak(&[raw]), deposit(items).map_err(bad)?)
         }
         _ => return Err(refuse(Reason::BadBinary, "no transaction type")),
     };
-    let Parsed { mut body, signed, chain } = parsed;
+    let ParsedTx { mut body, signed, chain } = parsed;
     if let Some(chain) = chain {
         check_chain(chain, reader)?;
     }
@@ -78,39 +78,39 @@ pub(super) fn read(
 }
 
 /// Reads a blob transaction, which between nodes carries its blobs: `[tx, (version), blobs, …]`.
-fn blobs(rest: &[u8]) -> Result<([u8; 32], Parsed<'_>), Flaw> {
+fn blobs(rest: &[u8]) -> Result<([u8; 32], ParsedTx<'_>), RlpFlaw> {
     let items = rlp::only(rest)?.list()?;
-    let Some((Item::List(inner), raw)) = { items }.next_raw()? else {
+    let Some((RlpItem::List(inner), raw)) = { items }.next_raw()? else {
         return Ok((keccak(&[&[3], rest]), typed(3, items)?));
     };
     let n_items = items.count()?;
     if !(4..=5).contains(&n_items) {
         return Err("no blobs, commitments and proofs behind the transaction");
     }
-    Ok((keccak(&[&[3], raw]), typed(3, Items::of(inner))?))
+    Ok((keccak(&[&[3], raw]), typed(3, RlpItems::of(inner))?))
 }
 
 /// What all but deposits have in common.
-struct Call {
+struct RawCall {
     to: Option<Address>,
     value: Amount,
     input: crate::model::Calldata,
 }
 
-fn call(items: &mut Items<'_>) -> Result<Call, Flaw> {
+fn call(items: &mut RlpItems<'_>) -> Result<RawCall, RlpFlaw> {
     let to = match items.need()?.bytes()? {
         [] => None,
         to => Some(Address::Evm(to.try_into().map_err(|_| "a receiver that is no address")?)),
     };
     let value = amount(items)?;
-    Ok(Call { to, value, input: hex::digest_bytes(items.need()?.bytes()?) })
+    Ok(RawCall { to, value, input: hex::digest_bytes(items.need()?.bytes()?) })
 }
 
-fn amount(items: &mut Items<'_>) -> Result<Amount, Flaw> {
+fn amount(items: &mut RlpItems<'_>) -> Result<Amount, RlpFlaw> {
     Ok(Amount(U256::from_be_bytes(items.uint::<32>()?)))
 }
 
-fn legacy(mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
+fn legacy(mut items: RlpItems<'_>) -> Result<ParsedTx<'_>, RlpFlaw> {
     let all = items;
     let nonce = items.number()?;
     let gas_price = amount(&mut items)?;
@@ -122,10 +122,10 @@ fn legacy(mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
     let chain = signature.legacy().ok_or("no signature of any chain")?.0;
     let signed = Signed { tx_type: 0, fields, signature };
     let body = EvmTx { gas_price: Some(gas_price), ..body(0, nonce, gas_limit, call) };
-    Ok(Parsed { body, signed: Some(signed), chain })
+    Ok(ParsedTx { body, signed: Some(signed), chain })
 }
 
-fn typed(tx_type: u8, mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
+fn typed(tx_type: u8, mut items: RlpItems<'_>) -> Result<ParsedTx<'_>, RlpFlaw> {
     let all = items;
     let chain = items.number()?;
     let nonce = items.number()?;
@@ -171,11 +171,11 @@ fn typed(tx_type: u8, mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
         ..body(tx_type, nonce, gas_limit, call)
     };
     let signed = Signed { tx_type, fields, signature };
-    Ok(Parsed { body, signed: Some(signed), chain: Some(chain) })
+    Ok(ParsedTx { body, signed: Some(signed), chain: Some(chain) })
 }
 
 /// Reads a deposit: source hash, from, to, mint, value, gas, whether it is the system's, input.
-fn deposit(mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
+fn deposit(mut items: RlpItems<'_>) -> Result<ParsedTx<'_>, RlpFlaw> {
     items.array::<HASH>()?;
     let from = items.array()?;
     let to = match items.need()?.bytes()? {
@@ -188,17 +188,17 @@ fn deposit(mut items: Items<'_>) -> Result<Parsed<'_>, Flaw> {
     items.uint::<1>()?;
     let input = hex::digest_bytes(items.need()?.bytes()?);
     items.end()?;
-    let body = body(TX_TYPE_DEPOSIT, 0, gas_limit, Call { to, value, input });
+    let body = body(TX_TYPE_DEPOSIT, 0, gas_limit, RawCall { to, value, input });
     // Deposits have no nonce of their own.
     let body = EvmTx { from: Address::Evm(from), nonce: None, ..body };
-    Ok(Parsed { body, signed: None, chain: None })
+    Ok(ParsedTx { body, signed: None, chain: None })
 }
 
-fn signature(items: &mut Items<'_>) -> Result<Signature, Flaw> {
+fn signature(items: &mut RlpItems<'_>) -> Result<Signature, RlpFlaw> {
     Ok(Signature { v: items.number()?, r: items.uint()?, s: items.uint()? })
 }
 
-fn body(tx_type: u8, nonce: u64, gas_limit: u64, call: Call) -> EvmTx {
+fn body(tx_type: u8, nonce: u64, gas_limit: u64, call: RawCall) -> EvmTx {
     EvmTx {
         // Replaced by who signed.
         from: Address::EVM_ZERO,

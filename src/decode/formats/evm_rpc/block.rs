@@ -2,7 +2,7 @@
 
 use super::{
     Around, check, encode,
-    item::{Item, Key, Kind},
+    item::{RpcItem, RpcKey, RpcKind},
     receipt, trace, transaction,
 };
 use crate::{
@@ -28,7 +28,7 @@ use std::collections::BTreeMap;
 /// What is wrong inside of it is refused alone: the rest of the block stands, and its lists are
 /// then not checkable.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     receipts: &[u8],
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -41,14 +41,14 @@ pub(super) fn read(
     let inclusion =
         Inclusion { height: step.height.unwrap_or(0), block: Some(step.hash), index: None };
     let gas_limit = step.gas_limit;
-    let (time, clock) = time::block_time(item.at(Key::Timestamp), step.height, reader)?;
+    let (time, clock) = time::block_time(item.at(RpcKey::Timestamp), step.height, reader)?;
     let event = |quality, body| Event { time, clock, quality, body };
     let n_before = events.len();
     let found = reader.quality;
     events.push(event(found, Body::Block(Box::new(step))));
     reader.quality = quality;
     let (mut shown, txs) = transactions(item, inclusion, &event, reader, events)?;
-    let withdrawals = item.at(Key::Withdrawals);
+    let withdrawals = item.at(RpcKey::Withdrawals);
     let n_before_withdrawals = events.len();
     let is_whole = withdrawal::each(withdrawals, inclusion, reader, events, |transfer, quality| {
         event(quality, Body::Transfer(Box::new(transfer)))
@@ -58,7 +58,7 @@ pub(super) fn read(
         true => encode::withdrawals(item, reader.limits()),
         false => Some(Committed::of(1)),
     };
-    shown.is_list = item.has(Key::Transactions);
+    shown.is_list = item.has(RpcKey::Transactions);
     // Facts of the receipts are as old as the block that they came with.
     let around = Around { time: Some((time, clock)), gas_limit, place: Some(inclusion) };
     let n_before_receipts = events.len();
@@ -81,16 +81,16 @@ pub(super) fn read(
 /// Reads what a block shows of its transactions; returns which those are, and the list that it
 /// commits to.
 fn transactions(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     inclusion: Inclusion,
     event: &impl Fn(Quality, Body) -> Event,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(Shown, Committed), Refusal> {
+) -> Result<(ShownTxs, Committed), Refusal> {
     let quality = reader.quality;
-    let mut shown = Shown::default();
+    let mut shown = ShownTxs::default();
     let mut txs = Committed::default();
-    each(item, Key::Transactions, reader, |tx, n, reader| {
+    each(item, RpcKey::Transactions, reader, |tx, n, reader| {
         reader.quality = quality;
         // A block may list ids only: they are counted in its step.
         let tx = match tx {
@@ -105,8 +105,8 @@ fn transactions(
         };
         let place = Inclusion { index: u32::try_from(n).ok(), ..inclusion };
         let read = reader.alone(("transactions", n), events, |reader, events| {
-            let place = transaction::Place::Block(place);
-            let transaction::Read { body, encoded } = transaction::read(&tx, place, reader)?;
+            let place = transaction::RpcTxPlace::Block(place);
+            let transaction::ReadTx { body, encoded } = transaction::read(&tx, place, reader)?;
             let event = event(reader.quality, body);
             shown.note(event.tx_id(), n, Some(events.len()));
             events.push(event);
@@ -123,24 +123,24 @@ fn transactions(
 
 /// Returns whether this is a block that is still to be: without a hash or a height, or with a hash
 /// of zeros.
-fn is_pending(item: &Item<'_>) -> Result<bool, Refusal> {
-    let is_nameless = [Key::Number, Key::Hash].iter().any(|&key| item.at(key).is_nothing());
-    Ok(is_nameless || item.at(Key::Hash).hash()? == Some(Hash32::default()))
+fn is_pending(item: &RpcItem<'_>) -> Result<bool, Refusal> {
+    let is_nameless = [RpcKey::Number, RpcKey::Hash].iter().any(|&key| item.at(key).is_nothing());
+    Ok(is_nameless || item.at(RpcKey::Hash).hash()? == Some(Hash32::default()))
 }
 
 /// Reads what a node would put into its next block: transactions, or their ids, that are pending,
 /// whatever block they say they are in. There is no such block yet.
 fn read_pending(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let (time, quality, n_before) = (time::kafka_time(reader), reader.quality, events.len());
-    each(item, Key::Transactions, reader, |tx, n, reader| {
+    each(item, RpcKey::Transactions, reader, |tx, n, reader| {
         reader.quality = quality;
         reader.alone(("transactions", n), events, |reader, events| {
             let body = match tx {
-                Ok(tx) => transaction::read(&tx, transaction::Place::Pending, reader)?.body,
+                Ok(tx) => transaction::read(&tx, transaction::RpcTxPlace::Pending, reader)?.body,
                 Err(value) => {
                     let id = Field { name: "id", value };
                     let id = id.need(id.hash()?)?;
@@ -159,8 +159,9 @@ fn read_pending(
 }
 
 /// Reads what a block says of itself, and checks that it hashes to its id.
-fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
-    let [hash, height, parent] = [Key::Hash, Key::Number, Key::ParentHash].map(|key| item.at(key));
+fn step(item: &RpcItem<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> {
+    let [hash, height, parent] =
+        [RpcKey::Hash, RpcKey::Number, RpcKey::ParentHash].map(|key| item.at(key));
     let hash = hash.need(hash.hash()?)?;
     let height = height.need(height.height(reader)?)?;
     let parent = parent.hash()?;
@@ -169,14 +170,14 @@ fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> 
         height: Some(height),
         hash,
         parent: reader.or_partial(parent),
-        n_transactions: match item.at(Key::Transactions).value {
+        n_transactions: match item.at(RpcKey::Transactions).value {
             Value::Null => None,
-            Value::Array(_) => Some(item.at(Key::Transactions).n_items(reader.limits())?),
-            _ => return Err(item.refuse(Key::Transactions, "no array")),
+            Value::Array(_) => Some(item.at(RpcKey::Transactions).n_items(reader.limits())?),
+            _ => return Err(item.refuse(RpcKey::Transactions, "no array")),
         },
-        base_fee_per_gas: item.at(Key::BaseFee).amount(reader)?,
-        gas_used: item.at(Key::GasUsed).count(reader)?,
-        gas_limit: item.at(Key::GasLimit).count(reader)?,
+        base_fee_per_gas: item.at(RpcKey::BaseFee).amount(reader)?,
+        gas_used: item.at(RpcKey::GasUsed).count(reader)?,
+        gas_limit: item.at(RpcKey::GasLimit).count(reader)?,
     };
     check::header(item, &hash, height, reader)?;
     Ok(step)
@@ -184,22 +185,22 @@ fn step(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<BlockStep, Refusal> 
 
 /// Reads a bundle: a block beside its receipts, or a block that contains them; with traces.
 pub(super) fn read_bundle(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
     let n_before = events.len();
-    let receipts = list(item, Key::Receipts, reader);
-    let traces = list(item, Key::Traces, reader);
-    match answer(item, Key::Block, reader)?.value {
-        Value::Object(raw) => read(&Item::of(raw, reader)?, receipts, reader, events)?,
-        Value::Null if item.kind_of_whole() == Some(Kind::Block) => {
+    let receipts = list(item, RpcKey::Receipts, reader);
+    let traces = list(item, RpcKey::Traces, reader);
+    match answer(item, RpcKey::Block, reader)?.value {
+        Value::Object(raw) => read(&RpcItem::of(raw, reader)?, receipts, reader, events)?,
+        Value::Null if item.kind_of_whole() == Some(RpcKind::Block) => {
             read(item, receipts, reader, events)?;
         }
         Value::Null => {
-            join(receipts, Around::default(), &Shown::default(), reader, events)?;
+            join(receipts, Around::default(), &ShownTxs::default(), reader, events)?;
         }
-        _ => return Err(item.refuse(Key::Block, "no object")),
+        _ => return Err(item.refuse(RpcKey::Block, "no object")),
     }
     let block = events.get(n_before).filter(|event| matches!(event.body, Body::Block(_)));
     let time = block.map(|block| (block.time, block.clock));
@@ -209,10 +210,10 @@ pub(super) fn read_bundle(
     if !traces.is_empty() {
         let mut failed = trace::Failed::default();
         let mut n = 0;
-        Item::each(traces, reader, |call, reader| {
+        RpcItem::each(traces, reader, |call, reader| {
             reader.quality = quality;
             reader.alone(("traces", n), events, |reader, events| {
-                let call = call.map_err(|_| item.refuse(Key::Traces, "a trace is no object"))?;
+                let call = call.map_err(|_| item.refuse(RpcKey::Traces, "a trace is no object"))?;
                 check::place(&call, place, reader)?;
                 trace::read(&call, around, &mut failed, reader, events)
             });
@@ -227,10 +228,14 @@ pub(super) fn read_bundle(
 }
 
 /// Returns a part of a bundle, without the message that a node has sent it in.
-fn answer<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> Result<Field<'a>, Refusal> {
+fn answer<'a>(
+    item: &RpcItem<'a>,
+    key: RpcKey,
+    reader: &mut Reader<'_>,
+) -> Result<Field<'a>, Refusal> {
     let field = item.at(key);
     let Value::Object(raw) = field.value else { return Ok(field) };
-    let inner = Item::of(raw, reader)?;
+    let inner = RpcItem::of(raw, reader)?;
     if inner.is_failed(reader.limits())? {
         return Err(Refusal::Skip(SkipReason::NodeError));
     }
@@ -241,7 +246,7 @@ fn answer<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> Result<Fiel
 }
 
 /// Returns the elements of a bundle's list; none, and the list is refused alone, where it is none.
-fn list<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> &'a [u8] {
+fn list<'a>(item: &RpcItem<'a>, key: RpcKey, reader: &mut Reader<'_>) -> &'a [u8] {
     let raw = answer(item, key, reader).and_then(|field| match field.value {
         Value::Null => Ok(&[][..]),
         Value::Array(raw) => Ok(raw),
@@ -255,7 +260,7 @@ fn list<'a>(item: &Item<'a>, key: Key, reader: &mut Reader<'_>) -> &'a [u8] {
 
 /// The transactions that a block shows, by id.
 #[derive(Default)]
-struct Shown {
+struct ShownTxs {
     /// Whether it shows a list at all.
     is_list: bool,
     /// Whether one of them has no id that could be read.
@@ -265,7 +270,7 @@ struct Shown {
     by_id: BTreeMap<TxId, (usize, Option<usize>)>,
 }
 
-impl Shown {
+impl ShownTxs {
     fn note(&mut self, id: Option<TxId>, position: usize, event: Option<usize>) {
         self.n = position + 1;
         self.has_gap |= id.is_none();
@@ -280,7 +285,7 @@ impl Shown {
 fn join(
     receipts: &[u8],
     around: Around,
-    shown: &Shown,
+    shown: &ShownTxs,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<Option<Committed>, Refusal> {
@@ -290,7 +295,7 @@ fn join(
     let mut list = Committed::of(shown.n);
     let (quality, n_refused) = (reader.quality, reader.refused.len());
     let mut n_receipts = 0;
-    Item::each(receipts, reader, |found, reader| {
+    RpcItem::each(receipts, reader, |found, reader| {
         reader.quality = quality;
         n_receipts += 1;
         reader.alone(("receipts", n_receipts - 1), events, |reader, events| {
@@ -310,9 +315,9 @@ fn join(
 
 /// Joins one receipt to the transaction that `known` is the place of; its logs follow.
 fn join_one(
-    found: &Item<'_>,
+    found: &RpcItem<'_>,
     around: Around,
-    (shown, known): (&Shown, Option<(usize, Option<usize>)>),
+    (shown, known): (&ShownTxs, Option<(usize, Option<usize>)>),
     list: &mut Committed,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -354,13 +359,13 @@ fn tx_type(event: &Event) -> Option<u8> {
 
 /// Reads the elements of an array of the block with their numbers.
 fn each<'a, F>(
-    item: &Item<'a>,
-    key: Key,
+    item: &RpcItem<'a>,
+    key: RpcKey,
     reader: &mut Reader<'_>,
     mut on_item: F,
 ) -> Result<(), Refusal>
 where
-    F: FnMut(Result<Item<'a>, Value<'a>>, usize, &mut Reader<'_>) -> Result<(), Refusal>,
+    F: FnMut(Result<RpcItem<'a>, Value<'a>>, usize, &mut Reader<'_>) -> Result<(), Refusal>,
 {
     let raw = match item.at(key).value {
         Value::Null => return Ok(()),
@@ -368,7 +373,7 @@ where
         _ => return Err(item.refuse(key, "no array")),
     };
     let mut n = 0;
-    Item::each(raw, reader, |found, reader| {
+    RpcItem::each(raw, reader, |found, reader| {
         on_item(found, n, reader)?;
         n += 1;
         Ok(())

@@ -8,14 +8,14 @@
 
 use super::{
     encode,
-    item::{Item, Key},
+    item::{RpcItem, RpcKey},
 };
 use crate::{
     decode::{
         Refusal,
         evm::{
             TX_TYPE_DEPOSIT, keccak,
-            recipe::{self, Match, Recipe},
+            recipe::{self, Recipe, RecipeMatch},
             signed::Signed,
             trie::Committed,
         },
@@ -39,7 +39,7 @@ pub(super) struct Contents {
 /// Checks a transaction's id and sender as far as the policies want it; returns the transaction as
 /// it stands in a block, where that can be told: what has another id does not.
 pub(super) fn transaction(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     id: &Hash32,
     body: &EvmTx,
     height: Option<u64>,
@@ -54,9 +54,9 @@ pub(super) fn transaction(
     if tx_type == TX_TYPE_DEPOSIT {
         let Some(encoded) = encode::deposit(item, limits) else { return Ok(None) };
         let is_known = recipe == Some(Recipe::OpStack);
-        let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
+        let found = RecipeMatch::of(keccak(&[&encoded]) == id.0, is_known);
         reader.judge_hash(found, checks.hash, "not its hash")?;
-        return Ok((found == Match::Verified).then_some(encoded));
+        return Ok((found == RecipeMatch::Verified).then_some(encoded));
     }
     let Some((fields, signature)) = encode::transaction(item, tx_type, limits) else {
         return Ok(None);
@@ -65,21 +65,21 @@ pub(super) fn transaction(
     let encoded = signed.encoding();
     // Of what does not say its type the type is guessed, and a wrong guess refutes nothing.
     let is_known = recipe.is_some() && (body.tx_type.is_some() || tx_type == 0);
-    let found = Match::of(keccak(&[&encoded]) == id.0, is_known);
+    let found = RecipeMatch::of(keccak(&[&encoded]) == id.0, is_known);
     reader.judge_hash(found, checks.hash, "not its hash")?;
     // Of other bytes than those that were signed, nobody is the sender.
-    let is_signed = found == Match::Verified && checks.sender.is_wanted();
+    let is_signed = found == RecipeMatch::Verified && checks.sender.is_wanted();
     if is_signed && reader.may_check_signature() {
         let is_right = signed.sender().map(Address::Evm).as_ref() == Some(&body.from);
         reader.judge(is_right, Quality::SENDER_VERIFIED, checks.sender, "not its signer")?;
     }
-    Ok((found == Match::Verified).then_some(encoded))
+    Ok((found == RecipeMatch::Verified).then_some(encoded))
 }
 
 /// Checks a block's hash against its header, if the policy wants it; `reader` carries `UNVERIFIED`
 /// where the recipe is not known.
 pub(super) fn header(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     hash: &Hash32,
     height: u64,
     reader: &mut Reader<'_>,
@@ -95,13 +95,13 @@ pub(super) fn header(
         recipe::at(&reader.settings.chain, Some(height)).is_some()
             && !item.has_foreign(limits, recipe::may_be_hashed)
     };
-    let found = Match::of(is_equal, is_equal || is_known());
+    let found = RecipeMatch::of(is_equal, is_equal || is_known());
     reader.judge_hash(found, policy, "not its header's hash")
 }
 
 /// Checks that what is in a block says so of itself: its hash, where it names one, and its height.
 pub(super) fn place(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     block: Option<Inclusion>,
     reader: &mut Reader<'_>,
 ) -> Result<(), Refusal> {
@@ -115,14 +115,14 @@ pub(super) fn place(
 
 /// Returns a receipt as its block commits to it, where that can be told.
 pub(super) fn receipt(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     tx_type: Option<u8>,
     height: Option<u64>,
     reader: &Reader<'_>,
 ) -> Option<Vec<u8>> {
     let chain = &*reader.settings.chain.id;
     let is_old = |&(id, min): &(&str, u64)| chain == id && height.is_some_and(|h| h < min);
-    if item.has(Key::Status) && STATUS_MIN.iter().any(is_old) {
+    if item.has(RpcKey::Status) && STATUS_MIN.iter().any(is_old) {
         return None;
     }
     let is_wanted = reader.limits().checks.merkle.is_wanted();
@@ -131,7 +131,7 @@ pub(super) fn receipt(
 
 /// The lists of a block that its header refutes, where the policy refuses them.
 #[derive(Default)]
-pub(super) struct Refuted {
+pub(super) struct RefutedLists {
     pub receipts: bool,
     pub withdrawals: bool,
 }
@@ -141,13 +141,13 @@ pub(super) struct Refuted {
 ///
 /// Other transactions refute the block. Other receipts or withdrawals are refused by themselves.
 pub(super) fn contents(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     contents: &Contents,
     height: u64,
     reader: &mut Reader<'_>,
-) -> Result<Refuted, Refusal> {
+) -> Result<RefutedLists, Refusal> {
     let policy = reader.limits().checks.merkle;
-    let mut refuted = Refuted::default();
+    let mut refuted = RefutedLists::default();
     // What a header of unknown recipe commits to, it may commit to in other ways as well.
     let is_known = recipe::at(&reader.settings.chain, Some(height)).is_some();
     if !policy.is_wanted() || reader.quality.contains(Quality::UNVERIFIED) {
@@ -159,13 +159,13 @@ pub(super) fn contents(
     let withdrawals = contents.withdrawals.as_ref();
     let withdrawals = withdrawals.filter(|list| !list.is_empty() || is_first_layer);
     let lists = [
-        (Key::TransactionsRoot, txs, "other transactions than the header's"),
-        (Key::WithdrawalsRoot, withdrawals, "other withdrawals than the header's"),
-        (Key::ReceiptsRoot, contents.receipts.as_ref(), "other receipts than the header's"),
+        (RpcKey::TransactionsRoot, txs, "other transactions than the header's"),
+        (RpcKey::WithdrawalsRoot, withdrawals, "other withdrawals than the header's"),
+        (RpcKey::ReceiptsRoot, contents.receipts.as_ref(), "other receipts than the header's"),
     ];
     let mut is_whole = true;
     for (key, list, what) in lists {
-        let is_needed = matches!(key, Key::TransactionsRoot);
+        let is_needed = matches!(key, RpcKey::TransactionsRoot);
         let Some(list) = list else {
             is_whole &= !is_needed;
             continue;
@@ -178,13 +178,13 @@ pub(super) fn contents(
                 is_whole &= is_right;
                 match (reader.judge(is_right, Quality::empty(), policy, what), key) {
                     (Ok(()), _) => continue,
-                    (Err(refusal), Key::ReceiptsRoot | Key::WithdrawalsRoot) => {
+                    (Err(refusal), RpcKey::ReceiptsRoot | RpcKey::WithdrawalsRoot) => {
                         reader.refused.push(refusal);
                     }
                     (refused, _) => refused?,
                 }
-                refuted.receipts |= matches!(key, Key::ReceiptsRoot);
-                refuted.withdrawals |= matches!(key, Key::WithdrawalsRoot);
+                refuted.receipts |= matches!(key, RpcKey::ReceiptsRoot);
+                refuted.withdrawals |= matches!(key, RpcKey::WithdrawalsRoot);
             }
             Some(_) | None => is_whole = false,
         }

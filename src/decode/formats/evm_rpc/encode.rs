@@ -1,13 +1,14 @@
 //! Fields of JSON as they were hashed: transactions, headers, receipts and withdrawals in RLP.
 
-use super::item::{Item, Key};
+use super::item::{RpcItem, RpcKey};
 use crate::decode::{
     Limits,
     evm::{
-        TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, keccak, rlp::Writer, signed::Signature, trie::Committed,
+        TX_TYPE_DEPOSIT, TX_TYPE_KNOWN_MAX, keccak, rlp::RlpWriter, signed::Signature,
+        trie::Committed,
     },
     json::{
-        Scanner, Value,
+        JsonScanner, Value,
         keys::{Field, Fields, Keys},
         number,
     },
@@ -23,55 +24,55 @@ static WITHDRAWAL: Keys<4> = Keys::new(["index", "validatorIndex", "address", "a
 /// Bytes of a bloom filter.
 const BLOOM: usize = 256;
 /// The header's fields from its number on to its time, all integers.
-const HEADER_NUMBERS: [Key; 5] =
-    [Key::Difficulty, Key::Number, Key::GasLimit, Key::GasUsed, Key::Timestamp];
+const HEADER_NUMBERS: [RpcKey; 5] =
+    [RpcKey::Difficulty, RpcKey::Number, RpcKey::GasLimit, RpcKey::GasUsed, RpcKey::Timestamp];
 /// What forks have appended, in order; the flag says whether it is an integer.
-const HEADER_TAIL: [(Key, bool); 6] = [
-    (Key::BaseFee, true),
-    (Key::WithdrawalsRoot, false),
-    (Key::BlobGasUsed, true),
-    (Key::ExcessBlobGas, true),
-    (Key::BeaconRoot, false),
-    (Key::RequestsHash, false),
+const HEADER_TAIL: [(RpcKey, bool); 6] = [
+    (RpcKey::BaseFee, true),
+    (RpcKey::WithdrawalsRoot, false),
+    (RpcKey::BlobGasUsed, true),
+    (RpcKey::ExcessBlobGas, true),
+    (RpcKey::BeaconRoot, false),
+    (RpcKey::RequestsHash, false),
 ];
 
 /// Returns what a transaction's signature covers, and the signature.
 pub(super) fn transaction(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     tx_type: u8,
     limits: &Limits,
 ) -> Option<(Vec<u8>, Signature)> {
-    let mut encoder = Encoder { item, limits, writer: Writer::default() };
+    let mut encoder = Encoder { item, limits, writer: RlpWriter::default() };
     let signature = encoder.transaction(tx_type)?;
     Some((encoder.writer.out, signature))
 }
 
 /// Returns the type that the fields of a transaction show which does not say its own: the oldest
 /// that has them.
-pub(super) fn type_shown(item: &Item<'_>) -> u8 {
-    let has = |key: Key| !item.at(key).is_nothing();
-    if has(Key::Authorizations) {
+pub(super) fn type_shown(item: &RpcItem<'_>) -> u8 {
+    let has = |key: RpcKey| !item.at(key).is_nothing();
+    if has(RpcKey::Authorizations) {
         4
-    } else if has(Key::BlobHashes) || has(Key::MaxBlobFee) {
+    } else if has(RpcKey::BlobHashes) || has(RpcKey::MaxBlobFee) {
         3
-    } else if has(Key::MaxFee) || has(Key::MaxPriorityFee) {
+    } else if has(RpcKey::MaxFee) || has(RpcKey::MaxPriorityFee) {
         2
     } else {
-        u8::from(has(Key::AccessList))
+        u8::from(has(RpcKey::AccessList))
     }
 }
 
 /// Returns a deposit, which nobody signs, as it stands in a block.
-pub(super) fn deposit(item: &Item<'_>, limits: &Limits) -> Option<Vec<u8>> {
-    let mut encoder = Encoder { item, limits, writer: Writer::default() };
+pub(super) fn deposit(item: &RpcItem<'_>, limits: &Limits) -> Option<Vec<u8>> {
+    let mut encoder = Encoder { item, limits, writer: RlpWriter::default() };
     encoder.deposit()?;
     encoder.writer.wrap(0);
     Some([&[TX_TYPE_DEPOSIT], &*encoder.writer.out].concat())
 }
 
 /// Returns a block's header.
-pub(super) fn header(item: &Item<'_>, limits: &Limits) -> Option<Vec<u8>> {
-    let mut encoder = Encoder { item, limits, writer: Writer::default() };
+pub(super) fn header(item: &RpcItem<'_>, limits: &Limits) -> Option<Vec<u8>> {
+    let mut encoder = Encoder { item, limits, writer: RlpWriter::default() };
     encoder.header()?;
     encoder.writer.wrap(0);
     Some(encoder.writer.out)
@@ -81,9 +82,9 @@ pub(super) fn header(item: &Item<'_>, limits: &Limits) -> Option<Vec<u8>> {
 ///
 /// # Source
 /// Yellow Paper §4.4.1, EIP-658, EIP-2718; for deposits the OP Stack specification (Canyon).
-pub(super) fn receipt(item: &Item<'_>, tx_type: Option<u8>, limits: &Limits) -> Option<Vec<u8>> {
-    let mut encoder = Encoder { item, limits, writer: Writer::default() };
-    let tx_type = match item.at(Key::Type).value {
+pub(super) fn receipt(item: &RpcItem<'_>, tx_type: Option<u8>, limits: &Limits) -> Option<Vec<u8>> {
+    let mut encoder = Encoder { item, limits, writer: RlpWriter::default() };
+    let tx_type = match item.at(RpcKey::Type).value {
         Value::Null => tx_type?,
         value => u8::try_from(number::integer(value, limits).ok()?.magnitude).ok()?,
     };
@@ -98,11 +99,11 @@ pub(super) fn receipt(item: &Item<'_>, tx_type: Option<u8>, limits: &Limits) -> 
 }
 
 /// Returns a block's withdrawals as its header commits to them.
-pub(super) fn withdrawals(item: &Item<'_>, limits: &Limits) -> Option<Committed> {
+pub(super) fn withdrawals(item: &RpcItem<'_>, limits: &Limits) -> Option<Committed> {
     let mut list = Committed::default();
-    let Value::Array(_) = item.at(Key::Withdrawals).value else { return None };
-    let read = item.at(Key::Withdrawals).objects(limits, &WITHDRAWAL, |entry| {
-        let mut encoder = Encoder { item, limits, writer: Writer::default() };
+    let Value::Array(_) = item.at(RpcKey::Withdrawals).value else { return None };
+    let read = item.at(RpcKey::Withdrawals).objects(limits, &WITHDRAWAL, |entry| {
+        let mut encoder = Encoder { item, limits, writer: RlpWriter::default() };
         let is_whole = encoder.withdrawal(&entry);
         encoder.writer.wrap(0);
         list.push(is_whole.map(|()| encoder.writer.out));
@@ -113,34 +114,34 @@ pub(super) fn withdrawals(item: &Item<'_>, limits: &Limits) -> Option<Committed>
 
 /// Writes fields as they were hashed; `None` as soon as one is missing or odd.
 struct Encoder<'e, 'a> {
-    item: &'e Item<'a>,
+    item: &'e RpcItem<'a>,
     limits: &'e Limits,
-    writer: Writer,
+    writer: RlpWriter,
 }
 
 impl<'a> Encoder<'_, 'a> {
     fn transaction(&mut self, tx_type: u8) -> Option<Signature> {
         if tx_type != 0 {
-            self.numbers(&[Key::ChainId])?;
+            self.numbers(&[RpcKey::ChainId])?;
         }
-        self.numbers(&[Key::Nonce])?;
+        self.numbers(&[RpcKey::Nonce])?;
         match tx_type {
-            0 | 1 => self.numbers(&[Key::GasPrice])?,
-            2..=4 => self.numbers(&[Key::MaxPriorityFee, Key::MaxFee])?,
+            0 | 1 => self.numbers(&[RpcKey::GasPrice])?,
+            2..=4 => self.numbers(&[RpcKey::MaxPriorityFee, RpcKey::MaxFee])?,
             _ => return None,
         }
-        self.numbers(&[Key::Gas])?;
-        self.bytes(Key::To)?;
-        self.numbers(&[Key::Value])?;
+        self.numbers(&[RpcKey::Gas])?;
+        self.bytes(RpcKey::To)?;
+        self.numbers(&[RpcKey::Value])?;
         self.input()?;
         if tx_type != 0 {
             self.access_list()?;
         }
         match tx_type {
             3 => {
-                self.numbers(&[Key::MaxBlobFee])?;
+                self.numbers(&[RpcKey::MaxBlobFee])?;
                 let start = self.writer.out.len();
-                self.texts(self.item.at(Key::BlobHashes))?;
+                self.texts(self.item.at(RpcKey::BlobHashes))?;
                 self.writer.wrap(start);
             }
             4 => self.authorizations()?,
@@ -151,17 +152,17 @@ impl<'a> Encoder<'_, 'a> {
 
     fn deposit(&mut self) -> Option<()> {
         // Other chains have used this type for other things.
-        self.item.has(Key::SourceHash).then_some(())?;
-        self.bytes(Key::SourceHash)?;
-        self.bytes(Key::From)?;
-        self.bytes(Key::To)?;
-        if self.item.has(Key::Mint) {
-            self.numbers(&[Key::Mint])?
+        self.item.has(RpcKey::SourceHash).then_some(())?;
+        self.bytes(RpcKey::SourceHash)?;
+        self.bytes(RpcKey::From)?;
+        self.bytes(RpcKey::To)?;
+        if self.item.has(RpcKey::Mint) {
+            self.numbers(&[RpcKey::Mint])?
         } else {
             self.writer.bytes(b"")
         }
-        self.numbers(&[Key::Value, Key::Gas])?;
-        match self.item.at(Key::IsSystem).value {
+        self.numbers(&[RpcKey::Value, RpcKey::Gas])?;
+        match self.item.at(RpcKey::IsSystem).value {
             Value::Bool(true) => self.writer.bytes(&[1]),
             Value::Bool(false) | Value::Null => self.writer.bytes(b""),
             _ => return None,
@@ -170,7 +171,7 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     fn header(&mut self) -> Option<()> {
-        use Key::{
+        use RpcKey::{
             Bloom, ExtraData, Miner, MixHash, Nonce, ParentHash, ReceiptsRoot, StateRoot,
             TransactionsRoot, Uncles,
         };
@@ -193,22 +194,22 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     fn receipt(&mut self, tx_type: u8) -> Option<()> {
-        if self.item.has(Key::Status) {
-            self.numbers(&[Key::Status])?;
+        if self.item.has(RpcKey::Status) {
+            self.numbers(&[RpcKey::Status])?;
         } else {
             // Before Byzantium.
-            self.item.has(Key::Root).then_some(())?;
-            self.bytes(Key::Root)?;
+            self.item.has(RpcKey::Root).then_some(())?;
+            self.bytes(RpcKey::Root)?;
         }
-        self.numbers(&[Key::CumulativeGasUsed])?;
-        let given = self.item.at(Key::Bloom).hex_digits().ok()?.and_then(hex::bytes);
+        self.numbers(&[RpcKey::CumulativeGasUsed])?;
+        let given = self.item.at(RpcKey::Bloom).hex_digits().ok()?.and_then(hex::bytes);
         let given = given.filter(|bloom| bloom.len() == BLOOM);
         // Computed where it is not shown: its place in front of the logs is filled afterwards.
         self.writer.bytes(given.as_deref().unwrap_or(&[0; BLOOM]));
         let bloom_end = self.writer.out.len();
         let mut bloom = [0; BLOOM];
         let start = self.writer.out.len();
-        self.objects(Key::Logs, &LOG, |encoder, log| {
+        self.objects(RpcKey::Logs, &LOG, |encoder, log| {
             let first = encoder.writer.out.len();
             encoder.text(log.at(0))?;
             let topics = encoder.writer.out.len();
@@ -226,8 +227,8 @@ impl<'a> Encoder<'_, 'a> {
         if given.is_none() {
             self.writer.out[bloom_end - BLOOM..bloom_end].copy_from_slice(&bloom);
         }
-        if tx_type == TX_TYPE_DEPOSIT && self.item.has(Key::DepositVersion) {
-            self.numbers(&[Key::DepositNonce, Key::DepositVersion])?;
+        if tx_type == TX_TYPE_DEPOSIT && self.item.has(RpcKey::DepositVersion) {
+            self.numbers(&[RpcKey::DepositNonce, RpcKey::DepositVersion])?;
         }
         Some(())
     }
@@ -240,7 +241,7 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     /// Writes integers, which must be there.
-    fn numbers(&mut self, keys: &[Key]) -> Option<()> {
+    fn numbers(&mut self, keys: &[RpcKey]) -> Option<()> {
         keys.iter().try_for_each(|&key| self.number(self.item.at(key)))
     }
 
@@ -251,12 +252,12 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     /// Writes bytes, none if the field is absent or empty.
-    fn bytes(&mut self, key: Key) -> Option<()> {
+    fn bytes(&mut self, key: RpcKey) -> Option<()> {
         self.text(self.item.at(key))
     }
 
     fn input(&mut self) -> Option<()> {
-        let key = if self.item.has(Key::Input) { Key::Input } else { Key::Data };
+        let key = if self.item.has(RpcKey::Input) { RpcKey::Input } else { RpcKey::Data };
         self.item.has(key).then_some(())?;
         self.bytes(key)
     }
@@ -271,7 +272,7 @@ impl<'a> Encoder<'_, 'a> {
     fn texts(&mut self, field: Field<'_>) -> Option<()> {
         let Value::Array(raw) = field.value else { return None };
         let mut keys = Vec::new();
-        let mut scanner = Scanner::new(raw, self.limits, &mut keys);
+        let mut scanner = JsonScanner::new(raw, self.limits, &mut keys);
         let mut n = 0;
         let mut is_more = scanner.open_array(0).ok()?;
         while is_more {
@@ -283,7 +284,7 @@ impl<'a> Encoder<'_, 'a> {
 
     fn access_list(&mut self) -> Option<()> {
         let start = self.writer.out.len();
-        self.objects(Key::AccessList, &ACCESS, |encoder, entry| {
+        self.objects(RpcKey::AccessList, &ACCESS, |encoder, entry| {
             encoder.text(entry.at(0))?;
             let start = encoder.writer.out.len();
             encoder.texts(entry.at(1))?;
@@ -296,7 +297,7 @@ impl<'a> Encoder<'_, 'a> {
 
     fn authorizations(&mut self) -> Option<()> {
         let start = self.writer.out.len();
-        self.objects(Key::Authorizations, &AUTHORIZATION, |encoder, entry| {
+        self.objects(RpcKey::Authorizations, &AUTHORIZATION, |encoder, entry| {
             encoder.number(entry.at(0))?;
             encoder.text(entry.at(1))?;
             encoder.number(entry.at(2))?;
@@ -311,7 +312,7 @@ impl<'a> Encoder<'_, 'a> {
     /// Writes the objects of an array as lists.
     fn objects<const N: usize>(
         &mut self,
-        key: Key,
+        key: RpcKey,
         keys: &'static Keys<N>,
         mut write: impl FnMut(&mut Self, &Fields<'a, N>) -> Option<()>,
     ) -> Option<()> {
@@ -330,20 +331,20 @@ impl<'a> Encoder<'_, 'a> {
     }
 
     fn signature(&self, tx_type: u8) -> Option<Signature> {
-        let number = |key: Key| {
+        let number = |key: RpcKey| {
             number::integer(self.item.at(key).value, self.limits).ok().map(|n| n.magnitude)
         };
         // The parity wins: clients have put other things into v.
         let v = match tx_type {
-            0 => number(Key::V)?,
-            _ => number(Key::YParity).or_else(|| number(Key::V))?,
+            0 => number(RpcKey::V)?,
+            _ => number(RpcKey::YParity).or_else(|| number(RpcKey::V))?,
         };
         let mut v = u64::try_from(v).ok()?;
         // Libraries (ethers) count a parity from 27 on, as before EIP-155.
         if tx_type != 0 && (v == 27 || v == 28) {
             v -= 27;
         }
-        let (r, s) = (number(Key::R)?, number(Key::S)?);
+        let (r, s) = (number(RpcKey::R)?, number(RpcKey::S)?);
         // What a chain adds by itself (Polygon's state syncs) is signed by nobody, and in no root.
         let is_signed = !r.is_zero() || !s.is_zero();
         is_signed.then(|| Signature { v, r: r.to_be_bytes(), s: s.to_be_bytes() })

@@ -4,7 +4,7 @@ use crate::{
     decode::{
         Limits, Reason, Refusal,
         json::{
-            Flaw, Scanner, Value,
+            JsonFlaw, JsonScanner, Value,
             field::Reader,
             guide::Guides,
             keys::{Field, Fields, Keys},
@@ -17,7 +17,7 @@ use crate::{
 macro_rules! fields {
     ($($id:ident $name:literal),* $(,)?) => {
         #[derive(Clone, Copy)]
-        pub(super) enum Key { $($id),* }
+        pub(super) enum RpcKey { $($id),* }
         static KEYS: Keys<{ [$($name),*].len() }> = Keys::new([$($name),*]);
     };
 }
@@ -60,23 +60,23 @@ fields! {
 }
 
 /// What dumps call otherwise.
-const SNAKE: [(Key, Key); 9] = [
-    (Key::BlockHash, Key::SnakeBlockHash),
-    (Key::BlockNumber, Key::SnakeBlockNumber),
-    (Key::TransactionHash, Key::SnakeTransactionHash),
-    (Key::TransactionIndex, Key::SnakeTransactionIndex),
-    (Key::TransactionPosition, Key::SnakePosition),
-    (Key::TraceAddress, Key::SnakeTraceAddress),
-    (Key::GasUsed, Key::SnakeGasUsed),
-    (Key::CumulativeGasUsed, Key::SnakeCumulativeGasUsed),
-    (Key::EffectivePrice, Key::SnakeEffectivePrice),
+const SNAKE: [(RpcKey, RpcKey); 9] = [
+    (RpcKey::BlockHash, RpcKey::SnakeBlockHash),
+    (RpcKey::BlockNumber, RpcKey::SnakeBlockNumber),
+    (RpcKey::TransactionHash, RpcKey::SnakeTransactionHash),
+    (RpcKey::TransactionIndex, RpcKey::SnakeTransactionIndex),
+    (RpcKey::TransactionPosition, RpcKey::SnakePosition),
+    (RpcKey::TraceAddress, RpcKey::SnakeTraceAddress),
+    (RpcKey::GasUsed, RpcKey::SnakeGasUsed),
+    (RpcKey::CumulativeGasUsed, RpcKey::SnakeCumulativeGasUsed),
+    (RpcKey::EffectivePrice, RpcKey::SnakeEffectivePrice),
 ];
 
 static PARAMS: Keys<2> = Keys::new(["result", "error"]);
 
 /// The kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RpcKind {
     Bundle,
     Block,
     Transaction,
@@ -86,18 +86,18 @@ pub(super) enum Kind {
 }
 
 /// The fields of one object, and the object itself.
-pub(super) struct Item<'a> {
+pub(super) struct RpcItem<'a> {
     fields: Fields<'a, { KEYS.names.len() }>,
     raw: &'a [u8],
 }
 
-impl<'a> Item<'a> {
+impl<'a> RpcItem<'a> {
     /// Reads the object that the scanner stands on.
     pub fn scan(
-        scanner: &mut Scanner<'a, '_>,
+        scanner: &mut JsonScanner<'a, '_>,
         depth: usize,
         guides: &mut Guides,
-    ) -> Result<Self, Flaw> {
+    ) -> Result<Self, JsonFlaw> {
         let mut fields = Fields::new(&KEYS);
         let start = scanner.pos();
         scanner.fields(depth, &mut guides.rpc, &mut fields, |s, _| s.value(depth + 1))?;
@@ -113,7 +113,7 @@ impl<'a> Item<'a> {
     /// Reads an object that has been validated before.
     pub fn of(raw: &'a [u8], reader: &mut Reader<'_>) -> Result<Self, Refusal> {
         let mut keys = Vec::new();
-        let mut scanner = Scanner::new(raw, &reader.settings.limits, &mut keys);
+        let mut scanner = JsonScanner::new(raw, &reader.settings.limits, &mut keys);
         Ok(Self::scan(&mut scanner, 0, reader.guides)?)
     }
 
@@ -125,7 +125,7 @@ impl<'a> Item<'a> {
         mut on_item: impl FnMut(Result<Self, Value<'a>>, &mut Reader<'_>) -> Result<(), Refusal>,
     ) -> Result<(), Refusal> {
         let mut keys = Vec::new();
-        let mut scanner = Scanner::new(raw, &reader.settings.limits, &mut keys);
+        let mut scanner = JsonScanner::new(raw, &reader.settings.limits, &mut keys);
         let mut n = 0;
         let mut is_more = scanner.open_array(0)?;
         while is_more {
@@ -140,12 +140,12 @@ impl<'a> Item<'a> {
     }
 
     /// Returns a field.
-    pub fn at(&self, key: Key) -> Field<'a> {
+    pub fn at(&self, key: RpcKey) -> Field<'a> {
         self.fields.at(key as usize)
     }
 
     /// Returns whether a field is neither absent nor null.
-    pub fn has(&self, key: Key) -> bool {
+    pub fn has(&self, key: RpcKey) -> bool {
         self.fields.has(key as usize)
     }
 
@@ -157,10 +157,11 @@ impl<'a> Item<'a> {
     pub fn has_foreign(&self, limits: &Limits, counts: impl Fn(&[u8]) -> bool) -> bool {
         let mut keys = Vec::new();
         let mut is_found = false;
-        let scanned = Scanner::new(self.raw, limits, &mut keys).object(0, |hash, key, value| {
-            let is_null = matches!(value, Value::Null);
-            is_found |= !is_null && KEYS.find(hash, key).is_none() && counts(key);
-        });
+        let scanned =
+            JsonScanner::new(self.raw, limits, &mut keys).object(0, |hash, key, value| {
+                let is_null = matches!(value, Value::Null);
+                is_found |= !is_null && KEYS.find(hash, key).is_none() && counts(key);
+            });
         is_found && scanned.is_ok()
     }
 
@@ -171,17 +172,17 @@ impl<'a> Item<'a> {
 
     /// Returns whether this is a JSON-RPC message and not the object in it.
     pub fn is_message(&self) -> bool {
-        self.has(Key::JsonRpc) || self.has(Key::Params)
+        self.has(RpcKey::JsonRpc) || self.has(RpcKey::Params)
     }
 
     /// Returns whether this is a node's error and nothing else, in a message or without.
     pub fn is_error(&self) -> bool {
-        self.has(Key::Error) && !self.has(Key::Result) && self.kind().is_none()
+        self.has(RpcKey::Error) && !self.has(RpcKey::Result) && self.kind().is_none()
     }
 
     /// Returns what a message carries: `result` or `params.result`; `None` for errors and nulls.
     pub fn result(&self, limits: &Limits) -> Result<Option<Field<'a>>, Refusal> {
-        let result = self.at(Key::Result);
+        let result = self.at(RpcKey::Result);
         let value = match result.value {
             Value::Null => self.params(limits)?.map_or(Value::Null, |params| params.at(0).value),
             value => value,
@@ -192,43 +193,45 @@ impl<'a> Item<'a> {
     /// Returns whether a node says by this, in a message, a push or without, that it failed.
     pub fn is_failed(&self, limits: &Limits) -> Result<bool, Refusal> {
         let is_pushed = || Ok(self.params(limits)?.is_some_and(|params| params.has(1)));
-        if self.is_message() && !self.has(Key::Result) {
-            return if self.has(Key::Error) { Ok(true) } else { is_pushed() };
+        if self.is_message() && !self.has(RpcKey::Result) {
+            return if self.has(RpcKey::Error) { Ok(true) } else { is_pushed() };
         }
         Ok(self.is_error())
     }
 
     fn params(&self, limits: &Limits) -> Result<Option<Fields<'a, 2>>, Refusal> {
-        match self.at(Key::Params).value {
-            Value::Object(_) => self.at(Key::Params).object(limits, &PARAMS),
+        match self.at(RpcKey::Params).value {
+            Value::Object(_) => self.at(RpcKey::Params).object(limits, &PARAMS),
             _ => Ok(None),
         }
     }
 
     /// Returns what the object is, by the fields that only one kind has.
-    pub fn kind(&self) -> Option<Kind> {
-        let any = |keys: &[Key]| keys.iter().any(|&key| self.has(key));
-        if any(&[Key::Block, Key::Receipts, Key::Traces]) {
-            return Some(Kind::Bundle);
+    pub fn kind(&self) -> Option<RpcKind> {
+        let any = |keys: &[RpcKey]| keys.iter().any(|&key| self.has(key));
+        if any(&[RpcKey::Block, RpcKey::Receipts, RpcKey::Traces]) {
+            return Some(RpcKind::Bundle);
         }
         self.kind_of_whole()
     }
 
     /// Returns what the object is beside the receipts and traces that it may contain.
-    pub fn kind_of_whole(&self) -> Option<Kind> {
-        let any = |keys: &[Key]| keys.iter().any(|&key| self.has(key));
-        if self.has(Key::Action) {
-            Some(Kind::Trace)
-        } else if self.has(Key::LogIndex) || self.has(Key::Topics) {
-            Some(Kind::Log)
-        } else if self.has(Key::TransactionHash) {
-            Some(Kind::Receipt)
-        } else if self.has(Key::ParentHash) {
-            Some(Kind::Block)
-        } else if self.has(Key::Hash) && any(&[Key::From, Key::Gas, Key::Input, Key::Value]) {
-            Some(Kind::Transaction)
-        } else if self.has(Key::Hash) && self.has(Key::Number) {
-            Some(Kind::Block)
+    pub fn kind_of_whole(&self) -> Option<RpcKind> {
+        let any = |keys: &[RpcKey]| keys.iter().any(|&key| self.has(key));
+        if self.has(RpcKey::Action) {
+            Some(RpcKind::Trace)
+        } else if self.has(RpcKey::LogIndex) || self.has(RpcKey::Topics) {
+            Some(RpcKind::Log)
+        } else if self.has(RpcKey::TransactionHash) {
+            Some(RpcKind::Receipt)
+        } else if self.has(RpcKey::ParentHash) {
+            Some(RpcKind::Block)
+        } else if self.has(RpcKey::Hash)
+            && any(&[RpcKey::From, RpcKey::Gas, RpcKey::Input, RpcKey::Value])
+        {
+            Some(RpcKind::Transaction)
+        } else if self.has(RpcKey::Hash) && self.has(RpcKey::Number) {
+            Some(RpcKind::Block)
         } else {
             None
         }
@@ -237,17 +240,17 @@ impl<'a> Item<'a> {
     /// Reads where the object was included; `None` while it is pending, as is what names a block of
     /// zeros.
     pub fn inclusion(&self, reader: &mut Reader<'_>) -> Result<Option<Inclusion>, Refusal> {
-        let Some(height) = self.at(Key::BlockNumber).height(reader)? else { return Ok(None) };
-        let block = self.at(Key::BlockHash).hash()?;
+        let Some(height) = self.at(RpcKey::BlockNumber).height(reader)? else { return Ok(None) };
+        let block = self.at(RpcKey::BlockHash).hash()?;
         if block == Some(Hash32::default()) {
             return Ok(None);
         }
-        let index = self.at(Key::TransactionIndex).or_null().count(reader)?;
+        let index = self.at(RpcKey::TransactionIndex).or_null().count(reader)?;
         Ok(Some(Inclusion { height, block, index }))
     }
 
     /// Refuses the object because of a field of another type.
-    pub fn refuse(&self, key: Key, what: &str) -> Refusal {
+    pub fn refuse(&self, key: RpcKey, what: &str) -> Refusal {
         self.at(key).refuse(Reason::BadField, what)
     }
 }

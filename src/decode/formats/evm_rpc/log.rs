@@ -1,6 +1,6 @@
 //! Logs as nodes answer and push them; `removed` ones say that their block left the chain.
 
-use super::item::{Item, Key};
+use super::item::{RpcItem, RpcKey};
 use crate::{
     decode::{
         Refusal, SkipReason,
@@ -13,16 +13,16 @@ use crate::{
 /// Reads a log, of something that is in a block or that does not say so. It is skipped while its
 /// transaction is pending: its place is its identity.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     is_placed: bool,
     reader: &mut Reader<'_>,
 ) -> Result<Body, Refusal> {
-    if item.at(Key::Removed).flag()? == Some(true) {
+    if item.at(RpcKey::Removed).flag()? == Some(true) {
         return removed(item, reader);
     }
     let [tx, index, address] =
-        [Key::TransactionHash, Key::LogIndex, Key::Address].map(|key| item.at(key));
-    let place = [Key::LogIndex, Key::BlockNumber, Key::BlockHash];
+        [RpcKey::TransactionHash, RpcKey::LogIndex, RpcKey::Address].map(|key| item.at(key));
+    let place = [RpcKey::LogIndex, RpcKey::BlockNumber, RpcKey::BlockHash];
     if !is_placed && place.iter().all(|&key| item.at(key).is_nothing()) {
         return Err(Refusal::Skip(SkipReason::NullResult));
     }
@@ -32,15 +32,15 @@ pub(super) fn read(
         address: address.need(address.address()?)?,
         inclusion: item.inclusion(reader)?,
     };
-    standard::read(&site, item.at(Key::Topics), item.at(Key::Data), reader)
+    standard::read(&site, item.at(RpcKey::Topics), item.at(RpcKey::Data), reader)
 }
 
 /// A log is removed with its whole block, and one such log is proof enough.
-fn removed(item: &Item<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
-    let hash = item.at(Key::BlockHash);
+fn removed(item: &RpcItem<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+    let hash = item.at(RpcKey::BlockHash);
     Ok(Body::Block(Box::new(BlockStep {
         step: Step::Reverted,
-        height: item.at(Key::BlockNumber).height(reader)?,
+        height: item.at(RpcKey::BlockNumber).height(reader)?,
         hash: hash.need(hash.hash()?)?,
         parent: None,
         n_transactions: None,

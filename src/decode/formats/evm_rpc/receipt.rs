@@ -2,7 +2,7 @@
 
 use super::{
     Around, check,
-    item::{Item, Key},
+    item::{RpcItem, RpcKey},
     log, push,
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// Reads a receipt: its outcome, then its logs.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     around: Around,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
@@ -25,8 +25,8 @@ pub(super) fn read(
     check::place(item, around.place, reader)?;
     let receipt = TxOutcome {
         tx: tx(item)?,
-        from: item.at(Key::From).address()?,
-        to: item.at(Key::To).address()?,
+        from: item.at(RpcKey::From).address()?,
+        to: item.at(RpcKey::To).address()?,
         outcome: outcome(item, around.gas_limit, reader)?,
         inclusion: item.inclusion(reader)?,
     };
@@ -37,49 +37,49 @@ pub(super) fn read(
 }
 
 /// Reads which transaction a receipt is for.
-pub(super) fn tx(item: &Item<'_>) -> Result<TxId, Refusal> {
-    let tx = item.at(Key::TransactionHash);
+pub(super) fn tx(item: &RpcItem<'_>) -> Result<TxId, Refusal> {
+    let tx = item.at(RpcKey::TransactionHash);
     tx.need(tx.hash()?)
 }
 
 /// Reads what a receipt says of its transaction.
 pub(super) fn outcome(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     gas_limit: Option<u64>,
     reader: &mut Reader<'_>,
 ) -> Result<Outcome, Refusal> {
-    let status = status(item.at(Key::Status), reader)?;
+    let status = status(item.at(RpcKey::Status), reader)?;
     Ok(Outcome {
         // Before Byzantium a receipt carried the state root instead of a status.
         status: status.unwrap_or(OutcomeStatus::Unknown),
-        gas_used: gas_used(item.at(Key::GasUsed), gas_limit, reader)?,
-        effective_gas_price: item.at(Key::EffectivePrice).amount(reader)?,
-        created: created(item.at(Key::Created))?,
-        l1_fee: item.at(Key::L1Fee).amount(reader)?,
+        gas_used: gas_used(item.at(RpcKey::GasUsed), gas_limit, reader)?,
+        effective_gas_price: item.at(RpcKey::EffectivePrice).amount(reader)?,
+        created: created(item.at(RpcKey::Created))?,
+        l1_fee: item.at(RpcKey::L1Fee).amount(reader)?,
     })
 }
 
 /// Reads the logs in a receipt, which are of its transaction and of its block.
 pub(super) fn read_logs(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     around: Around,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let raw = match item.at(Key::Logs).value {
+    let raw = match item.at(RpcKey::Logs).value {
         Value::Null => return Ok(()),
         Value::Array(raw) => raw,
-        _ => return Err(item.refuse(Key::Logs, "no array")),
+        _ => return Err(item.refuse(RpcKey::Logs, "no array")),
     };
     let quality = reader.quality;
-    let own = item.at(Key::TransactionHash).hash()?;
+    let own = item.at(RpcKey::TransactionHash).hash()?;
     let mut n = 0;
-    Item::each(raw, reader, |log_item, reader| {
+    RpcItem::each(raw, reader, |log_item, reader| {
         reader.quality = quality;
         reader.alone(("logs", n), events, |reader, events| {
-            let log_item = log_item.map_err(|_| item.refuse(Key::Logs, "a log is no object"))?;
+            let log_item = log_item.map_err(|_| item.refuse(RpcKey::Logs, "a log is no object"))?;
             check::place(&log_item, around.place, reader)?;
-            if own.is_some() && log_item.at(Key::TransactionHash).hash()? != own {
+            if own.is_some() && log_item.at(RpcKey::TransactionHash).hash()? != own {
                 let policy = reader.limits().checks.linkage;
                 reader.judge(false, Quality::empty(), policy, "a log of another transaction")?;
             }

@@ -2,7 +2,7 @@
 
 use super::{
     Around,
-    item::{Item, Key},
+    item::{RpcItem, RpcKey},
     push,
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
         Reason, Refusal,
         evm::call::{self, Call, PATH_MAX},
         json::{
-            Scanner, Value,
+            JsonScanner, Value,
             field::Reader,
             keys::{Field, Keys},
         },
@@ -43,23 +43,23 @@ impl Failed {
 
 /// Reads a trace; of one transaction they come from the root to the leaves.
 pub(super) fn read(
-    item: &Item<'_>,
+    item: &RpcItem<'_>,
     around: Around,
     failed: &mut Failed,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
 ) -> Result<(), Refusal> {
-    let action = item.at(Key::Action);
+    let action = item.at(RpcKey::Action);
     let action = action.need(action.object(reader.limits(), &ACTION)?)?;
     let at = |i| action.at(i);
-    let trace_type = item.at(Key::Type);
+    let trace_type = item.at(RpcKey::Type);
     let call_type = at(3).text()?.or(at(8).text()?);
     let kind = call::kind(trace_type.need(trace_type.text()?)?, call_type);
     let (from, to, value) = match kind {
         CallKind::SelfDestruct => (at(4), at(5), at(6)),
         CallKind::Reward => (at(0), at(7), at(2)),
         CallKind::Create => {
-            let result = item.at(Key::Result).object(reader.limits(), &RESULT)?;
+            let result = item.at(RpcKey::Result).object(reader.limits(), &RESULT)?;
             let created = result.map_or_else(
                 || Field { name: "result.address", value: Value::Null },
                 |result| result.at(0),
@@ -69,16 +69,16 @@ pub(super) fn read(
         _ => (at(0), at(1), at(2)),
     };
     let value = value.amount(reader)?;
-    let tx = item.at(Key::TransactionHash).hash()?;
-    let path = path(item.at(Key::TraceAddress), reader)?;
-    let mut is_failed = !item.at(Key::Error).is_nothing() && kind != CallKind::Reward;
+    let tx = item.at(RpcKey::TransactionHash).hash()?;
+    let path = path(item.at(RpcKey::TraceAddress), reader)?;
+    let mut is_failed = !item.at(RpcKey::Error).is_nothing() && kind != CallKind::Reward;
     if is_failed && !failed.contains(tx, &path) {
         failed.0 = Some((tx, path.clone()));
     }
     is_failed |= failed.contains(tx, &path);
-    let height = item.at(Key::BlockNumber).height(reader)?;
-    let block = item.at(Key::BlockHash).hash()?;
-    let index = item.at(Key::TransactionPosition).count(reader)?;
+    let height = item.at(RpcKey::BlockNumber).height(reader)?;
+    let block = item.at(RpcKey::BlockHash).hash()?;
+    let index = item.at(RpcKey::TransactionPosition).count(reader)?;
     let call = Call {
         tx,
         path,
@@ -100,7 +100,7 @@ fn path(field: Field<'_>, reader: &mut Reader<'_>) -> Result<TracePath, Refusal>
     };
     let mut path = Vec::new();
     let mut keys = Vec::new();
-    let mut scanner = Scanner::new(raw, reader.limits(), &mut keys);
+    let mut scanner = JsonScanner::new(raw, reader.limits(), &mut keys);
     let mut n = 0;
     let mut is_more = scanner.open_array(0)?;
     while is_more {

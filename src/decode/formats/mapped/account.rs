@@ -1,8 +1,8 @@
 //! Accounts and identifiers of a mapped record, in one canonical spelling each.
 
 use super::{
-    mapping::{Account, AccountForm, Id, IdForm, reads_like},
-    path::{Path, Source},
+    mapping::{AccountField, AccountForm, Id, IdForm, reads_like},
+    path::{FieldPath, Source},
 };
 use crate::{
     decode::{
@@ -22,7 +22,7 @@ use std::borrow::Cow;
 /// Reads an account; `None` when it is null, empty or one of the values that mean none.
 pub(super) fn read(
     name: &'static str,
-    at: &Account,
+    at: &AccountField,
     source: &Source<'_>,
     reader: &Reader<'_>,
 ) -> Result<Option<Address>, Refusal> {
@@ -114,7 +114,7 @@ pub(super) fn digest(bytes: &[u8]) -> Hash32 {
 
 /// Returns whether a path leads to one of these values.
 pub(super) fn is_any(
-    path: &Path,
+    path: &FieldPath,
     texts: &[String],
     source: &Source<'_>,
     reader: &Reader<'_>,

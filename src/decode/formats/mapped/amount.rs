@@ -9,7 +9,7 @@ use crate::{
         Reason, Refusal,
         json::{Value, field::Reader, keys::Field},
         value::{
-            decimal::{self, Decimal, Misfit, NotDecimal},
+            decimal::{self, Decimal, NotDecimal, UnitMisfit},
             hex,
         },
     },
@@ -39,14 +39,14 @@ pub(super) fn read(
     }
     match number.in_units(at.decimals) {
         Ok(units) => Ok(Some(Amount(units))),
-        Err(Misfit::TooFine(units)) if at.excess == Excess::Truncate => {
+        Err(UnitMisfit::TooFine(units)) if at.excess == Excess::Truncate => {
             reader.quality |= Quality::AMOUNT_LOSSY;
             Ok(Some(Amount(units)))
         }
-        Err(Misfit::TooFine(_)) => {
+        Err(UnitMisfit::TooFine(_)) => {
             Err(field.refuse(Reason::AmountLossy, "more places than the unit has"))
         }
-        Err(Misfit::TooLarge) => Err(field.refuse(Reason::AmountOutOfRange, "2^256 or more")),
+        Err(UnitMisfit::TooLarge) => Err(field.refuse(Reason::AmountOutOfRange, "2^256 or more")),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         json::{Value, field::Reader, keys::Field},
         value::{
             calendar,
-            decimal::{self, Misfit, NotDecimal},
+            decimal::{self, NotDecimal, UnitMisfit},
             time::{SUSPECT_MS, date, kafka_time},
         },
     },
@@ -82,8 +82,8 @@ fn micros(field: Field<'_>, unit: TimeUnit, reader: &Reader<'_>) -> Result<Optio
         TimeUnit::Us | TimeUnit::Ns => 0,
     };
     let count = match number.in_units(places) {
-        Ok(count) | Err(Misfit::TooFine(count)) => count,
-        Err(Misfit::TooLarge) => return Err(field.refuse(Reason::BadTime, "too large")),
+        Ok(count) | Err(UnitMisfit::TooFine(count)) => count,
+        Err(UnitMisfit::TooLarge) => return Err(field.refuse(Reason::BadTime, "too large")),
     };
     let count = if unit == TimeUnit::Ns { count / U256::from(1_000) } else { count };
     let too_large = || field.refuse(Reason::BadTime, "too large");

@@ -1,6 +1,6 @@
 //! What a mapping file says: which records are what, and where each of their values stands.
 
-use super::path::Path;
+use super::path::FieldPath;
 use crate::decode::json::Value;
 use crate::model::Clock;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Mapping {
     #[serde(default)]
     pub columns: Vec<String>,
     /// The first rule whose conditions hold reads the record; without one it is skipped.
-    pub records: Vec<Rule>,
+    pub records: Vec<RecordRule>,
 }
 
 /// How a record is written.
@@ -36,27 +36,27 @@ pub enum Encoding {
 /// What a record, or each element of an array in it, is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rule {
-    pub kind: Kind,
+pub struct RecordRule {
+    pub kind: RuleKind,
     /// All must hold; without any the rule reads every record.
     #[serde(default)]
     pub when: Vec<Condition>,
     /// An array whose elements are read one by one; paths then start at the element, or with `$.`
     /// at the record.
     #[serde(default)]
-    pub each: Option<Path>,
+    pub each: Option<FieldPath>,
     /// The transaction, movement or event. Needed for payments and transfers.
     #[serde(default)]
     pub id: Option<Id>,
     /// Who pays. Needed for payments and transfers.
     #[serde(default)]
-    pub from: Option<Account>,
+    pub from: Option<AccountField>,
     /// Who is paid. A payment without a receiver creates a contract.
     #[serde(default)]
-    pub to: Option<Account>,
+    pub to: Option<AccountField>,
     /// The token that is moved. Needed for transfers.
     #[serde(default)]
-    pub token: Option<Account>,
+    pub token: Option<AccountField>,
     #[serde(default)]
     pub amount: Option<AmountAt>,
     /// Without it the record's Kafka time counts.
@@ -64,33 +64,33 @@ pub struct Rule {
     pub time: Option<TimeAt>,
     /// The block's height; a record without one is pending.
     #[serde(default)]
-    pub height: Option<Count>,
+    pub height: Option<CountField>,
     #[serde(default)]
     pub block: Option<Id>,
     /// The transaction's position in its block.
     #[serde(default)]
-    pub index: Option<Count>,
+    pub index: Option<CountField>,
     /// The transfer's position in its transaction; by default that of the array's element.
     #[serde(default)]
-    pub item: Option<Count>,
+    pub item: Option<CountField>,
     #[serde(default)]
-    pub nonce: Option<Count>,
+    pub nonce: Option<CountField>,
     /// What the payer's own client calls the payment. Two payments of one payer with one such id
     /// are one order: told twice when they are equal, a conflict when they are not.
     #[serde(default)]
     pub client_id: Option<Id>,
     /// Whether it succeeded; what failed moved nothing.
     #[serde(default)]
-    pub status: Option<Status>,
+    pub status: Option<StatusField>,
     /// Calldata as hex with `0x`, or its first bytes.
     #[serde(default)]
-    pub input: Option<Path>,
+    pub input: Option<FieldPath>,
 }
 
 /// What a rule makes of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum RuleKind {
     /// A payment of the chain's native asset between two accounts: a transaction, scored.
     Payment,
     /// A movement of a token between two accounts.
@@ -109,7 +109,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    pub path: Path,
+    pub path: FieldPath,
     /// It reads like one of these.
     #[serde(default)]
     pub is: Vec<String>,
@@ -125,7 +125,7 @@ pub struct Condition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Id {
-    pub path: Path,
+    pub path: FieldPath,
     /// Default `hash`.
     #[serde(default)]
     pub form: IdForm,
@@ -145,10 +145,10 @@ pub enum IdForm {
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub struct AccountField {
     /// Several paths are joined with a colon.
     #[serde(default)]
-    pub paths: Vec<Path>,
+    pub paths: Vec<FieldPath>,
     /// What is written in front, or, without a path, the account itself.
     #[serde(default)]
     pub prefix: String,
@@ -179,7 +179,7 @@ pub enum AccountForm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AmountAt {
-    pub path: Path,
+    pub path: FieldPath,
     /// 10, or 16 with or without `0x`. Default 10.
     #[serde(default)]
     pub radix: Radix,
@@ -215,7 +215,7 @@ pub enum Excess {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimeAt {
-    pub path: Path,
+    pub path: FieldPath,
     pub unit: TimeUnit,
     /// Whose clock it is. Default `block`.
     #[serde(default = "block")]
@@ -243,8 +243,8 @@ pub enum TimeUnit {
 /// A height, an index or a nonce.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Count {
-    pub path: Path,
+pub struct CountField {
+    pub path: FieldPath,
     /// Values that mean that there is none.
     #[serde(default)]
     pub unset: Vec<String>,
@@ -253,8 +253,8 @@ pub struct Count {
 /// Whether something succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Status {
-    pub path: Path,
+pub struct StatusField {
+    pub path: FieldPath,
     /// What success is called; everything else is a failure.
     pub ok: Vec<String>,
 }
@@ -302,12 +302,12 @@ impl Mapping {
                     );
                 }
             };
-            if matches!(rule.kind, Kind::Payment | Kind::Transfer) {
+            if matches!(rule.kind, RuleKind::Payment | RuleKind::Transfer) {
                 need(rule.id.is_some(), "id");
                 need(rule.from.is_some(), "from");
                 need(rule.amount.is_some(), "amount");
             }
-            if rule.kind == Kind::Transfer {
+            if rule.kind == RuleKind::Transfer {
                 need(rule.to.is_some(), "to");
                 need(rule.token.is_some(), "token");
             }

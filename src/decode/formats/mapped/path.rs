@@ -2,7 +2,7 @@
 
 use crate::decode::{
     Limits,
-    json::{Scanner, Value, text::Text},
+    json::{JsonScanner, Value, text::Text},
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -15,12 +15,12 @@ const ROOT: &str = "$";
 /// A path such as `data.transfers.0.amount`: keys, and positions in arrays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Path {
+pub struct FieldPath {
     steps: Vec<String>,
     is_from_root: bool,
 }
 
-impl TryFrom<String> for Path {
+impl TryFrom<String> for FieldPath {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -38,8 +38,8 @@ impl TryFrom<String> for Path {
     }
 }
 
-impl From<Path> for String {
-    fn from(path: Path) -> Self {
+impl From<FieldPath> for String {
+    fn from(path: FieldPath) -> Self {
         let root = path.is_from_root.then(|| ROOT.to_owned());
         root.into_iter().chain(path.steps).collect::<Vec<_>>().join(".")
     }
@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the value at a path; null when there is none.
-    pub fn get(&self, path: &Path, limits: &Limits) -> Value<'a> {
+    pub fn get(&self, path: &FieldPath, limits: &Limits) -> Value<'a> {
         match *self {
             Self::Json { root, here } => {
                 let start = if path.is_from_root { root } else { here };
@@ -93,7 +93,7 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the elements of the array at a path; none when there is no array.
-    pub fn elements(&self, path: &Path, limits: &Limits) -> Vec<Value<'a>> {
+    pub fn elements(&self, path: &FieldPath, limits: &Limits) -> Vec<Value<'a>> {
         elements(self.get(path, limits), limits)
     }
 }
@@ -109,7 +109,7 @@ fn child<'a>(value: Value<'a>, step: &str, limits: &Limits) -> Value<'a> {
                 }
             };
             // It has been validated with the record.
-            let _ = Scanner::new(raw, limits, &mut scratch).object(0, on_field);
+            let _ = JsonScanner::new(raw, limits, &mut scratch).object(0, on_field);
             found
         }
         Value::Array(_) => match step.parse::<usize>() {
@@ -123,7 +123,7 @@ fn child<'a>(value: Value<'a>, step: &str, limits: &Limits) -> Value<'a> {
 pub(super) fn elements<'a>(value: Value<'a>, limits: &Limits) -> Vec<Value<'a>> {
     let Value::Array(raw) = value else { return Vec::new() };
     let (mut scratch, mut found, mut n) = (Vec::new(), Vec::new(), 0);
-    let mut scanner = Scanner::new(raw, limits, &mut scratch);
+    let mut scanner = JsonScanner::new(raw, limits, &mut scratch);
     let mut is_more = scanner.open_array(0).unwrap_or(false);
     while is_more {
         let Ok(element) = scanner.value(1) else { break };

@@ -2,7 +2,7 @@
 
 use super::{
     account, amount, instant,
-    mapping::{Account, Count, Kind, Rule},
+    mapping::{AccountField, CountField, RecordRule, RuleKind},
     path::Source,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
 
 /// Reads a record, or the element at position `i` of an array in it.
 pub(super) fn read(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     i: u32,
     reader: &mut Reader<'_>,
@@ -34,8 +34,8 @@ pub(super) fn read(
         return Err(refuse(Reason::ChainMismatch, what));
     }
     let body = match rule.kind {
-        Kind::Payment => payment(rule, source, reader)?,
-        Kind::Transfer => transfer(rule, source, i, reader)?,
+        RuleKind::Payment => payment(rule, source, reader)?,
+        RuleKind::Transfer => transfer(rule, source, i, reader)?,
         _ => notice(rule, source, i, reader)?,
     };
     let (time, clock) = instant::read(rule.time.as_ref(), source, reader)?;
@@ -43,7 +43,11 @@ pub(super) fn read(
     Ok(())
 }
 
-fn payment(rule: &Rule, source: &Source<'_>, reader: &mut Reader<'_>) -> Result<Body, Refusal> {
+fn payment(
+    rule: &RecordRule,
+    source: &Source<'_>,
+    reader: &mut Reader<'_>,
+) -> Result<Body, Refusal> {
     let id = needed("id", id(rule, source, reader)?)?;
     let from = needed("from", account("from", &rule.from, source, reader)?)?;
     let to = account("to", &rule.to, source, reader)?;
@@ -74,7 +78,7 @@ fn payment(rule: &Rule, source: &Source<'_>, reader: &mut Reader<'_>) -> Result<
 }
 
 fn transfer(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     i: u32,
     reader: &mut Reader<'_>,
@@ -109,7 +113,7 @@ fn transfer(
 }
 
 fn notice(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     i: u32,
     reader: &mut Reader<'_>,
@@ -140,7 +144,7 @@ fn needed<T>(name: &str, value: Option<T>) -> Result<T, Refusal> {
 }
 
 fn id(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Hash32>, Refusal> {
@@ -149,7 +153,7 @@ fn id(
 
 /// Reads what the payer calls the payment: a name, which leaves its id what it is.
 fn client_id(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Hash32>, Refusal> {
@@ -162,7 +166,7 @@ fn client_id(
 
 fn account(
     name: &'static str,
-    at: &Option<Account>,
+    at: &Option<AccountField>,
     source: &Source<'_>,
     reader: &Reader<'_>,
 ) -> Result<Option<Address>, Refusal> {
@@ -171,7 +175,7 @@ fn account(
 
 fn count(
     name: &'static str,
-    at: &Option<Count>,
+    at: &Option<CountField>,
     source: &Source<'_>,
     reader: &mut Reader<'_>,
 ) -> Result<Option<u64>, Refusal> {
@@ -184,7 +188,7 @@ fn count(
 }
 
 fn inclusion(
-    rule: &Rule,
+    rule: &RecordRule,
     source: &Source<'_>,
     reader: &mut Reader<'_>,
 ) -> Result<Option<Inclusion>, Refusal> {
@@ -197,7 +201,7 @@ fn inclusion(
     Ok(Some(Inclusion { height, block, index: index.and_then(|i| u32::try_from(i).ok()) }))
 }
 
-fn outcome(rule: &Rule, source: &Source<'_>, reader: &Reader<'_>) -> Option<Outcome> {
+fn outcome(rule: &RecordRule, source: &Source<'_>, reader: &Reader<'_>) -> Option<Outcome> {
     let at = rule.status.as_ref()?;
     let field = Field { name: "status", value: source.get(&at.path, reader.limits()) };
     if field.is_nothing() {
@@ -213,7 +217,7 @@ fn outcome(rule: &Rule, source: &Source<'_>, reader: &Reader<'_>) -> Option<Outc
     })
 }
 
-fn input(rule: &Rule, source: &Source<'_>, reader: &Reader<'_>) -> Result<Calldata, Refusal> {
+fn input(rule: &RecordRule, source: &Source<'_>, reader: &Reader<'_>) -> Result<Calldata, Refusal> {
     let Some(path) = &rule.input else { return Ok(Calldata::default()) };
     let field = Field { name: "input", value: source.get(path, reader.limits()) };
     let digits = field.hex_digits()?.unwrap_or_default();

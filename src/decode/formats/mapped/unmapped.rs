@@ -5,7 +5,7 @@ use crate::{
     decode::{
         Limits, Reason, Refusal,
         json::{
-            Scanner, Value,
+            JsonScanner, Value,
             field::{Reader, refuse},
             keys::Field,
         },
@@ -74,6 +74,6 @@ fn fields<'a>(raw: &'a [u8], limits: &Limits) -> Vec<(bool, Value<'a>)> {
         found.push((is_amount, value));
     };
     // It has been validated with the record.
-    let _ = Scanner::new(raw, limits, &mut scratch).object(0, on_field);
+    let _ = JsonScanner::new(raw, limits, &mut scratch).object(0, on_field);
     found
 }

@@ -4,7 +4,7 @@ use crate::{
     detect::{
         Model, ModelMeta, Opinion, Scene, SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, odds, tx_of},
             sentence::{count, number},
         },
@@ -81,7 +81,7 @@ impl AmountZ {
     }
 }
 
-impl Definition for AmountZ {
+impl ModelDefinition for AmountZ {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {

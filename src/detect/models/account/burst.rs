@@ -4,7 +4,7 @@ use crate::{
     detect::{
         Model, ModelMeta, Opinion, Scene, SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, odds, tx_of},
             sentence::number,
         },
@@ -49,18 +49,18 @@ impl Default for Params {
 /// the chain, for young accounts), so the short count is negative binomial.
 pub struct Burst {
     params: Params,
-    learned: Learned,
+    learned: BurstLearned,
 }
 
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
-struct Learned {
+struct BurstLearned {
     n_learned: u64,
     /// Pooled mean of each short count over transactions.
     pooled: [f64; 2],
 }
 
 /// A short count against the law of it.
-struct Signal {
+struct CountSignal {
     n: f64,
     law: NegativeBinomial,
     is_sender: bool,
@@ -78,7 +78,7 @@ const TWO_LOOKS: f64 = core::f64::consts::LOG10_2;
 const COUNT_MAX: u32 = 100_000;
 
 impl Burst {
-    fn signals(&self, scene: &Scene<'_>) -> [Option<Signal>; 2] {
+    fn signals(&self, scene: &Scene<'_>) -> [Option<CountSignal>; 2] {
         if tx_of(scene).is_none() {
             return [None, None];
         }
@@ -87,7 +87,7 @@ impl Burst {
         let sender = parties.sender.and_then(|key| scene.state.profile(key));
         let sends = sender.map(|p| {
             let law = self.law(0, (p.out_1h(now), p.out_7d(now)), p, now, HOUR_DAYS);
-            Signal { n: p.out_1h(now) + 1.0, law, is_sender: true }
+            CountSignal { n: p.out_1h(now) + 1.0, law, is_sender: true }
         });
         let receiver = parties.receiver.and_then(|key| scene.state.profile(key));
         let is_new_pair = match (parties.sender, parties.receiver) {
@@ -97,7 +97,7 @@ impl Burst {
         let arrivals = receiver.filter(|_| is_new_pair).map(|p| {
             let counts = (p.new_senders_24h(now), p.new_senders_7d(now));
             let law = self.law(1, counts, p, now, 1.0);
-            Signal { n: counts.0 + 1.0, law, is_sender: false }
+            CountSignal { n: counts.0 + 1.0, law, is_sender: false }
         });
         [sends, arrivals]
     }
@@ -123,7 +123,7 @@ impl Burst {
             .with_shape_max(self.params.shape_max)
     }
 
-    fn surprise(&self, signal: &Signal) -> f64 {
+    fn surprise(&self, signal: &CountSignal) -> f64 {
         // Most transactions are far from a burst: they are spared the incomplete beta function.
         let is_far = signal.n < signal.law.mean() + signal.law.deviation();
         if is_far || signal.n < f64::from(self.params.n_min) {
@@ -132,9 +132,9 @@ impl Burst {
         (signal.law.surprise(signal.n) - TWO_LOOKS).max(0.0)
     }
 
-    fn stronger(&self, scene: &Scene<'_>) -> Option<(Signal, f64)> {
+    fn stronger(&self, scene: &Scene<'_>) -> Option<(CountSignal, f64)> {
         let [sends, arrivals] = self.signals(scene);
-        let scored = |s: Option<Signal>| s.map(|s| (self.surprise(&s), s));
+        let scored = |s: Option<CountSignal>| s.map(|s| (self.surprise(&s), s));
         match (scored(sends), scored(arrivals)) {
             (Some((a, _)), Some((b, arrivals))) if b > a => Some((arrivals, b)),
             (Some((a, sends)), _) => Some((sends, a)),
@@ -149,7 +149,7 @@ const LONG_DAYS: f64 = 7.0;
 /// Half-life of the hourly count.
 const HOUR_DAYS: f64 = 1.0 / 24.0;
 
-impl Definition for Burst {
+impl ModelDefinition for Burst {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -163,7 +163,7 @@ impl Definition for Burst {
     };
 
     fn new(params: Params, _schema: &'static Schema, _seed: u64) -> Self {
-        Self { params, learned: Learned::default() }
+        Self { params, learned: BurstLearned::default() }
     }
 }
 
@@ -218,7 +218,7 @@ impl Model for Burst {
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let is_sound = |l: &Learned| l.pooled.iter().all(|v| v.is_finite());
+        let is_sound = |l: &BurstLearned| l.pooled.iter().all(|v| v.is_finite());
         self.learned = snapshot::decode(Self::META.id, VERSION, bytes, is_sound)?;
         Ok(())
     }

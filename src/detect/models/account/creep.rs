@@ -5,7 +5,7 @@ use crate::{
         FINDING_SURPRISE_MIN, FrozenModel, Model, ModelMeta, Opinion, SURPRISE_MAX, Scene,
         SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, odds, tx_of},
             sentence::number,
         },
@@ -68,7 +68,7 @@ struct Habit {
 }
 
 /// A payment beside its sender's habit.
-struct Look {
+struct CreepLook {
     slot: usize,
     habit: Habit,
     value: f64,
@@ -152,7 +152,7 @@ fn hour_of(time: EventTime) -> i32 {
 
 impl Creep {
     /// Returns the sender's habit and what it pays now.
-    fn look(&self, scene: &Scene<'_>) -> Option<Look> {
+    fn look(&self, scene: &Scene<'_>) -> Option<CreepLook> {
         let (_, features) = tx_of(scene)?;
         let position = match self.schema.family {
             Family::Evm => evm::LOG_VALUE,
@@ -167,11 +167,11 @@ impl Creep {
         let slot = (sender.0 % SLOTS as u64) as usize;
         let own = self.slots.get(slot).copied().filter(|habit| habit.account == sender.0);
         let habit = own.unwrap_or(Habit { account: sender.0, ..Habit::default() });
-        Some(Look { slot, habit, value: parties.value, log_value })
+        Some(CreepLook { slot, habit, value: parties.value, log_value })
     }
 }
 
-impl Definition for Creep {
+impl ModelDefinition for Creep {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -195,7 +195,7 @@ impl Model for Creep {
     }
 
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
-        let Look { habit, log_value, .. } = self.look(scene)?;
+        let CreepLook { habit, log_value, .. } = self.look(scene)?;
         if !habit.is_known(&self.params) {
             return None;
         }
@@ -206,7 +206,9 @@ impl Model for Creep {
     fn explain(&self, scene: &Scene<'_>, opinion: &Opinion, bar: f64) -> Finding {
         let expected = sum_at(bar);
         let mut finding = finding(Self::META, scene, opinion, expected);
-        let Some(Look { habit, value, log_value, .. }) = self.look(scene) else { return finding };
+        let Some(CreepLook { habit, value, log_value, .. }) = self.look(scene) else {
+            return finding;
+        };
         let symbol = &*scene.chain.native.symbol;
         finding.explanation = format!(
             "The sender pays {} {symbol}, and has paid above its habit of {} {symbol} for so long \
@@ -225,7 +227,7 @@ impl Model for Creep {
     }
 
     fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
-        let Some(Look { slot, mut habit, log_value, .. }) = self.look(scene) else { return };
+        let Some(CreepLook { slot, mut habit, log_value, .. }) = self.look(scene) else { return };
         let hour = hour_of(scene.event.time);
         let holder = &self.slots[slot];
         let is_held = holder.n > 0 && holder.account != habit.account;

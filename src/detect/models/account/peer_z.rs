@@ -4,7 +4,7 @@ use crate::{
     detect::{
         FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, odds, tx_of},
             sentence::number,
         },
@@ -99,7 +99,7 @@ impl PeerZ {
     }
 }
 
-impl Definition for PeerZ {
+impl ModelDefinition for PeerZ {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {

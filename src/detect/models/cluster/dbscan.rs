@@ -5,7 +5,7 @@ use crate::{
     detect::{
         FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, name, odds, subject, tx_of},
             refit::{Refit, Schedule},
             sentence::{feature, number},
@@ -13,7 +13,7 @@ use crate::{
         snapshot,
     },
     feature::Schema,
-    ml::cluster::dense_clusters::{Place, Pocket, Pockets, ROWS_MAX},
+    ml::cluster::dense_clusters::{ClusterPlace, Pocket, Pockets, ROWS_MAX},
     model::{DetectorKind, Finding},
 };
 use schemars::JsonSchema;
@@ -52,7 +52,7 @@ const VERSION: u8 = 1;
 const PPM: f64 = 1e6;
 
 impl Dbscan {
-    fn place(&self, scene: &Scene<'_>) -> Option<(&Pockets, Place)> {
+    fn place(&self, scene: &Scene<'_>) -> Option<(&Pockets, ClusterPlace)> {
         let fitted = self.fitted.as_ref()?;
         let (_, features) = tx_of(scene)?;
         let mut row = columns::row(self.schema.family, features);
@@ -90,7 +90,7 @@ fn rarity(n: u32, of: u32) -> f64 {
     (-libm::log10((f64::from(n) + 0.5) / f64::from(of.max(1)))).clamp(0.0, 3.0)
 }
 
-impl Definition for Dbscan {
+impl ModelDefinition for Dbscan {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -126,9 +126,9 @@ impl Model for Dbscan {
     fn score(&self, scene: &Scene<'_>) -> Option<Opinion> {
         let (fitted, place) = self.place(scene)?;
         let surprise = match place {
-            Place::Mass => 0.0,
-            Place::Pocket(idx) => rarity(fitted.pockets[idx].n_rows, fitted.n_rows),
-            Place::Noise => rarity(fitted.n_noise, fitted.n_rows),
+            ClusterPlace::Mass => 0.0,
+            ClusterPlace::Pocket(idx) => rarity(fitted.pockets[idx].n_rows, fitted.n_rows),
+            ClusterPlace::Noise => rarity(fitted.n_noise, fitted.n_rows),
         };
         Some(Opinion { surprise, value: surprise })
     }
@@ -139,7 +139,7 @@ impl Model for Dbscan {
         let who = name(&subject(scene));
         let symbol = &*scene.chain.native.symbol;
         match place {
-            Place::Pocket(idx) => {
+            ClusterPlace::Pocket(idx) => {
                 let pocket = &fitted.pockets[idx];
                 let traits = self.describe(fitted, pocket, symbol);
                 finding.explanation = format!(
@@ -149,7 +149,7 @@ impl Model for Dbscan {
                 finding.quiet_if =
                     format!("any of these outside of the pocket, for example {traits}");
             }
-            Place::Noise | Place::Mass => {
+            ClusterPlace::Noise | ClusterPlace::Mass => {
                 finding.explanation = format!(
                     "{who}: like none of {} recent transactions, as {} % of them are ({}).",
                     fitted.n_rows,

@@ -5,7 +5,7 @@ use crate::{
     detect::{
         FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling, Scene, SnapshotError,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, name, odds, subject, tx_of},
             refit::{Refit, Schedule},
             sentence::{feature, number},
@@ -15,7 +15,7 @@ use crate::{
     },
     feature::Schema,
     ml::{
-        cluster::kmeans_centroids::{Cells, Nearest},
+        cluster::kmeans_centroids::{Centroids, Nearest},
         rank::Horizon,
         tail::Calibration,
     },
@@ -56,7 +56,7 @@ pub struct Kmeans {
 /// What is in use after a takeover.
 #[derive(Clone, Serialize, Deserialize)]
 struct Quantiser {
-    cells: Cells,
+    cells: Centroids,
     novelties: Calibration,
     reputation: Reputation,
     n_learned: u64,
@@ -65,7 +65,7 @@ struct Quantiser {
 /// What a fit hands over.
 #[derive(Serialize, Deserialize)]
 struct Takeover {
-    cells: Cells,
+    cells: Centroids,
     novelties: Vec<f32>,
 }
 
@@ -92,7 +92,7 @@ impl Kmeans {
     }
 
     /// Hands each old cell's reputation to the new cell nearest to its centroid.
-    fn migrate(&self, cells: &Cells) -> Reputation {
+    fn migrate(&self, cells: &Centroids) -> Reputation {
         let Some(old) = &self.fitted else { return Reputation::new(cells.n_cells()) };
         let heir = |cell: usize| {
             let centroid = old.cells.centroid(cell);
@@ -109,12 +109,12 @@ impl Kmeans {
 fn fit(job: &FitJob) -> Fitted {
     let n_rows = job.data.len() / job.n_columns.max(1);
     let k = job.settings.first().map_or(256, |&k| k as usize).min(n_rows / 16).max(1);
-    let fitted = Cells::fit(&job.data, job.n_columns, k, job.seed);
+    let fitted = Centroids::fit(&job.data, job.n_columns, k, job.seed);
     let takeover = fitted.map(|(cells, novelties)| Takeover { cells, novelties });
     Fitted { model: job.model.clone(), id: job.id, bytes: snapshot::encode(VERSION, &takeover) }
 }
 
-impl Definition for Kmeans {
+impl ModelDefinition for Kmeans {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {

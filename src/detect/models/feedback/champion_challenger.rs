@@ -16,13 +16,13 @@ const TRIAL_MARGIN: f64 = 0.25;
 pub struct Succession {
     current: Option<Ensemble>,
     previous: Option<Ensemble>,
-    candidate: Option<Candidate>,
-    trial: Trial,
+    candidate: Option<Challenger>,
+    trial: ChallengerTrial,
 }
 
 /// A fit in shadow.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Candidate {
+struct Challenger {
     fit: Ensemble,
     n_seen: u32,
     n_odds_on: u32,
@@ -30,7 +30,7 @@ struct Candidate {
 
 /// Losses on verdicts that came after a takeover.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Trial {
+struct ChallengerTrial {
     n: u32,
     current: f64,
     previous: f64,
@@ -51,7 +51,7 @@ impl Succession {
 
     /// Takes a fit into the shadow, for so many transactions.
     pub fn propose(&mut self, fit: Ensemble, shadow_transactions: u32) {
-        self.candidate = Some(Candidate { fit, n_seen: 0, n_odds_on: 0 });
+        self.candidate = Some(Challenger { fit, n_seen: 0, n_odds_on: 0 });
         self.take_over(shadow_transactions);
     }
 
@@ -86,7 +86,7 @@ impl Succession {
         if trial.n >= TRIAL_MIN
             && trial.current - trial.previous > TRIAL_MARGIN * f64::from(trial.n)
         {
-            self.trial = Trial::default();
+            self.trial = ChallengerTrial::default();
             self.current = self.previous.take();
         }
     }
@@ -100,12 +100,12 @@ impl Succession {
     }
 
     fn take_over(&mut self, shadow_transactions: u32) {
-        let is_seen = |c: &mut Candidate| c.n_seen >= shadow_transactions;
+        let is_seen = |c: &mut Challenger| c.n_seen >= shadow_transactions;
         let Some(candidate) = self.candidate.take_if(is_seen) else { return };
         if candidate.n_odds_on > candidate.n_seen / ODDS_ON_DIVISOR {
             return;
         }
         self.previous = self.current.replace(candidate.fit);
-        self.trial = Trial::default();
+        self.trial = ChallengerTrial::default();
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         FitJob, Fitted, Ruling,
         ensemble::{Ensemble, Lesson},
         judged_samples::{ROWS_PER_SUBJECT, Spread},
-        models::{kinds::Kind, ranks::groups},
+        models::{kinds::EventKind, ranks::groups},
         rulings::Rulings,
         snapshot,
     },
@@ -41,7 +41,7 @@ const IDLE_FACTOR: i64 = 7;
 /// When the feedback model refits, and on how much.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Schedule {
+pub struct FeedbackSchedule {
     /// Days of event time between two fits. Default 2.
     #[schemars(range(min = 0.01, max = 365.0), extend("x-unit" = "days"))]
     pub every_days: f64,
@@ -65,7 +65,7 @@ pub struct Schedule {
     pub n_trees: u32,
 }
 
-impl Default for Schedule {
+impl Default for FeedbackSchedule {
     fn default() -> Self {
         Self {
             every_days: 2.0,
@@ -81,15 +81,15 @@ impl Default for Schedule {
 
 /// All that has been learned.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Memory {
+pub struct FeedbackMemory {
     #[serde(skip)]
-    schedule: Schedule,
+    schedule: FeedbackSchedule,
     seed: u64,
     family: Family,
     n_columns: u32,
     now: EventTime,
     /// One a kind.
-    usual: Vec<Usual>,
+    usual: Vec<UsualRow>,
     spread: Spread,
     pub rulings: Rulings,
     /// (transaction, account) of the last alerts.
@@ -104,7 +104,7 @@ pub struct Memory {
 /// What is usual of one kind of event: a payment in a token is ranked among its like, and then
 /// teaches and is judged as any other, because an account's habits are what the trees look at.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Usual {
+struct UsualRow {
     n_seen: u64,
     ranks: TrailingRanks,
 }
@@ -140,19 +140,19 @@ pub fn probe(step: u8) -> u8 {
     1 + (u16::from(step) * 254 / u16::from(PROBES)) as u8
 }
 
-impl Memory {
+impl FeedbackMemory {
     /// Makes an empty memory.
-    pub fn new(schedule: &Schedule, schema: &Schema, seed: u64) -> Self {
-        let Schedule { recent_max, subjects_max, .. } = *schedule;
+    pub fn new(schedule: &FeedbackSchedule, schema: &Schema, seed: u64) -> Self {
+        let FeedbackSchedule { recent_max, subjects_max, .. } = *schedule;
         let (family, n_columns) = (schema.family, schema.defs.len());
-        let usual = Usual { n_seen: 0, ranks: TrailingRanks::new(n_columns, HORIZON) };
+        let usual = UsualRow { n_seen: 0, ranks: TrailingRanks::new(n_columns, HORIZON) };
         Self {
             schedule: schedule.clone(),
             seed,
             family,
             n_columns: n_columns as u32,
             now: EventTime::default(),
-            usual: vec![usual; Kind::n_of(family)],
+            usual: vec![usual; EventKind::n_of(family)],
             spread: Spread::new(n_columns, recent_max, subjects_max, seed),
             rulings: Rulings::default(),
             alerted: VecDeque::new(),
@@ -170,7 +170,7 @@ impl Memory {
         self.n_columns as usize == n_columns
             && n_columns <= FEATURES_MAX
             && self.family == schema.family
-            && self.usual.len() == Kind::n_of(self.family)
+            && self.usual.len() == EventKind::n_of(self.family)
             && self.usual.iter().all(|usual| usual.ranks.is_shaped(n_columns))
             && self.spread.is_shaped(n_columns)
             && self.alerted.len() <= ALERTED_MAX
@@ -178,13 +178,13 @@ impl Memory {
     }
 
     /// Goes on under a schedule: it is no part of a snapshot.
-    pub fn scheduled(self, schedule: &Schedule) -> Self {
+    pub fn scheduled(self, schedule: &FeedbackSchedule) -> Self {
         Self { schedule: schedule.clone(), ..self }
     }
 
     /// Returns the ranks of an event's features in 255 steps, 0 where one is absent; `None` in
     /// warm-up.
-    pub fn row(&self, kind: Kind, features: &Features) -> Option<[u8; FEATURES_MAX]> {
+    pub fn row(&self, kind: EventKind, features: &Features) -> Option<[u8; FEATURES_MAX]> {
         let ranks = self.ranks(kind)?;
         let mut row = [0; FEATURES_MAX];
         for (column, code) in row.iter_mut().enumerate().take(self.n_columns as usize) {
@@ -197,19 +197,19 @@ impl Memory {
 
     /// Returns a value that was seen near the rank that a code stands for, and its own code: where
     /// many are equal not every code has a value.
-    pub fn seen_near(&self, kind: Kind, column: usize, code: u8) -> Option<(f64, u8)> {
+    pub fn seen_near(&self, kind: EventKind, column: usize, code: u8) -> Option<(f64, u8)> {
         let grid = self.ranks(kind)?.grid(column);
         let value = grid.quantile(f64::from(code.checked_sub(1)?) / 254.0)?;
         Some((value, code_of(grid.rank(value))))
     }
 
     /// Returns the ranks of a kind, once there are any.
-    fn ranks(&self, kind: Kind) -> Option<&TrailingRanks> {
+    fn ranks(&self, kind: EventKind) -> Option<&TrailingRanks> {
         Some(&self.usual.get(kind.idx())?.ranks).filter(|ranks| ranks.is_warm())
     }
 
     /// Learns an event.
-    pub fn learn(&mut self, account: u64, kind: Kind, features: &Features, now: EventTime) {
+    pub fn learn(&mut self, account: u64, kind: EventKind, features: &Features, now: EventTime) {
         self.now = if now > self.now { now } else { self.now };
         let width = self.n_columns as usize;
         if let Some(row) = self.row(kind, features) {

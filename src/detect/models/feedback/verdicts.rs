@@ -1,15 +1,15 @@
 //! Feedback: trees over what judged subjects did, before the alert included (verdict spread).
 
-use super::feedback_training::{self, Schedule};
+use super::feedback_training::{self, FeedbackSchedule};
 use crate::{
     detect::{
         FINDING_SURPRISE_MIN, FitJob, Fitted, FrozenModel, Model, ModelMeta, Opinion, Ruling,
         Scene, SnapshotError,
         ensemble::Ensemble,
         models::{
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, name, subject, unit},
-            kinds::Kind,
+            kinds::EventKind,
             sentence::{count, feature, number},
         },
         snapshot,
@@ -20,7 +20,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Parameters of [`Verdicts`].
+/// Parameters of [`VerdictModel`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
@@ -37,7 +37,7 @@ pub struct Params {
     #[schemars(range(min = 0.0, max = 0.99), extend("x-unit" = "share"))]
     pub listed_share: f64,
     /// When it refits, and on how much.
-    pub schedule: Schedule,
+    pub schedule: FeedbackSchedule,
 }
 
 impl Default for Params {
@@ -49,7 +49,7 @@ impl Default for Params {
             n_half: 80,
             share_max: 0.95,
             listed_share: 0.9,
-            schedule: Schedule::default(),
+            schedule: FeedbackSchedule::default(),
         }
     }
 }
@@ -60,10 +60,10 @@ impl Default for Params {
 /// A verdict judges the subject: thirty of its past events become examples, and events of subjects
 /// that were never alerted weak counter-examples. The share of the combined score that it claims
 /// grows with the number of accounts judged fraud.
-pub struct Verdicts {
+pub struct VerdictModel {
     params: Params,
     schema: &'static Schema,
-    learned: feedback_training::Memory,
+    learned: feedback_training::FeedbackMemory,
 }
 
 const VERSION: u8 = 2;
@@ -82,13 +82,13 @@ fn odds_at(surprise: f64) -> f64 {
     (surprise - EVEN_ODDS) * core::f64::consts::LN_10
 }
 
-impl Verdicts {
+impl VerdictModel {
     fn surprise(logit: f64) -> f64 {
         (EVEN_ODDS + logit / core::f64::consts::LN_10).clamp(0.0, CLAIM_MAX)
     }
 
     fn standing(&self, scene: &Scene<'_>) -> Option<f64> {
-        Kind::of(scene)?;
+        EventKind::of(scene)?;
         if self.learned.rulings.n_changes() == 0 {
             return None;
         }
@@ -101,7 +101,7 @@ impl Verdicts {
     }
 
     fn logit(&self, scene: &Scene<'_>) -> Option<f64> {
-        let (kind, features) = Kind::of(scene)?;
+        let (kind, features) = EventKind::of(scene)?;
         let fitted = self.fitted()?;
         let row = self.learned.row(kind, features)?;
         Some(fitted.odds.logit(&row[..self.schema.defs.len()]))
@@ -109,7 +109,12 @@ impl Verdicts {
 
     /// Returns the column, and the value in it, whose least change of rank brings the odds below
     /// `expected`.
-    fn least_change(&self, kind: Kind, features: &Features, expected: f64) -> Option<(usize, f64)> {
+    fn least_change(
+        &self,
+        kind: EventKind,
+        features: &Features,
+        expected: f64,
+    ) -> Option<(usize, f64)> {
         let (fitted, mut row) = (self.fitted()?, self.learned.row(kind, features)?);
         let row = &mut row[..self.schema.defs.len()];
         let mut least: Option<(u8, usize, f64)> = None;
@@ -131,7 +136,7 @@ impl Verdicts {
 
     /// Explains odds by ablation: what they lose when one input is set to its median.
     fn of_trees(&self, scene: &Scene<'_>, expected: f64, finding: &mut Finding) -> Option<()> {
-        let (kind, features) = Kind::of(scene)?;
+        let (kind, features) = EventKind::of(scene)?;
         let (fitted, mut row) = (self.fitted()?, self.learned.row(kind, features)?);
         let row = &mut row[..self.schema.defs.len()];
         let whole = fitted.odds.logit(row);
@@ -183,7 +188,7 @@ impl Params {
     }
 }
 
-impl Definition for Verdicts {
+impl ModelDefinition for VerdictModel {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -203,12 +208,12 @@ impl Definition for Verdicts {
     const FIT: Option<fn(&FitJob) -> Fitted> = Some(feedback_training::fit);
 
     fn new(params: Params, schema: &'static Schema, seed: u64) -> Self {
-        let learned = feedback_training::Memory::new(&params.schedule, schema, seed);
+        let learned = feedback_training::FeedbackMemory::new(&params.schedule, schema, seed);
         Self { params, schema, learned }
     }
 }
 
-impl Model for Verdicts {
+impl Model for VerdictModel {
     fn meta(&self) -> &'static ModelMeta {
         Self::META
     }
@@ -253,7 +258,7 @@ impl Model for Verdicts {
         if self.standing(scene).is_some() {
             return None;
         }
-        let (kind, features) = Kind::of(scene)?;
+        let (kind, features) = EventKind::of(scene)?;
         self.least_change(kind, features, odds_at(bar))
     }
 
@@ -265,7 +270,7 @@ impl Model for Verdicts {
     }
 
     fn learn(&mut self, scene: &Scene<'_>, _own: Option<&Opinion>) {
-        let Some((kind, features)) = Kind::of(scene) else { return };
+        let Some((kind, features)) = EventKind::of(scene) else { return };
         let Some(account) = scene.parties.receiver else { return };
         self.learned.learn(account.0, kind, features, scene.event.time);
     }
@@ -306,8 +311,8 @@ impl Model for Verdicts {
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
-        let is_sound = |learned: &feedback_training::Memory| learned.is_shaped(self.schema);
-        let learned: feedback_training::Memory =
+        let is_sound = |learned: &feedback_training::FeedbackMemory| learned.is_shaped(self.schema);
+        let learned: feedback_training::FeedbackMemory =
             snapshot::decode(Self::META.id, VERSION, bytes, is_sound)?;
         self.learned = learned.scheduled(&self.params.schedule);
         Ok(())

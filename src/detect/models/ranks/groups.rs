@@ -8,7 +8,7 @@ use crate::{
 
 /// One feature and the direction in which it is suspicious.
 #[derive(Debug)]
-pub struct Part {
+pub struct GroupFeature {
     pub position: usize,
     pub is_high: bool,
 }
@@ -20,7 +20,7 @@ pub struct Group {
     /// What the group says when it is high, to follow "because".
     pub phrase: &'static str,
     pub weight: f64,
-    pub parts: &'static [Part],
+    pub parts: &'static [GroupFeature],
 }
 
 /// Returns the groups of an account model.
@@ -38,12 +38,12 @@ pub fn terms(family: Family) -> Vec<Term> {
     of(family).iter().map(|g| Term { weight: g.weight as f32, columns: columns(g) }).collect()
 }
 
-const fn high(position: usize) -> Part {
-    Part { position, is_high: true }
+const fn high(position: usize) -> GroupFeature {
+    GroupFeature { position, is_high: true }
 }
 
-const fn low(position: usize) -> Part {
-    Part { position, is_high: false }
+const fn low(position: usize) -> GroupFeature {
+    GroupFeature { position, is_high: false }
 }
 
 /// The collector: a young account into which many new, inexperienced senders pay small amounts

@@ -1,7 +1,7 @@
 //! How far an event is to the suspicious side in each respect, among its like: the ranks behind the
 //! soft-AND.
 
-use super::groups::{self, Group, Part};
+use super::groups::{self, Group, GroupFeature};
 use crate::{
     detect::models::sentence::feature,
     feature::{Features, Schema, evm, utxo},
@@ -75,14 +75,23 @@ impl Respects {
     }
 
     /// Returns how suspicious a feature's rank is; an absent feature is neither.
-    fn rank(&self, ranks: &TrailingRanks, column: usize, part: &Part, features: &Features) -> f64 {
+    fn rank(
+        &self,
+        ranks: &TrailingRanks,
+        column: usize,
+        part: &GroupFeature,
+        features: &Features,
+    ) -> f64 {
         let Some(value) = features.get(part.position) else { return 0.5 };
         let rank = ranks.grid(column).rank(value);
         (if part.is_high { rank } else { 1.0 - rank }).max(self.rank_floor)
     }
 
     /// Returns each voting part with its column and what it takes of the sum per ln of rank.
-    fn voters(&self, ranks: &TrailingRanks) -> impl Iterator<Item = (usize, &'static Part, f64)> {
+    fn voters(
+        &self,
+        ranks: &TrailingRanks,
+    ) -> impl Iterator<Item = (usize, &'static GroupFeature, f64)> {
         let mut column = 0;
         let mut voters = Vec::new();
         for (group, weight) in self.groups.iter().zip(&self.weights) {
@@ -105,8 +114,8 @@ impl Respects {
         ranks: &TrailingRanks,
         features: &Features,
         excess: f64,
-    ) -> Option<(&'static Part, f64)> {
-        let change = |(column, part, weight): (usize, &'static Part, f64)| {
+    ) -> Option<(&'static GroupFeature, f64)> {
+        let change = |(column, part, weight): (usize, &'static GroupFeature, f64)| {
             let now = self.rank(ranks, column, part, features);
             let then = now * libm::exp(-excess / weight);
             // The floor is as far as one input can pull the sum down.
@@ -129,7 +138,7 @@ impl Respects {
     }
 
     /// Writes a change.
-    pub fn quiet_if(&self, change: Option<(&'static Part, f64)>, symbol: &str) -> String {
+    pub fn quiet_if(&self, change: Option<(&'static GroupFeature, f64)>, symbol: &str) -> String {
         let Some((part, value)) = change else {
             return "no single input: at least two groups would have to look ordinary".to_owned();
         };

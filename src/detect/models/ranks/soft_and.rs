@@ -6,9 +6,9 @@ use crate::{
         FrozenModel, Model, ModelMeta, Opinion, Scene, SnapshotError,
         models::{
             account::receiver_ewma::Standings,
-            definition::Definition,
+            definition::ModelDefinition,
             evidence::{finding, name, odds, subject, unit},
-            kinds::Kind,
+            kinds::EventKind,
         },
         snapshot,
     },
@@ -72,14 +72,14 @@ pub struct SoftAnd {
     params: Params,
     respects: Respects,
     /// One a kind.
-    usual: Vec<Usual>,
+    usual: Vec<UsualRanks>,
     /// Kept from event to event for its allocation.
     row: Vec<f32>,
 }
 
 /// What is usual of one kind of event.
 #[derive(Clone, Serialize, Deserialize)]
-struct Usual {
+struct UsualRanks {
     ranks: TrailingRanks,
     sums: Calibration,
     standings: Standings,
@@ -87,8 +87,8 @@ struct Usual {
 
 /// An event that can be ranked.
 #[derive(Clone, Copy)]
-struct Case<'a> {
-    kind: Kind,
+struct RankedEvent<'a> {
+    kind: EventKind,
     features: &'a Features,
     /// Only where accounts have a standing.
     receiver: Option<AccountKey>,
@@ -105,16 +105,16 @@ const SUMS_MEMORY: u32 = 16;
 const LN_HOUR: f64 = 8.188_967;
 
 impl SoftAnd {
-    fn case<'a>(&self, scene: &Scene<'a>) -> Option<Case<'a>> {
-        let (kind, features) = Kind::of(scene)?;
+    fn case<'a>(&self, scene: &Scene<'a>) -> Option<RankedEvent<'a>> {
+        let (kind, features) = EventKind::of(scene)?;
         // UTXO addresses have none: they are used once.
         let has_standings = self.respects.schema.family == Family::Evm && self.params.memory > 0.0;
         let receiver = scene.parties.receiver.filter(|_| has_standings);
-        Some(Case { kind, features, receiver })
+        Some(RankedEvent { kind, features, receiver })
     }
 
     /// Returns the sum smoothed over the receiver's payments.
-    fn smoothed(&self, case: Case<'_>) -> Option<f64> {
+    fn smoothed(&self, case: RankedEvent<'_>) -> Option<f64> {
         let usual = self.usual.get(case.kind.idx())?;
         let sum = self.respects.sum(&usual.ranks, case.features)?;
         let before = case.receiver.and_then(|key| usual.standings.get(key));
@@ -124,10 +124,10 @@ impl SoftAnd {
     /// Returns the single input whose least change lowers a sum by an excess.
     fn least_change(
         &self,
-        case: Case<'_>,
-        usual: &Usual,
+        case: RankedEvent<'_>,
+        usual: &UsualRanks,
         excess: f64,
-    ) -> Option<(&'static groups::Part, f64)> {
+    ) -> Option<(&'static groups::GroupFeature, f64)> {
         // Of a smoothed sum this payment is only a part: it has to fall by so much more.
         let is_smoothed = case.receiver.is_some_and(|key| usual.standings.get(key).is_some());
         let share = if is_smoothed { 1.0 - self.params.memory } else { 1.0 };
@@ -142,7 +142,7 @@ impl SoftAnd {
     }
 }
 
-impl Definition for SoftAnd {
+impl ModelDefinition for SoftAnd {
     type Params = Params;
 
     const META: &'static ModelMeta = &ModelMeta {
@@ -160,7 +160,7 @@ impl Definition for SoftAnd {
         let respects = Respects::new(schema, &params.weights, params.rank_floor);
         let Params { window, refresh, warm_up, .. } = params;
         let horizon = Horizon { window, refresh, warm_up };
-        let usual = Usual {
+        let usual = UsualRanks {
             ranks: TrailingRanks::new(respects.n_columns(), horizon),
             // Sums come slowly, see `is_representative`: a tenth will do to begin with.
             sums: Calibration::with_memory(
@@ -169,7 +169,7 @@ impl Definition for SoftAnd {
             ),
             standings: Standings::new(),
         };
-        let usual = vec![usual; Kind::n_of(schema.family)];
+        let usual = vec![usual; EventKind::n_of(schema.family)];
         Self { params, respects, usual, row: Vec::new() }
     }
 
@@ -222,7 +222,7 @@ impl Model for SoftAnd {
             "{} is on the suspicious side in {n_high} of {} respects at once{}, {} by chance: {}.",
             name(&subject(scene)),
             telling.len(),
-            if case.kind == Kind::TokenPayment { " among payments in tokens" } else { "" },
+            if case.kind == EventKind::TokenPayment { " among payments in tokens" } else { "" },
             odds(opinion.surprise),
             reasons.join(", "),
         );
@@ -265,7 +265,7 @@ impl Model for SoftAnd {
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         let (n_kinds, n_columns) = (self.usual.len(), self.respects.n_columns());
-        let is_sound = |all: &Vec<Usual>| {
+        let is_sound = |all: &Vec<UsualRanks>| {
             all.len() == n_kinds
                 && all.iter().all(|usual| {
                     usual.ranks.is_shaped(n_columns)

@@ -15,7 +15,7 @@ const DAYS_MIN: i64 = 7;
 
 /// What is known of a token's event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum TokenClaim {
     /// The chain itself or a token that everybody knows says so.
     Fact,
     /// An unknown token says so of who signed the transaction, or of the contract that was called.
@@ -30,17 +30,17 @@ pub enum Claim {
 
 /// Returns what is known of an event by which `token` says that one paid another in the
 /// transaction of the scene.
-pub fn weigh(scene: &Scene<'_>, token: &Address, from: &Address, to: &Address) -> Claim {
-    let Some(tx) = scene.event.tx_id() else { return Claim::Unproven };
+pub fn weigh(scene: &Scene<'_>, token: &Address, from: &Address, to: &Address) -> TokenClaim {
+    let Some(tx) = scene.event.tx_id() else { return TokenClaim::Unproven };
     if !has_contracts(scene.chain) || is_known(scene, token) {
-        return Claim::Fact;
+        return TokenClaim::Fact;
     }
     let role = |account: &Address| scene.state.role_in(scene.state.key(account), &tx);
     match role(from) {
-        Role::Signer | Role::Called => Claim::Own,
-        Role::Unknown => Claim::Unproven,
-        Role::Stranger | Role::Crowded if role(to) == Role::Signer => Claim::Asked,
-        Role::Stranger | Role::Crowded => Claim::Forged,
+        Role::Signer | Role::Called => TokenClaim::Own,
+        Role::Unknown => TokenClaim::Unproven,
+        Role::Stranger | Role::Crowded if role(to) == Role::Signer => TokenClaim::Asked,
+        Role::Stranger | Role::Crowded => TokenClaim::Forged,
     }
 }
 

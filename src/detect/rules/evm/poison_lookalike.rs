@@ -1,7 +1,7 @@
 //! `poison_lookalike`: an address that looks like a known counterparty slips into a history, or is
 //! paid.
 
-use super::claims::{self, Claim};
+use super::claims::{self, TokenClaim};
 use crate::{
     detect::{
         BuiltinMeta, Need, Rule, Scene,
@@ -97,26 +97,26 @@ impl Rule for PoisonLookalike {
     }
 
     fn evaluate(&self, scene: &Scene<'_>, out: &mut Vec<Finding>) {
-        let Some(payment) = Payment::of(scene) else { return };
+        let Some(payment) = BaitPayment::of(scene) else { return };
         if payment.from == payment.to {
             return;
         }
         let found = if payment.amount.is_zero() {
             // Anyone may move nothing in the victim's name; a plain zero transfer names itself.
-            let forged = Contact::sent(&payment);
-            let plain = Contact::received(&payment);
+            let forged = BaitContact::sent(&payment);
+            let plain = BaitContact::received(&payment);
             let found = match payment.is_forgeable(scene) {
                 true => self.bait(scene, &payment, forged),
                 false => None,
             };
             found.or_else(|| self.bait(scene, &payment, plain))
         } else {
-            let dust = Contact::received(&payment);
+            let dust = BaitContact::received(&payment);
             let found = self.bait(scene, &payment, dust);
             // A token of the poisoner's own says anything in the victim's name.
             let found = match found {
                 None if payment.is_counterfeit(scene) => {
-                    self.bait(scene, &payment, Contact::sent(&payment))
+                    self.bait(scene, &payment, BaitContact::sent(&payment))
                 }
                 found => found,
             };
@@ -133,7 +133,7 @@ impl Rule for PoisonLookalike {
 }
 
 /// A payment that may be bait, whatever carried it.
-struct Payment<'a> {
+struct BaitPayment<'a> {
     from: &'a Address,
     to: &'a Address,
     from_key: AccountKey,
@@ -147,7 +147,7 @@ struct Payment<'a> {
     usd: Option<f64>,
 }
 
-impl<'a> Payment<'a> {
+impl<'a> BaitPayment<'a> {
     fn of(scene: &Scene<'a>) -> Option<Self> {
         match &scene.event.body {
             Body::Tx(_) => {
@@ -190,7 +190,7 @@ impl<'a> Payment<'a> {
     }
 }
 
-impl Payment<'_> {
+impl BaitPayment<'_> {
     /// Returns whether somebody else may have made it in the payer's name; a plain payment of
     /// nothing names its sender, which is what a look-alike wants.
     fn is_forgeable(&self, scene: &Scene<'_>) -> bool {
@@ -205,7 +205,7 @@ impl Payment<'_> {
     fn is_counterfeit(&self, scene: &Scene<'_>) -> bool {
         self.token.is_some_and(|token| {
             let claim = claims::weigh(scene, token, self.from, self.to);
-            matches!(claim, Claim::Forged | Claim::Asked)
+            matches!(claim, TokenClaim::Forged | TokenClaim::Asked)
         })
     }
 
@@ -213,23 +213,23 @@ impl Payment<'_> {
     fn is_believed(&self, scene: &Scene<'_>) -> bool {
         self.token.is_none_or(|token| {
             let claim = claims::weigh(scene, token, self.from, self.to);
-            matches!(claim, Claim::Fact | Claim::Own | Claim::Unproven)
+            matches!(claim, TokenClaim::Fact | TokenClaim::Own | TokenClaim::Unproven)
         })
     }
 }
 
 /// The two ends of a payment: who is to be fooled, and by whom.
 #[derive(Clone, Copy)]
-struct Contact<'a> {
+struct BaitContact<'a> {
     victim: &'a Address,
     victim_key: AccountKey,
     other: &'a Address,
     other_key: AccountKey,
 }
 
-impl<'a> Contact<'a> {
+impl<'a> BaitContact<'a> {
     /// The payer is the victim.
-    fn sent(payment: &Payment<'a>) -> Self {
+    fn sent(payment: &BaitPayment<'a>) -> Self {
         Self {
             victim: payment.from,
             victim_key: payment.from_key,
@@ -239,7 +239,7 @@ impl<'a> Contact<'a> {
     }
 
     /// The payee is the victim.
-    fn received(payment: &Payment<'a>) -> Self {
+    fn received(payment: &BaitPayment<'a>) -> Self {
         Self {
             victim: payment.to,
             victim_key: payment.to_key,
@@ -262,8 +262,8 @@ impl PoisonLookalike {
     fn bait<'a>(
         &self,
         scene: &Scene<'_>,
-        payment: &Payment<'a>,
-        contact: Contact<'a>,
+        payment: &BaitPayment<'a>,
+        contact: BaitContact<'a>,
     ) -> Option<Lookalike<'a>> {
         if !self.may_be_bait(scene, payment, contact.victim_key)
             || !contact.is_person(scene)
@@ -276,8 +276,8 @@ impl PoisonLookalike {
     }
 
     /// Returns the finding when a victim pays a look-alike that had baited it before.
-    fn payment<'a>(&self, scene: &Scene<'_>, payment: &Payment<'a>) -> Option<Lookalike<'a>> {
-        let contact = Contact::sent(payment);
+    fn payment<'a>(&self, scene: &Scene<'_>, payment: &BaitPayment<'a>) -> Option<Lookalike<'a>> {
+        let contact = BaitContact::sent(payment);
         let (victim, other) = (contact.victim_key, contact.other_key);
         // A few look-ups rule out nearly every payment before the graph is walked: bait came from
         // the other side, or was forged in the victim's name with the same token.
@@ -313,7 +313,7 @@ impl PoisonLookalike {
     fn genuine(
         &self,
         scene: &Scene<'_>,
-        contact: Contact<'_>,
+        contact: BaitContact<'_>,
         is_genuine: impl Fn(&Move) -> bool,
     ) -> Option<Move> {
         let ends = ends_of(contact.other)?;
@@ -337,7 +337,12 @@ impl PoisonLookalike {
     }
 
     /// Returns whether a payment can be bait at all, before the graph is walked.
-    fn may_be_bait(&self, scene: &Scene<'_>, payment: &Payment<'_>, victim: AccountKey) -> bool {
+    fn may_be_bait(
+        &self,
+        scene: &Scene<'_>,
+        payment: &BaitPayment<'_>,
+        victim: AccountKey,
+    ) -> bool {
         match (payment.token, payment.usd) {
             _ if payment.amount.is_zero() => true,
             (_, Some(usd)) if usd <= self.params.usd_max => true,
@@ -349,7 +354,7 @@ impl PoisonLookalike {
     }
 
     /// Returns whether a payment is worthless beside a genuine one.
-    fn is_bait_beside(&self, payment: &Payment<'_>, genuine: &Move) -> bool {
+    fn is_bait_beside(&self, payment: &BaitPayment<'_>, genuine: &Move) -> bool {
         let genuine_value = f64::from(genuine.value);
         let is_same_asset = genuine.token == payment.token_key;
         if payment.amount.is_zero() {
@@ -367,7 +372,7 @@ impl PoisonLookalike {
 
 /// What was found.
 struct Lookalike<'a> {
-    contact: Contact<'a>,
+    contact: BaitContact<'a>,
     genuine: Move,
     /// The payment in words, when the victim has paid the look-alike.
     paid: Option<String>,
@@ -375,7 +380,7 @@ struct Lookalike<'a> {
 
 impl Lookalike<'_> {
     fn describe(self, scene: &Scene<'_>) -> Finding {
-        let Contact { victim, other, .. } = self.contact;
+        let BaitContact { victim, other, .. } = self.contact;
         let [a, b, c, d] = self.genuine.other_ends;
         let alike = format!("0x{a:02x}{b:02x}…{c:02x}{d:02x}");
         let ago = moves::span_text(scene.event.time.since(self.genuine.time));
@@ -419,7 +424,7 @@ fn ends_of(address: &Address) -> Option<[u8; 4]> {
 
 /// Returns whether the two have never moved this asset to each other: the first contact is what
 /// pollutes a history, and an old acquaintance is nobody's look-alike.
-fn is_first_contact(scene: &Scene<'_>, payment: &Payment<'_>) -> bool {
+fn is_first_contact(scene: &Scene<'_>, payment: &BaitPayment<'_>) -> bool {
     let (from, to) = (payment.from_key, payment.to_key);
     match payment.token_key {
         None => scene.state.n_payments(from, to) == 0 && scene.state.n_payments(to, from) == 0,

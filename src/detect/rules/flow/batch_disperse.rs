@@ -101,7 +101,7 @@ impl Rule for BatchDisperse {
 }
 
 /// A batch and who pays it.
-struct Batch<'a> {
+struct PaidBatch<'a> {
     tx: TxId,
     payer: &'a Address,
     n: u32,
@@ -110,12 +110,12 @@ struct Batch<'a> {
 
 impl BatchDisperse {
     /// Returns the batch that a call of a disperse contract shares out.
-    fn native<'a>(&self, scene: &Scene<'a>) -> Option<Batch<'a>> {
+    fn native<'a>(&self, scene: &Scene<'a>) -> Option<PaidBatch<'a>> {
         let (tx, body) = parties::evm(scene)?;
         let selector = body.input.selector.filter(|s| DISPERSE_SELECTORS.contains(s))?;
         let n = body.input.n_bytes.saturating_sub(DISPERSE_HEAD_BYTES) / DISPERSE_RECIPIENT_BYTES;
         let is_large = money::native_units(scene.chain, body.value) >= self.params.native_min;
-        (is_large && n >= self.params.n_min && !tx.is_failed()).then(|| Batch {
+        (is_large && n >= self.params.n_min && !tx.is_failed()).then(|| PaidBatch {
             tx: tx.id,
             payer: &body.from,
             n,
@@ -128,7 +128,7 @@ impl BatchDisperse {
     }
 
     /// Returns the batch whose eighth transfer this is.
-    fn token<'a>(&self, scene: &Scene<'a>, transfer: &'a Transfer) -> Option<Batch<'a>> {
+    fn token<'a>(&self, scene: &Scene<'a>, transfer: &'a Transfer) -> Option<PaidBatch<'a>> {
         let (tx, token) = (transfer.tx?, transfer.token.as_ref()?);
         let n_logs = scene.state.tx_logs(&tx)?.n_transfers + 1;
         if n_logs < self.params.n_min || transfer.from == Address::EVM_ZERO {
@@ -141,7 +141,7 @@ impl BatchDisperse {
             .take_while(|m| m.tx_prefix == tx_prefix)
             .count();
         // Exactly at the eighth, so that an airdrop to thousands fires once.
-        (n_before + 1 == self.params.n_min as usize).then(|| Batch {
+        (n_before + 1 == self.params.n_min as usize).then(|| PaidBatch {
             tx,
             payer: &transfer.from,
             n: self.params.n_min,

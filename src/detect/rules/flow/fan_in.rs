@@ -145,7 +145,7 @@ impl Rule for FanIn {
 }
 
 /// What went through the account.
-struct Flow {
+struct GatheredFlow {
     came_in: f64,
     went_out: f64,
     n_senders: usize,
@@ -153,7 +153,7 @@ struct Flow {
     refs: Vec<String>,
 }
 
-impl Flow {
+impl GatheredFlow {
     fn share(&self) -> f64 {
         // An account may forward older money too: more than all is all.
         (self.went_out / self.came_in).min(1.0)
@@ -168,7 +168,7 @@ impl FanIn {
         account: AccountKey,
         profile: &Profile,
         body: &EvmTx,
-    ) -> Option<Flow> {
+    ) -> Option<GatheredFlow> {
         // The totals of a young account are its history, and cost no walk through the graph.
         let (came_in, before) = (profile.total_in(), profile.total_out());
         let went_out = before + money::native_units(scene.chain, body.value);
@@ -187,7 +187,7 @@ impl FanIn {
         }
         let first = received.iter().map(|m| m.time).min()?;
         let refs = moves::tx_refs(scene.chain, &received);
-        Some(Flow { came_in, went_out, n_senders, span_us: now.since(first), refs })
+        Some(GatheredFlow { came_in, went_out, n_senders, span_us: now.since(first), refs })
     }
 }
 

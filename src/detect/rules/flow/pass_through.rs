@@ -173,7 +173,7 @@ impl Rule for PassThrough {
 }
 
 /// What went through the account.
-struct Flow {
+struct ForwardedFlow {
     came_in: f64,
     went_out: f64,
     usd: f64,
@@ -181,7 +181,7 @@ struct Flow {
     refs: Vec<String>,
 }
 
-impl Flow {
+impl ForwardedFlow {
     fn share(&self) -> f64 {
         // An account may send older money too: more than all is all.
         (self.went_out / self.came_in).min(1.0)
@@ -229,7 +229,7 @@ impl PassThrough {
     }
 
     /// Returns the flow through the account when this payment makes it a pass-through.
-    fn flow(&self, scene: &Scene<'_>, account: AccountKey, value: f64) -> Option<Flow> {
+    fn flow(&self, scene: &Scene<'_>, account: AccountKey, value: f64) -> Option<ForwardedFlow> {
         let now = scene.event.time;
         let since = now.plus(-i64::from(self.params.minutes) * EventTime::MINUTE);
         let received: Vec<Move> =
@@ -246,7 +246,7 @@ impl PassThrough {
         let went_out = before + value;
         let limit = self.params.share_min * came_in;
         // Only the payment that reaches the share fires.
-        (before < limit && went_out >= limit).then(|| Flow {
+        (before < limit && went_out >= limit).then(|| ForwardedFlow {
             came_in,
             went_out,
             usd,

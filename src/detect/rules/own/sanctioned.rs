@@ -5,7 +5,7 @@ use crate::{
         BuiltinMeta, Need, Rule, Scene,
         rules::{
             bounded,
-            evm::claims::{self, Claim},
+            evm::claims::{self, TokenClaim},
             finding, money, parties,
         },
     },
@@ -45,23 +45,23 @@ pub struct Sanctioned {
 }
 
 /// One contact with a listed account.
-struct Contact<'a> {
+struct ListedContact<'a> {
     listed: &'a Address,
     counterparty: Option<&'a Address>,
     /// [`RECEIVED`] or `sent to`, as the counterparty sees it.
     direction: &'static str,
-    amount: Sum,
+    amount: MovedSum,
     ground: Ground<'a>,
 }
 
 /// What was moved.
-struct Sum {
+struct MovedSum {
     text: String,
     /// In US dollars, where that is known.
     usd: Option<f64>,
 }
 
-impl Sum {
+impl MovedSum {
     fn native(scene: &Scene<'_>, amount: Amount) -> Self {
         let text = match amount.is_zero() {
             true => "A call without value".to_owned(),
@@ -82,7 +82,7 @@ enum Ground<'a> {
     /// A transaction that failed.
     Attempt,
     /// The event of a token that nobody knows.
-    Event(&'a Address, Claim),
+    Event(&'a Address, TokenClaim),
 }
 
 impl Rule for Sanctioned {
@@ -129,7 +129,7 @@ impl Rule for Sanctioned {
                     scene,
                     &evm.from,
                     parties::evm_receiver(tx, evm),
-                    Sum::native(scene, evm.value),
+                    MovedSum::native(scene, evm.value),
                     match (tx.is_failed(), evm.value.is_zero()) {
                         (true, _) => Ground::Attempt,
                         (_, true) => Ground::Call,
@@ -158,9 +158,9 @@ impl Sanctioned {
         scene: &Scene<'_>,
         from: &'a Address,
         to: &'a Address,
-        amount: Sum,
+        amount: MovedSum,
         ground: Ground<'a>,
-    ) -> Option<Contact<'a>> {
+    ) -> Option<ListedContact<'a>> {
         let (listed, counterparty, direction) = if self.is_listed(scene, from) {
             (from, to, RECEIVED)
         } else if self.is_listed(scene, to) {
@@ -173,43 +173,49 @@ impl Sanctioned {
             Ground::Payment if direction == RECEIVED && is_little => Ground::Dust,
             ground => ground,
         };
-        Some(Contact { listed, counterparty: Some(counterparty), direction, amount, ground })
+        Some(ListedContact { listed, counterparty: Some(counterparty), direction, amount, ground })
     }
 
-    fn of_transfer<'a>(&self, scene: &Scene<'_>, transfer: &'a Transfer) -> Option<Contact<'a>> {
+    fn of_transfer<'a>(
+        &self,
+        scene: &Scene<'_>,
+        transfer: &'a Transfer,
+    ) -> Option<ListedContact<'a>> {
         let Transfer { from, to, token, .. } = transfer;
         let amount = match (transfer.amount, token) {
-            (TokenAmount::TokenId(_), _) => Sum { text: "A token".to_owned(), usd: None },
+            (TokenAmount::TokenId(_), _) => MovedSum { text: "A token".to_owned(), usd: None },
             (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), _)
                 if amount.is_zero() =>
             {
                 return None;
             }
             (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), None) => {
-                Sum::native(scene, amount)
+                MovedSum::native(scene, amount)
             }
-            (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), Some(token)) => Sum {
-                text: money::token_text(token, amount),
-                usd: stablecoin(token).map(|coin| coin.usd(amount)),
-            },
+            (TokenAmount::Amount(amount) | TokenAmount::AmountOrId(amount), Some(token)) => {
+                MovedSum {
+                    text: money::token_text(token, amount),
+                    usd: stablecoin(token).map(|coin| coin.usd(amount)),
+                }
+            }
         };
         let contact = self.between(scene, from, to, amount, Ground::Payment)?;
         let ground = match token.as_ref().map(|t| (t, claims::weigh(scene, t, from, to))) {
-            None | Some((_, Claim::Fact)) => contact.ground,
+            None | Some((_, TokenClaim::Fact)) => contact.ground,
             Some((token, claim)) => Ground::Event(token, claim),
         };
-        Some(Contact { ground, ..contact })
+        Some(ListedContact { ground, ..contact })
     }
 
     /// Coins have many parties: the first listed input or else output is the contact, and the
     /// first party on the other side is its counterparty.
-    fn of_utxo<'a>(&self, scene: &Scene<'_>, utxo: &'a UtxoTx) -> Option<Contact<'a>> {
+    fn of_utxo<'a>(&self, scene: &Scene<'_>, utxo: &'a UtxoTx) -> Option<ListedContact<'a>> {
         let inputs = || utxo.inputs.iter().filter_map(|i| Some((i.address.as_ref()?, i.value)));
         let shown = |o: &TxOut| (!o.is_hidden()).then_some(o.value);
         let outputs = || utxo.outputs.iter().filter_map(|o| Some((o.address.as_ref()?, shown(o))));
-        let unknown = || Sum { text: "An unknown amount".to_owned(), usd: None };
+        let unknown = || MovedSum { text: "An unknown amount".to_owned(), usd: None };
         let sum = |value: Option<u64>| {
-            value.map_or_else(unknown, |sats| Sum::native(scene, Amount::from_u64(sats)))
+            value.map_or_else(unknown, |sats| MovedSum::native(scene, Amount::from_u64(sats)))
         };
         if let Some((listed, value)) = inputs().find(|(a, _)| self.is_listed(scene, a)) {
             let counterparty = outputs().map(|(a, _)| a).find(|a| *a != listed);
@@ -218,17 +224,17 @@ impl Sanctioned {
             let amount = sum(value);
             let direction = RECEIVED;
             let ground = Ground::Payment;
-            return Some(Contact { listed, counterparty, direction, amount, ground });
+            return Some(ListedContact { listed, counterparty, direction, amount, ground });
         }
         let (listed, value) = outputs().find(|(a, _)| self.is_listed(scene, a))?;
         let counterparty = inputs().map(|(a, _)| a).next();
         let amount = sum(value);
         let ground = Ground::Payment;
-        Some(Contact { listed, counterparty, direction: "sent to", amount, ground })
+        Some(ListedContact { listed, counterparty, direction: "sent to", amount, ground })
     }
 
-    fn report(&self, scene: &Scene<'_>, contact: &Contact<'_>) -> Finding {
-        let Contact { listed, counterparty, direction, amount, ground } = contact;
+    fn report(&self, scene: &Scene<'_>, contact: &ListedContact<'_>) -> Finding {
+        let ListedContact { listed, counterparty, direction, amount, ground } = contact;
         let label = scene
             .reference
             .labels_of(listed, scene.event.time)
@@ -248,15 +254,17 @@ impl Sanctioned {
             Ground::Payment | Ground::Call => "",
             Ground::Dust => ", who may not have asked for it",
             Ground::Attempt => "; the transaction failed and moved nothing",
-            Ground::Event(_, Claim::Fact | Claim::Own) => ", as says a token that is not known",
-            Ground::Event(_, Claim::Asked) => {
+            Ground::Event(_, TokenClaim::Fact | TokenClaim::Own) => {
+                ", as says a token that is not known"
+            }
+            Ground::Event(_, TokenClaim::Asked) => {
                 ", as says a token that is not known; who was paid had asked for it"
             }
-            Ground::Event(_, Claim::Forged) => {
+            Ground::Event(_, TokenClaim::Forged) => {
                 ", as says a token that is not known, of accounts that have no part in the \
                  transaction: any contract can"
             }
-            Ground::Event(_, Claim::Unproven) => {
+            Ground::Event(_, TokenClaim::Unproven) => {
                 ", as says a token that is not known; who signed is not known either"
             }
         };
@@ -273,17 +281,19 @@ impl Sanctioned {
     }
 }
 
-impl Contact<'_> {
+impl ListedContact<'_> {
     fn severity(&self) -> Severity {
         match self.ground {
-            Ground::Payment | Ground::Call | Ground::Event(_, Claim::Fact) => {
+            Ground::Payment | Ground::Call | Ground::Event(_, TokenClaim::Fact) => {
                 Sanctioned::META.severity
             }
             Ground::Dust => Severity::Low,
-            Ground::Event(_, Claim::Own) if self.direction == RECEIVED => Sanctioned::META.severity,
-            Ground::Attempt | Ground::Event(_, Claim::Own) => Severity::High,
-            Ground::Event(_, Claim::Asked | Claim::Unproven) => Severity::Low,
-            Ground::Event(_, Claim::Forged) => Severity::Info,
+            Ground::Event(_, TokenClaim::Own) if self.direction == RECEIVED => {
+                Sanctioned::META.severity
+            }
+            Ground::Attempt | Ground::Event(_, TokenClaim::Own) => Severity::High,
+            Ground::Event(_, TokenClaim::Asked | TokenClaim::Unproven) => Severity::Low,
+            Ground::Event(_, TokenClaim::Forged) => Severity::Info,
         }
     }
 
@@ -291,9 +301,11 @@ impl Contact<'_> {
     /// is, which can name hundreds; the listed account, where nobody else had to do anything.
     fn subject(&self) -> Subject {
         let about = match self.ground {
-            Ground::Event(token, Claim::Forged | Claim::Unproven | Claim::Asked) => token,
+            Ground::Event(token, TokenClaim::Forged | TokenClaim::Unproven | TokenClaim::Asked) => {
+                token
+            }
             Ground::Dust => self.listed,
-            Ground::Call | Ground::Event(_, Claim::Own) if self.direction == RECEIVED => {
+            Ground::Call | Ground::Event(_, TokenClaim::Own) if self.direction == RECEIVED => {
                 self.listed
             }
             _ => self.counterparty.unwrap_or(self.listed),

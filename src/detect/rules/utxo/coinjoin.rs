@@ -12,7 +12,7 @@ use crate::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use structure::{Match, Shape, Variant};
+use structure::{CoinJoinMatch, OutputShape, Variant};
 
 /// All bitcoins that there will ever be, in satoshi.
 const SATOSHI_MAX: u64 = 2_100_000_000_000_000;
@@ -200,7 +200,7 @@ impl Rule for CoinJoin {
         if !structure::is_possible(body) {
             return;
         }
-        let Some(shape) = Shape::of(body) else { return };
+        let Some(shape) = OutputShape::of(body) else { return };
         let value_of = |input: &TxIn| scene.state.resolve_input(input).map(|(value, _)| value);
         let Some(found) = structure::recognise(&self.params, body, &shape, &value_of) else {
             return;
@@ -219,7 +219,7 @@ impl Rule for CoinJoin {
     }
 }
 
-fn explain(found: &Match, denomination: &str, n_in: usize, n_out: usize) -> String {
+fn explain(found: &CoinJoinMatch, denomination: &str, n_in: usize, n_out: usize) -> String {
     let name = found.variant.as_str();
     let n = found.n_equal;
     match found.variant {
@@ -251,7 +251,7 @@ fn explain(found: &Match, denomination: &str, n_in: usize, n_out: usize) -> Stri
     }
 }
 
-fn quiet_if(found: &Match, denomination: &str) -> String {
+fn quiet_if(found: &CoinJoinMatch, denomination: &str) -> String {
     match found.variant {
         Variant::Whirlpool => format!("one output differed from {denomination}"),
         Variant::WhirlpoolTx0 => "there were no data carrier".to_owned(),

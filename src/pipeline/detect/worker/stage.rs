@@ -10,8 +10,8 @@ use crate::{
     model::TopicPartition,
     ops::{clock, failpoint},
     pipeline::{
-        Phase, RuntimeError,
-        detect::{fold::Fold, partition::Partition},
+        PartitionPhase, RuntimeError,
+        detect::{fold::WorkerFold, partition::Partition},
     },
 };
 use rdkafka::message::BorrowedMessage;
@@ -42,7 +42,7 @@ impl Stage for Detect<'_> {
     }
 
     fn has_turns(&mut self) -> bool {
-        let Fold { steering, partitions, observer, .. } = &mut self.fold;
+        let WorkerFold { steering, partitions, observer, .. } = &mut self.fold;
         if let Some(feed) = &self.feed {
             steering.read(feed, partitions, *observer);
         }
@@ -137,7 +137,7 @@ impl Stage for Detect<'_> {
         self.tell(clients);
         for p in &self.fold.partitions {
             let (topic, partition) = (&p.at.topic, p.at.partition);
-            if let Phase::Rebuilding { done, total } = p.phase() {
+            if let PartitionPhase::Rebuilding { done, total } = p.phase() {
                 tracing::info!(topic, partition, done, total, "rebuilding state");
             }
         }

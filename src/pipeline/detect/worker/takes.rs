@@ -6,7 +6,7 @@ use crate::{
     kafka::Clients,
     model::{GroupPartition, TopicPartition},
     pipeline::{
-        Phase, RuntimeError, control,
+        PartitionPhase, RuntimeError, control,
         detect::{open::open, tails::tails},
     },
 };
@@ -48,7 +48,7 @@ impl Detect<'_> {
             let engine = partition.driver.engine();
             if engine.stats().n_records > 0 {
                 // What a snapshot brings with it was counted when it was first answered.
-                let restoring = Phase::Rebuilding { done: 0, total: 0 };
+                let restoring = PartitionPhase::Rebuilding { done: 0, total: 0 };
                 self.ctx.observer.phase(&at.topic, at.partition, restoring);
                 self.ctx.observer.engine(&at.topic, at.partition, engine);
             }

@@ -5,7 +5,7 @@ use crate::{
     decode::{Batch, Settings, envelope},
     kafka::{Consumer, Offset, Patience, Standing, producer::Passed, record_of},
     model::{Start, TopicPartition},
-    order::{Counts, Lane, Merge, Place, SPAN_MAX},
+    order::{Merge, MergeCounts, PartitionLane, Place, SPAN_MAX},
     pipeline::{Batching, RuntimeError},
 };
 use rdkafka::{
@@ -28,24 +28,24 @@ const SPAN_AHEAD_MAX: i64 = SPAN_MAX / 2;
 const SETTLE_EVERY: u64 = 256;
 
 /// One output with what feeds it.
-pub(super) struct Stream {
+pub(super) struct RoutedStream {
     output: String,
     settings: Settings,
     merge: Merge<(i64, Passed)>,
-    inputs: Vec<Input>,
+    inputs: Vec<StreamInput>,
     idle_ms: i64,
     outbox: Vec<Passed>,
     n_bytes: usize,
     since: Option<Instant>,
     n_taken: u64,
     /// What the observer has been told.
-    told: Counts,
+    told: MergeCounts,
     batch: Batch,
 }
 
-struct Input {
+struct StreamInput {
     at: TopicPartition,
-    lane: Lane,
+    lane: PartitionLane,
     committed: Option<(i64, String)>,
     /// The end of its log, as far as it is known.
     end: i64,
@@ -53,7 +53,7 @@ struct Input {
     is_paused: bool,
 }
 
-impl Stream {
+impl RoutedStream {
     /// Finds the partitions that feed an output, and where each goes on.
     pub(super) fn open<'p>(
         params: &StreamParams,
@@ -97,8 +97,15 @@ impl Stream {
             if offset < first || offset > end {
                 return Err(lost(&at, offset, first, end));
             }
-            let lane = Lane::open(offset, metadata);
-            inputs.push(Input { at, lane, committed, end, read_ms: now_ms, is_paused: false });
+            let lane = PartitionLane::open(offset, metadata);
+            inputs.push(StreamInput {
+                at,
+                lane,
+                committed,
+                end,
+                read_ms: now_ms,
+                is_paused: false,
+            });
         }
         let frontier = inputs.iter().filter_map(|input| input.lane.frontier()).max();
         let window = params.window();
@@ -112,7 +119,7 @@ impl Stream {
             n_bytes: 0,
             since: None,
             n_taken: 0,
-            told: Counts::default(),
+            told: MergeCounts::default(),
             batch: Batch::default(),
         })
     }
@@ -148,7 +155,7 @@ impl Stream {
     }
 
     pub(super) fn lane_of(&self, topic: &str, partition: i32) -> Option<usize> {
-        let is_its = |i: &Input| i.at.partition == partition && i.at.topic == topic;
+        let is_its = |i: &StreamInput| i.at.partition == partition && i.at.topic == topic;
         self.inputs.iter().position(is_its)
     }
 
@@ -262,7 +269,7 @@ impl Stream {
     }
 
     /// Notes that the outbox and the offsets were committed; returns what has been counted since.
-    pub(super) fn committed(&mut self, offsets: &[Offset]) -> (Counts, usize) {
+    pub(super) fn committed(&mut self, offsets: &[Offset]) -> (MergeCounts, usize) {
         for (at, offset, metadata) in offsets {
             if let Some(input) = self.inputs.iter_mut().find(|input| input.at == *at) {
                 input.committed = Some((*offset, metadata.clone()));

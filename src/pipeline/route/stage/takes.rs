@@ -1,6 +1,6 @@
 //! What the exactly-once loop asks of the stage.
 
-use super::{LOOK_EVERY, Stage, stream::Stream};
+use super::{LOOK_EVERY, RouteStage, stream::RoutedStream};
 use crate::{
     kafka::{Batch, Clients, Offset, Refused, Stage as Steps, Standing},
     model::TopicPartition,
@@ -9,7 +9,7 @@ use crate::{
 use rdkafka::{Message as _, message::BorrowedMessage};
 use std::time::{Duration, Instant};
 
-impl Steps for Stage<'_> {
+impl Steps for RouteStage<'_> {
     type Error = RuntimeError;
 
     /// Bounds the time to notice that a window is over, too.
@@ -36,11 +36,11 @@ impl Steps for Stage<'_> {
     }
 
     fn batch(&self) -> Batch<'_> {
-        Batch { answers: None, passed: self.streams.iter().map(Stream::outbox).collect() }
+        Batch { answers: None, passed: self.streams.iter().map(RoutedStream::outbox).collect() }
     }
 
     fn offsets(&self) -> Vec<Offset> {
-        self.streams.iter().flat_map(Stream::offsets).collect()
+        self.streams.iter().flat_map(RoutedStream::offsets).collect()
     }
 
     fn committed(&mut self, offsets: &[Offset], _now_ms: i64, _seconds: f64) {
@@ -73,7 +73,8 @@ impl Steps for Stage<'_> {
             let Some((params, settings)) = known.find(|(s, _)| s.output == output.topic) else {
                 continue;
             };
-            let stream = Stream::open(params, settings, consumer, self.start, &patience, now_ms)?;
+            let stream =
+                RoutedStream::open(params, settings, consumer, self.start, &patience, now_ms)?;
             offsets.extend(stream.starts());
             let n_inputs = stream.places().count();
             tracing::info!(output = output.topic, n_inputs, "stream taken over");
@@ -96,8 +97,8 @@ impl Steps for Stage<'_> {
     }
 
     fn release(&mut self, places: &[TopicPartition], _is_lost: bool) -> Vec<TopicPartition> {
-        let is_gone = |s: &&Stream| places.iter().any(|at| at.topic == s.output());
-        let read = self.streams.iter().filter(is_gone).flat_map(Stream::places).collect();
+        let is_gone = |s: &&RoutedStream| places.iter().any(|at| at.topic == s.output());
+        let read = self.streams.iter().filter(is_gone).flat_map(RoutedStream::places).collect();
         self.streams.retain(|s| !is_gone(&s));
         read
     }
@@ -108,7 +109,7 @@ impl Steps for Stage<'_> {
     }
 
     fn standings(&self) -> Vec<Standing> {
-        self.streams.iter().flat_map(Stream::standings).collect()
+        self.streams.iter().flat_map(RoutedStream::standings).collect()
     }
 
     fn outputs(&self) -> Vec<&str> {
@@ -154,7 +155,8 @@ impl Steps for Stage<'_> {
 
     fn leave(&mut self, clients: &mut Clients<'_>) {
         // On closing the client gives back what the group gave it: the outputs alone.
-        let inputs: Vec<TopicPartition> = self.streams.iter().flat_map(Stream::places).collect();
+        let inputs: Vec<TopicPartition> =
+            self.streams.iter().flat_map(RoutedStream::places).collect();
         if let Err(error) = clients.consumer.unassign(&inputs) {
             clients.consumer.log().report(&error, "unassign before leaving");
         }

@@ -6,8 +6,8 @@ use rand::{SeedableRng, seq::SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use txwarden::ml::{
     cluster::{
-        dense_clusters::{Place, Pockets},
-        kmeans_centroids::Cells,
+        dense_clusters::{ClusterPlace, Pockets},
+        kmeans_centroids::Centroids,
         scaler::Scaler,
     },
     rank::{Horizon, TrailingRanks},
@@ -41,7 +41,7 @@ fn scaled(scaler: &Scaler, row: &[f64]) -> Vec<f32> {
 /// `kmeans`: distance to the nearest cell and its rarity, cells of the first points. As many cells
 /// as by default would each hold a part of one dense mass here: these have three to nine columns.
 pub fn kmeans(points: &Points, order: &[usize]) -> Vec<f64> {
-    let (cells, _) = Cells::fit(&sample(points, order), points.n_columns, 4, 7).unwrap();
+    let (cells, _) = Centroids::fit(&sample(points, order), points.n_columns, 4, 7).unwrap();
     let novelty =
         |idx: &usize| cells.novelty(cells.nearest(&scaled(&cells.scaler, points.row(*idx))));
     order.iter().map(novelty).collect()
@@ -85,9 +85,9 @@ pub fn soft_and(points: &Points, order: &[usize]) -> Vec<f64> {
 pub fn dbscan(points: &Points, order: &[usize]) -> Vec<f64> {
     let pockets = Pockets::fit(&sample(points, order), points.n_columns, 0.05).unwrap();
     let oddness = |idx: &usize| match pockets.place(&scaled(&pockets.scaler, points.row(*idx))) {
-        Place::Mass => 0.0,
-        Place::Pocket(_) => 1.0,
-        Place::Noise => 2.0,
+        ClusterPlace::Mass => 0.0,
+        ClusterPlace::Pocket(_) => 1.0,
+        ClusterPlace::Noise => 2.0,
     };
     order.iter().map(oddness).collect()
 }

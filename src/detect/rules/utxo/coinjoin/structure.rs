@@ -29,7 +29,7 @@ impl Variant {
 }
 
 /// What was recognised, with the numbers for the sentence.
-pub(super) struct Match {
+pub(super) struct CoinJoinMatch {
     pub variant: Variant,
     /// Satoshi.
     pub denomination: u64,
@@ -39,7 +39,7 @@ pub(super) struct Match {
 }
 
 /// A transaction's outputs, sorted for counting.
-pub(super) struct Shape<'a> {
+pub(super) struct OutputShape<'a> {
     /// Outputs that pay somebody.
     paying: Vec<&'a TxOut>,
     /// Distinct values of those, ascending, each with its count.
@@ -49,7 +49,7 @@ pub(super) struct Shape<'a> {
     n_scripts: usize,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> OutputShape<'a> {
     /// Counts the outputs; `None` when nobody is paid.
     ///
     /// # Cost
@@ -97,7 +97,7 @@ pub(super) fn is_possible(body: &UtxoTx) -> bool {
 }
 
 /// Returns whether all scripts are P2WPKH as far as they are known.
-fn is_p2wpkh_only(body: &UtxoTx, shape: &Shape<'_>) -> bool {
+fn is_p2wpkh_only(body: &UtxoTx, shape: &OutputShape<'_>) -> bool {
     let is_p2wpkh = |kind: ScriptType| kind == ScriptType::WitnessV0KeyHash;
     // A type of Other on an input is unknown: exporters that do not enrich leave it out.
     let is_possible = |kind: ScriptType| is_p2wpkh(kind) || kind == ScriptType::Other;
@@ -113,9 +113,9 @@ fn is_data(output: &TxOut) -> bool {
 pub(super) fn recognise(
     params: &Params,
     body: &UtxoTx,
-    shape: &Shape<'_>,
+    shape: &OutputShape<'_>,
     value_of: &ValueOf<'_>,
-) -> Option<Match> {
+) -> Option<CoinJoinMatch> {
     whirlpool(params, body, shape, value_of)
         .or_else(|| tx0(params, body, shape))
         .or_else(|| wasabi2(params, body, shape))
@@ -128,9 +128,9 @@ pub(super) fn recognise(
 fn whirlpool(
     params: &Params,
     body: &UtxoTx,
-    shape: &Shape<'_>,
+    shape: &OutputShape<'_>,
     value_of: &ValueOf<'_>,
-) -> Option<Match> {
+) -> Option<CoinJoinMatch> {
     let (pool, n) = shape.mode;
     let is_mix = (params.whirlpool_n_min..=params.whirlpool_n_max).contains(&n)
         && body.inputs.len() == n
@@ -157,7 +157,7 @@ fn whirlpool(
         }
     }
     // With every input known, somebody must have paid the fee, and somebody was there before.
-    (n_unknown > 0 || (n_remixed > 0 && n_entrants > 0)).then_some(Match {
+    (n_unknown > 0 || (n_remixed > 0 && n_entrants > 0)).then_some(CoinJoinMatch {
         variant: Variant::Whirlpool,
         denomination: pool,
         n_equal: n,
@@ -167,7 +167,7 @@ fn whirlpool(
 
 /// A tx0: one data carrier, premix outputs of the pool size and a surplus, the coordinator's fee
 /// (a small share of the pool size), and at most two changes.
-fn tx0(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
+fn tx0(params: &Params, body: &UtxoTx, shape: &OutputShape<'_>) -> Option<CoinJoinMatch> {
     const REST_MAX: usize = 3; // Fee, change, and one more for a second funder.
     let mut carriers = body.outputs.iter().filter(|o| is_data(o));
     let (Some(carrier), None) = (carriers.next(), carriers.next()) else { return None };
@@ -192,7 +192,7 @@ fn tx0(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
                 && (1..=REST_MAX).contains(&n_rest)
                 && rest.any(|o| is_fee(pool, o.value))
             {
-                return Some(Match {
+                return Some(CoinJoinMatch {
                     variant: Variant::WhirlpoolTx0,
                     denomination: premix,
                     n_equal: n,
@@ -211,7 +211,7 @@ fn tx0(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
 /// # Source
 /// Dumplings. A few rounds of 2018 paid no fee and had half the denomination: nothing but their
 /// company distinguishes them from other mixes, and they are left out.
-fn wasabi1(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
+fn wasabi1(params: &Params, body: &UtxoTx, shape: &OutputShape<'_>) -> Option<CoinJoinMatch> {
     let (denomination, n) = shape.mode;
     let is_round = |n_min: usize| {
         n >= n_min
@@ -229,7 +229,7 @@ fn wasabi1(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
         <= params.wasabi1_denomination_slack
         && shape.n_unique() >= params.wasabi1_n_unique_min
         && is_round(params.wasabi1_n_min);
-    (is_usual || is_coordinated()).then_some(Match {
+    (is_usual || is_coordinated()).then_some(CoinJoinMatch {
         variant: Variant::Wasabi1,
         denomination,
         n_equal: n,
@@ -243,7 +243,7 @@ fn wasabi1(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
 /// # Source
 /// WalletWasabi, `DenominationBuilder`: powers of 2 and 3, twice the powers of 3, and 1, 2 and 5
 /// times the powers of 10.
-fn wasabi2(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
+fn wasabi2(params: &Params, body: &UtxoTx, shape: &OutputShape<'_>) -> Option<CoinJoinMatch> {
     let n_inputs = body.inputs.len();
     let smallest = shape.counts.first().map_or(0, |(value, _)| *value);
     if n_inputs < params.wasabi2_n_inputs_min || smallest < params.wasabi2_output_min {
@@ -262,7 +262,7 @@ fn wasabi2(params: &Params, body: &UtxoTx, shape: &Shape<'_>) -> Option<Match> {
     let (denomination, _) = standard.copied().max_by_key(|(value, n)| (*n, *value))?;
     let n_min = libm::ceil(params.wasabi2_denominated_share_min * shape.paying.len() as f64);
     let variant = Variant::Wasabi2;
-    Some(Match { variant, denomination, n_equal: n_denominated, n_min: n_min as usize })
+    Some(CoinJoinMatch { variant, denomination, n_equal: n_denominated, n_min: n_min as usize })
 }
 
 /// Returns the share of inputs that the address with most of them owns; unknown addresses differ.
@@ -291,9 +291,9 @@ fn is_standard(value: u64) -> bool {
 fn joinmarket(
     params: &Params,
     body: &UtxoTx,
-    shape: &Shape<'_>,
+    shape: &OutputShape<'_>,
     value_of: &ValueOf<'_>,
-) -> Option<Match> {
+) -> Option<CoinJoinMatch> {
     let (denomination, n) = shape.mode;
     let n_change = body.outputs.len() - n;
     if n < 2 || n_change == 0 || n_change + 1 < n || denomination < params.equal_output_min {
@@ -308,7 +308,7 @@ fn joinmarket(
         Some(values) => is_equal_output_mix(params, body, shape, &values),
         None => is_joinmarket && is_plausible(params, body, n),
     };
-    is_mix.then_some(Match {
+    is_mix.then_some(CoinJoinMatch {
         variant: if is_joinmarket { Variant::JoinMarket } else { Variant::EqualOutputs },
         denomination,
         n_equal: n,
@@ -324,7 +324,12 @@ fn joinmarket(
 ///
 /// # Source
 /// Dumplings, "other equal output coinjoin like transactions"; Samourai for Stonewall.
-fn is_equal_output_mix(params: &Params, body: &UtxoTx, shape: &Shape<'_>, values: &[u64]) -> bool {
+fn is_equal_output_mix(
+    params: &Params,
+    body: &UtxoTx,
+    shape: &OutputShape<'_>,
+    values: &[u64],
+) -> bool {
     let (denomination, n) = shape.mode;
     let changes = body.outputs.iter().map(|o| o.value).filter(|v| *v != denomination);
     let back = denomination.saturating_add(changes.max().unwrap_or_default());
