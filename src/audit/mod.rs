@@ -1,8 +1,8 @@
 //! Makes the alert stream provable: hash chain, Merkle tree, checkpoints, and their verification.
 //!
 //! Each input partition has one [`HashChain`]. Every alert of its engine passes through
-//! [`HashChain::seal`] once and in order, whether it is emitted or not, so that a rebuilt chain is the
-//! one that was written.
+//! [`HashChain::seal`] once and in order, whether it is emitted or not, so that a rebuilt chain is
+//! the one that was written.
 
 mod chain;
 #[cfg(feature = "runtime")]

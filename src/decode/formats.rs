@@ -30,9 +30,9 @@ macro_rules! formats {
         impl Format {
             pub const ALL: &[Self] = &[$(Self::$Format,)*];
 
-            fn line(self) -> Line {
+            fn line(self) -> FormatLine {
                 match self {
-                    $(Self::$Format => Line { name: $name, chain: $chain, read: $read },)*
+                    $(Self::$Format => FormatLine { name: $name, chain: $chain, read: $read },)*
                 }
             }
         }
@@ -40,30 +40,30 @@ macro_rules! formats {
 }
 
 /// What the table says of a format.
-struct Line {
+struct FormatLine {
     name: &'static str,
     /// CAIP-2 id of the chain that it is named after.
     chain: &'static str,
-    read: Reader,
+    read: PartReader,
 }
 
 /// Who reads a part of a format.
-enum Reader {
+enum PartReader {
     Fixed(Read),
     /// What is read where, the settings say.
     BySettings(fn(&Settings) -> Read),
 }
 
-const fn json(read: ReadPart) -> Reader {
-    Reader::Fixed(Read::Json(read))
+const fn json(read: ReadPart) -> PartReader {
+    PartReader::Fixed(Read::Json(read))
 }
 
-const fn text(read: ReadText) -> Reader {
-    Reader::Fixed(Read::Text(read))
+const fn text(read: ReadText) -> PartReader {
+    PartReader::Fixed(Read::Text(read))
 }
 
-const fn bytes(read: ReadBytes) -> Reader {
-    Reader::Fixed(Read::Bytes(read))
+const fn bytes(read: ReadBytes) -> PartReader {
+    PartReader::Fixed(Read::Bytes(read))
 }
 
 formats! {
@@ -77,7 +77,7 @@ formats! {
     BitcoinRaw = "bitcoin_raw", Chain::BITCOIN, bytes(bitcoin_raw::read);
     BitcoinZmq = "bitcoin_zmq", Chain::BITCOIN, bytes(bitcoin_zmq::read);
     /// As the mapping in the settings says.
-    Mapped = "mapped", Chain::ETHEREUM, Reader::BySettings(mapped::reader);
+    Mapped = "mapped", Chain::ETHEREUM, PartReader::BySettings(mapped::reader);
 }
 
 impl Format {
@@ -98,14 +98,14 @@ impl Format {
 
     /// Returns whether its records can be any bytes: those are never guessed at.
     pub(super) fn is_binary(self) -> bool {
-        matches!(self.line().read, Reader::Fixed(Read::Bytes(_)))
+        matches!(self.line().read, PartReader::Fixed(Read::Bytes(_)))
     }
 
     /// Returns what reads this format.
     pub(super) fn reader(self, settings: &Settings) -> Read {
         match self.line().read {
-            Reader::Fixed(read) => read,
-            Reader::BySettings(choose) => choose(settings),
+            PartReader::Fixed(read) => read,
+            PartReader::BySettings(choose) => choose(settings),
         }
     }
 }

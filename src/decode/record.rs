@@ -13,26 +13,30 @@ use super::{
 use crate::model::{Event, Record, drop_false_nonces};
 
 /// Why a part did not become events: the document is broken, or only this part is refused.
-pub(super) enum Failure {
+pub(super) enum ReadFailure {
     Document(JsonFlaw),
     Part(Refusal),
 }
 
-impl From<JsonFlaw> for Failure {
+impl From<JsonFlaw> for ReadFailure {
     fn from(flaw: JsonFlaw) -> Self {
         Self::Document(flaw)
     }
 }
 
-impl From<Refusal> for Failure {
+impl From<Refusal> for ReadFailure {
     fn from(refusal: Refusal) -> Self {
         Self::Part(refusal)
     }
 }
 
 /// Reads one value of the document as one part and appends its events.
-pub(super) type ReadPart =
-    fn(&mut JsonScanner<'_, '_>, usize, &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Failure>;
+pub(super) type ReadPart = fn(
+    &mut JsonScanner<'_, '_>,
+    usize,
+    &mut Reader<'_>,
+    &mut Vec<Event>,
+) -> Result<(), ReadFailure>;
 
 /// Reads a whole value as one part and appends its events.
 pub(super) type ReadBytes = fn(&[u8], &mut Reader<'_>, &mut Vec<Event>) -> Result<(), Refusal>;
@@ -230,8 +234,8 @@ fn read_document(
         let mut reader = Reader { n_signatures, ..Reader::new(settings, kafka_ms, guides) };
         let read = match read_part(scanner, depth, &mut reader, events) {
             Ok(()) => Ok(()),
-            Err(Failure::Part(refusal)) => Err(refusal),
-            Err(Failure::Document(flaw)) => return Err(flaw),
+            Err(ReadFailure::Part(refusal)) => Err(refusal),
+            Err(ReadFailure::Document(flaw)) => return Err(flaw),
         };
         n_signatures = reader.n_signatures;
         end_part((index, start), read, reader.refused, events, parts);

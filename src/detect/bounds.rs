@@ -55,18 +55,18 @@ pub fn shape_of<T: JsonSchema>() -> Value {
 ///
 /// Knows the keywords that types of settings give rise to; others hold for everything.
 pub fn judge(schema: &Value, value: &Value) -> Vec<Flaw> {
-    let mut judge = Judge { root: schema, path: Vec::new(), flaws: Vec::new() };
+    let mut judge = BoundsJudge { root: schema, path: Vec::new(), flaws: Vec::new() };
     judge.value(schema, value);
     judge.flaws
 }
 
-struct Judge<'a> {
+struct BoundsJudge<'a> {
     root: &'a Value,
     path: Vec<String>,
     flaws: Vec<Flaw>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> BoundsJudge<'a> {
     fn value(&mut self, schema: &'a Value, value: &Value) {
         let schema = self.resolved(schema);
         if value.is_null() && is_null_allowed(schema) {

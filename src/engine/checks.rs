@@ -14,12 +14,12 @@ pub(super) struct PartContradiction {
 }
 
 /// What parts are held against.
-pub(super) struct Checks<'a> {
+pub(super) struct PartChecks<'a> {
     pub state: &'a mut State,
     pub stats: &'a mut Stats,
 }
 
-impl Checks<'_> {
+impl PartChecks<'_> {
     /// Holds a part against what is known, and flags what it lets pass.
     pub fn check_part(
         &mut self,

@@ -21,7 +21,7 @@ pub enum Control {
 }
 
 /// What verdicts and orders change.
-pub(super) struct Rulings<'a> {
+pub(super) struct RulingTurn<'a> {
     pub chain: &'a Chain,
     pub state: &'a State,
     pub detectors: &'a mut Detectors,
@@ -30,7 +30,7 @@ pub(super) struct Rulings<'a> {
     pub now: EventTime,
 }
 
-impl Rulings<'_> {
+impl RulingTurn<'_> {
     /// Takes in a verdict or an order; returns whether what it is about is known.
     pub fn hear(&mut self, verdict: &Verdict) -> bool {
         match verdict.verdict {

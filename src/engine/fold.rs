@@ -2,8 +2,8 @@
 
 use super::{
     Action, Control, DeadLetter, EngineError, Examination, Frozen, Input, Setup,
-    checks::{self, Checks, PartContradiction},
-    control::Rulings,
+    checks::{self, PartChecks, PartContradiction},
+    control::RulingTurn,
     counterfactual::{Examiner, Never, Stop},
     detectors::Detectors,
     fits::FitsUnderWay,
@@ -246,7 +246,7 @@ impl Engine {
             }
             Control::Verdict(verdict) => {
                 count(&mut self.stats.verdicts, verdict.verdict.as_str());
-                let mut rulings = Rulings {
+                let mut rulings = RulingTurn {
                     chain: &self.setup.chain,
                     state: &self.state,
                     detectors: &mut self.detectors,
@@ -303,7 +303,7 @@ impl Engine {
                     let node = batch.node.as_deref();
                     let events = &mut batch.events[range.clone()];
                     let Self { state, stats, .. } = self;
-                    match (Checks { state, stats }).check_part(events, settings) {
+                    match (PartChecks { state, stats }).check_part(events, settings) {
                         Ok(()) => is_new |= self.on_part(events, node, &at, actions, stop)?,
                         Err(PartContradiction { reason, detail }) => {
                             let why = (reason, detail.to_owned());

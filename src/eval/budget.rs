@@ -62,7 +62,7 @@ pub struct Allowance {
 
 /// The history of one positive subject inside the range.
 #[derive(Default)]
-struct History {
+struct BudgetHistory {
     first: Option<EventTime>,
     alerted: Option<EventTime>,
     payers: BTreeSet<u32>,
@@ -80,7 +80,7 @@ pub fn at_budget(
     range: Range,
 ) -> BudgetReport {
     let per_day = allowance.per_day;
-    let mut histories: BTreeMap<u32, History> = BTreeMap::new();
+    let mut histories: BTreeMap<u32, BudgetHistory> = BTreeMap::new();
     let (mut n_alerts, mut n_true) = (0, 0);
     let (mut n_re_alerts, mut n_re_true) = (0, 0);
     let mut times = Vec::new();
@@ -116,7 +116,7 @@ pub fn at_budget(
         value_saved: (value > 0.0)
             .then(|| histories.values().map(|h| h.value_after).sum::<f64>() / value),
         victims_before: mean(alerted().map(|h| h.n_payers_before as f64)),
-        hours_before: mean(alerted().filter_map(History::hours_before)),
+        hours_before: mean(alerted().filter_map(BudgetHistory::hours_before)),
         weekly_ratio: mean(weeks.iter().copied()),
         weekly_ratio_min: weeks.iter().copied().min_by(f64::total_cmp),
         weekly_ratio_max: weeks.iter().copied().max_by(f64::total_cmp),
@@ -144,7 +144,7 @@ fn is_re_alert(event: &Scored) -> bool {
     event.outcome == ScoreOutcome::ReAlert
 }
 
-impl History {
+impl BudgetHistory {
     fn note(&mut self, event: &Scored, is_alert: bool) {
         if self.first.is_none() {
             self.was_confirmed = event.known == Some(true);

@@ -12,7 +12,7 @@ mod reader;
 mod survey;
 
 pub use line::{SCHEMA, write_mark, write_record};
-pub use reader::{Reader, shape_of, shape_of_line};
+pub use reader::{LogReader, shape_of, shape_of_line};
 pub use survey::{Extent, Survey};
 
 use crate::model::{Record, Stamp, TopicPartition};
@@ -30,7 +30,7 @@ pub enum LineShape {
 
 /// A record with all that Kafka says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
+pub struct LoggedRecord {
     pub place: TopicPartition,
     pub offset: i64,
     /// Milliseconds since the epoch.
@@ -43,7 +43,7 @@ pub struct Recorded {
     pub value: Option<Vec<u8>>,
 }
 
-impl Recorded {
+impl LoggedRecord {
     /// Borrows it as a record. `headers` is scratch space for the result.
     pub fn record<'a>(&'a self, headers: &'a mut Vec<(&'a str, &'a [u8])>) -> Record<'a> {
         headers.extend(self.headers.iter().map(|(name, value)| (&**name, &**value)));
@@ -62,7 +62,7 @@ impl Recorded {
 /// What a line of a recorded file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Item {
-    Record(Recorded),
+    Record(LoggedRecord),
     Mark(Mark),
 }
 

@@ -12,4 +12,4 @@ pub use control_entry::{
     Change, ControlEntry, ENTRIES_MAX, VerdictOrigin, WHOLE_TOPIC, Why, check,
 };
 pub use position::Position;
-pub use turn::{Step, Turn, turns};
+pub use turn::{Turn, TurnStep, turns};

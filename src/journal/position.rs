@@ -1,6 +1,6 @@
 //! How far a partition has come in its control log: what is in force, and what lies ahead.
 
-use super::{Bundle, Change, ControlEntry, Step, Turn, Why};
+use super::{Bundle, Change, ControlEntry, Turn, TurnStep, Why};
 use crate::model::GroupPartition;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -46,7 +46,7 @@ impl Position {
         let ahead = turns.split_off(at).into();
         let turns = &turns[from..];
         let first = turns.first()?;
-        let Step::Setup { bundle, .. } = &first.step else { return None };
+        let TurnStep::Setup { bundle, .. } = &first.step else { return None };
         let begins_at = first.offset;
         let mut position = Self { ahead, begins_at, ..Self::first(place, Arc::clone(bundle)) };
         turns.iter().for_each(|turn| position.pass(turn));
@@ -111,20 +111,20 @@ impl Position {
 
     /// Appends an entry that applies from `offset` on. The caller has it written with the batch,
     /// and has the engine take the step.
-    pub fn append(&mut self, offset: i64, step: Step, why: Why, at_ms: i64) -> ControlEntry {
+    pub fn append(&mut self, offset: i64, step: TurnStep, why: Why, at_ms: i64) -> ControlEntry {
         // INVARIANT: only a live partition appends, and it has no turns ahead.
         assert!(self.ahead.is_empty(), "an entry in front of others");
         let change = match &step {
-            Step::Setup { bundle, program } => Change::Setup {
+            TurnStep::Setup { bundle, program } => Change::Setup {
                 bundle: bundle.hash.clone(),
                 config_hash: bundle.setup.config_hash.clone(),
                 program: program.clone(),
                 why,
             },
-            Step::Verdict { verdict, source } => {
+            TurnStep::Verdict { verdict, source } => {
                 Change::Verdict { verdict: verdict.clone(), source: source.clone() }
             }
-            Step::SetAside => Change::SetAside,
+            TurnStep::SetAside => Change::SetAside,
         };
         let n = self.n + 1;
         self.pass(&Turn { n, offset, step });
@@ -146,14 +146,14 @@ impl Position {
     fn pass(&mut self, turn: &Turn) {
         self.n = turn.n;
         match &turn.step {
-            Step::Setup { bundle, program } => {
+            TurnStep::Setup { bundle, program } => {
                 self.bundle = Arc::clone(bundle);
                 self.program.clone_from(program);
             }
-            Step::Verdict { source, .. } => {
+            TurnStep::Verdict { source, .. } => {
                 self.is_new_verdict(source.partition, source.offset);
             }
-            Step::SetAside => {}
+            TurnStep::SetAside => {}
         }
     }
 }

@@ -13,12 +13,12 @@ pub struct Turn {
     pub n: u64,
     /// Applies before the record at this offset.
     pub offset: i64,
-    pub step: Step,
+    pub step: TurnStep,
 }
 
 /// What a turn does.
 #[derive(Clone)]
-pub enum Step {
+pub enum TurnStep {
     Setup {
         bundle: Arc<Bundle>,
         program: String,
@@ -31,7 +31,7 @@ pub enum Step {
     SetAside,
 }
 
-impl Step {
+impl TurnStep {
     /// Returns what the engine is told; `None` when it is told with the record.
     pub fn control(&self) -> Option<Control> {
         match self {
@@ -57,8 +57,8 @@ pub fn turns(
     let mut turns = Vec::with_capacity(entries.len());
     for ControlEntry { n, offset, change, .. } in entries {
         let step = match change {
-            Change::Verdict { verdict, source } => Step::Verdict { verdict, source },
-            Change::SetAside => Step::SetAside,
+            Change::Verdict { verdict, source } => TurnStep::Verdict { verdict, source },
+            Change::SetAside => TurnStep::SetAside,
             // Of the whole topic: each partition's own setup says when it went by it.
             Change::Envelope { .. } => continue,
             Change::Setup { bundle: hash, program, .. } => {
@@ -72,7 +72,7 @@ pub fn turns(
                     })?),
                 };
                 at_hand.insert(hash, Arc::clone(&bundle));
-                Step::Setup { bundle, program }
+                TurnStep::Setup { bundle, program }
             }
         };
         turns.push(Turn { n, offset, step });

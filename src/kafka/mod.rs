@@ -50,4 +50,4 @@ pub use patience::Patience;
 #[cfg(feature = "kafka")]
 pub use scan::{ScanError, Scanner, Span};
 #[cfg(feature = "kafka")]
-pub use stage::{Batch, Clients, Failure, Loop, Offset, Stage, fence_max};
+pub use stage::{Clients, Failure, Loop, Offset, Stage, StageBatch, fence_max};

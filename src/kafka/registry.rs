@@ -32,7 +32,7 @@ pub struct Access {
 
 /// A registered schema.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Registered {
+pub struct RegisteredSchema {
     pub id: u32,
     /// `AVRO`, `JSON` or `PROTOBUF`; a registry that names none means Avro.
     #[serde(default = "avro", rename = "schemaType")]
@@ -111,14 +111,14 @@ impl RegistryError {
 }
 
 /// A client of one registry, with blocking calls.
-pub struct Registry {
+pub struct SchemaRegistry {
     client: Client,
     runtime: Runtime,
     base: Url,
     credentials: Option<(String, String)>,
 }
 
-impl Registry {
+impl SchemaRegistry {
     /// Makes a client.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the registry does not say.
-    pub fn version(&self, subject: &str, version: u32) -> Result<Registered, RegistryError> {
+    pub fn version(&self, subject: &str, version: u32) -> Result<RegisteredSchema, RegistryError> {
         self.get(&["subjects", subject, "versions", &version.to_string()])
     }
 

@@ -10,7 +10,7 @@ use crate::{
     model::TopicPartition,
 };
 pub use clients::{Clients, Failure, fence_max};
-pub use commit::{Batch, Offset};
+pub use commit::{Offset, StageBatch};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::BorrowedMessage,
@@ -60,7 +60,7 @@ pub trait Stage {
     fn prepare(&mut self, _now_ms: i64, _is_stopping: bool) {}
 
     /// Returns what is to be sent.
-    fn batch(&self) -> Batch<'_>;
+    fn batch(&self) -> StageBatch<'_>;
 
     /// Returns the offsets that go with it.
     fn offsets(&self) -> Vec<Offset>;

@@ -1,8 +1,8 @@
 //! Why nothing comes of records that arrive: a closed list, each with a cause and a cure in one
 //! sentence, for the log, `/readyz` and a metric.
 //!
-//! To add one: a variant of [`Trouble`] and its lines in [`TroubleKind`]; whoever notices it tells its
-//! observer, and everything else follows.
+//! To add one: a variant of [`Trouble`] and its lines in [`TroubleKind`]; whoever notices it tells
+//! its observer, and everything else follows.
 
 use std::{
     collections::BTreeMap,

@@ -10,7 +10,7 @@ use super::{
     chain::outputs::{Peel, StoredOutput, output_key},
     graph::{
         entities,
-        taint::{Labels, Taint},
+        taint::{Taint, TaintLabels},
         transfers::{NewTransfer, TransferEnd},
     },
     memory::Memory,
@@ -171,7 +171,7 @@ impl UtxoLearner<'_, '_> {
         reference: &Reference,
     ) {
         let time = seconds(event.time);
-        let labels = Labels { reference, time: event.time };
+        let labels = TaintLabels { reference, time: event.time };
         let passed_on = labels.of_spent(utxo, spent).and_then(Taint::passed_on);
         let known: Vec<StoredOutput> = spent.iter().flatten().copied().collect();
         let height = tx.inclusion.map_or(0, |i| u32::try_from(i.height).unwrap_or(u32::MAX));

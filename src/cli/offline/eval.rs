@@ -6,7 +6,7 @@ mod html;
 mod tasks;
 mod text;
 
-use super::{input, log::Log};
+use super::{input, log::RecordedLog};
 use crate::{
     cli::{CliError, output},
     config::{Config, load_mapping},
@@ -15,7 +15,7 @@ use crate::{
     model::Chain,
 };
 pub(in crate::cli) use args::Args;
-use gate::Gate;
+use gate::FigureGate;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 use tasks::Evaluation;
@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         Some(path) => Config::load(path).map_err(|e| CliError::Config(e.to_string()))?,
         None => Config::default(),
     };
-    let gate = args.gate.as_deref().map(Gate::load).transpose()?;
+    let gate = args.gate.as_deref().map(FigureGate::load).transpose()?;
     let (stream, truth) = data(args, &config)?;
     let chain = &stream.settings().chain;
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
@@ -101,7 +101,7 @@ fn settings(args: &Args, format: Format, config: &Config) -> Result<Settings, Cl
 /// Reads every record into memory.
 fn read(args: &Args, settings: Settings, config: &Config) -> Result<Stream, CliError> {
     let mut stream = Stream::new(settings, args.role());
-    if let Some(log) = Log::open(&args.events, config)? {
+    if let Some(log) = RecordedLog::open(&args.events, config)? {
         let place = log.only_input(config)?;
         log.each(|record| {
             if (record.topic, record.partition) == (&*place.topic, place.partition) {

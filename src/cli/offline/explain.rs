@@ -2,7 +2,7 @@
 
 use super::{
     input::{self, InputArgs},
-    log::{Lanes, Log},
+    log::{PartitionFolds, RecordedLog},
     turns::{TurnArgs, Turns},
 };
 use crate::{
@@ -100,16 +100,16 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         files: args.input.clone(),
     };
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    let source = match Log::open(&args.input, &config)? {
+    let source = match RecordedLog::open(&args.input, &config)? {
         Some(log) => {
             log.begin((&inputs, &args.turns, &config), dir, &|_| {})?.tell();
-            Source::Log(log)
+            PastSource::Log(log)
         }
         None => {
             let settings = inputs.settings(&config)?;
             config.add_chain(&settings.chain, dir).map_err(|e| CliError::Config(e.to_string()))?;
             let setup = config.engine_setup(&settings.chain);
-            Source::Lines(Box::new((settings, setup)))
+            PastSource::Lines(Box::new((settings, setup)))
         }
     };
     let past = Past { args, inputs: &inputs, config: &config, dir, source: &source };
@@ -129,19 +129,19 @@ struct Past<'a> {
     inputs: &'a InputArgs,
     config: &'a Config,
     dir: &'a Path,
-    source: &'a Source,
+    source: &'a PastSource,
 }
 
 /// What the files hold.
-enum Source {
+enum PastSource {
     Lines(Box<(Settings, Setup)>),
-    Log(Log),
+    Log(RecordedLog),
 }
 
 /// A fold under way.
 enum Fold<'a> {
     Lines { settings: &'a Settings, driver: Option<Box<Driver>>, turns: Box<Turns> },
-    Log(Lanes),
+    Log(PartitionFolds),
 }
 
 impl Fold<'_> {
@@ -207,11 +207,11 @@ impl Past<'_> {
     fn begin(&self) -> Result<Fold<'_>, CliError> {
         let adjust = |setup: &mut Setup| setup.is_reporting_scores = true;
         let (settings, setup) = match self.source {
-            Source::Log(log) => {
+            PastSource::Log(log) => {
                 let args = (self.inputs, &self.args.turns, self.config);
                 return log.begin(args, self.dir, &adjust).map(Fold::Log);
             }
-            Source::Lines(lines) => (&lines.0, &lines.1),
+            PastSource::Lines(lines) => (&lines.0, &lines.1),
         };
         let mut setup = setup.clone();
         let turns = self.args.turns.open(self.config, settings, &mut setup)?;
@@ -232,8 +232,8 @@ impl Past<'_> {
             visit(n_records - 1, record)
         };
         match self.source {
-            Source::Lines(_) => each_line(&self.args.input, &mut count)?,
-            Source::Log(log) => log.each(count)?,
+            PastSource::Lines(_) => each_line(&self.args.input, &mut count)?,
+            PastSource::Log(log) => log.each(count)?,
         }
         Ok(n_records)
     }
@@ -286,7 +286,7 @@ impl Past<'_> {
         let (mut fold, mut actions) = (self.begin()?, Vec::new());
         let mut typical: VecDeque<Features> = VecDeque::new();
         let mut examination = None;
-        let is_log = matches!(self.source, Source::Log(_));
+        let is_log = matches!(self.source, PastSource::Log(_));
         let n_records = self.each_record(|n_record, record| {
             if n_record == place.n_record {
                 examination = fold.examine(record, &place.event, typical.make_contiguous())?;

@@ -9,7 +9,7 @@ use crate::{
     config::Config,
     decode::{Settings, envelope::decide},
     engine::{Action, Engine, Examination, Features, Setup},
-    files::recorded::{Item, LineShape, Reader, RecordedError, Survey, shape_of},
+    files::recorded::{Item, LineShape, LogReader, RecordedError, Survey, shape_of},
     journal::{ControlEntry, WHOLE_TOPIC},
     model::{EventId, Record, TopicPartition},
     pipeline::{Driver, Fits, InputParams},
@@ -21,14 +21,14 @@ use std::{
 };
 
 /// Recorded files, read once to learn what they hold.
-pub(in crate::cli) struct Log {
+pub(in crate::cli) struct RecordedLog {
     files: Vec<(PathBuf, LineShape)>,
     survey: Survey,
     /// Of every group and partition.
     entries: Vec<ControlEntry>,
 }
 
-impl Log {
+impl RecordedLog {
     /// Reads what recorded files hold; `None` when they hold plain lines.
     pub(in crate::cli) fn open(
         files: &[PathBuf],
@@ -76,7 +76,7 @@ impl Log {
     fn items(&self, mut visit: impl FnMut(&Item) -> Result<bool, String>) -> Result<(), CliError> {
         for (path, shape) in &self.files {
             let io = |source| super::input::read_error(path, source);
-            let mut reader = Reader::open(path, *shape).map_err(io)?;
+            let mut reader = LogReader::open(path, *shape).map_err(io)?;
             let wrong = |what: String| CliError::Usage(format!("{}: {what}", path.display()));
             loop {
                 let item = match reader.next_item() {
@@ -147,14 +147,14 @@ impl Log {
         (input, turns, config): (&InputArgs, &TurnArgs, &Config),
         dir: &Path,
         adjust: &dyn Fn(&mut Setup),
-    ) -> Result<Lanes, CliError> {
+    ) -> Result<PartitionFolds, CliError> {
         let mut entries = self.control(turns, config)?;
         let has_control = !entries.is_empty();
         if has_control && turns.has_verdicts() {
             let text = "--verdicts: the control log of the run has its verdicts already";
             return Err(CliError::Usage(text.to_owned()));
         }
-        let mut lanes = Lanes::default();
+        let mut lanes = PartitionFolds::default();
         for place in self.inputs(input, config) {
             let mut config = config.clone();
             let settings = input.settings_with(&config, input_of(&config, &place.topic))?;
@@ -167,7 +167,7 @@ impl Log {
                 .map_err(|e| CliError::failure("cannot make the detector", e))?;
             self.note(&place, turns.begins_at(), has_control, &mut lanes.notes)?;
             let to = self.survey.places.get(&place).map_or(0, |extent| extent.to);
-            lanes.lanes.insert(place, Lane { settings, turns, driver: Some(driver), to });
+            lanes.lanes.insert(place, PartitionFold { settings, turns, driver: Some(driver), to });
         }
         if lanes.lanes.is_empty() {
             let topics: Vec<String> = self.survey.places.keys().map(ToString::to_string).collect();
@@ -286,13 +286,13 @@ fn entries_of(path: &Path) -> Result<Vec<ControlEntry>, CliError> {
 
 /// An engine for each partition of a log.
 #[derive(Default)]
-pub(in crate::cli) struct Lanes {
-    lanes: BTreeMap<TopicPartition, Lane>,
+pub(in crate::cli) struct PartitionFolds {
+    lanes: BTreeMap<TopicPartition, PartitionFold>,
     /// What to tell of the log.
     notes: Vec<String>,
 }
 
-struct Lane {
+struct PartitionFold {
     settings: Settings,
     turns: Turns,
     /// `None` once it examined.
@@ -301,7 +301,7 @@ struct Lane {
     to: i64,
 }
 
-impl Lanes {
+impl PartitionFolds {
     /// Says what keeps the fold from being exact.
     pub(in crate::cli) fn tell(&self) {
         self.notes.iter().for_each(|note| output::say(note));

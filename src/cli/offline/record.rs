@@ -11,8 +11,8 @@ use crate::{
     model::TopicPartition,
     ops::now_ms,
 };
-use bounds::Bound;
-use file::Target;
+use bounds::RecordBound;
+use file::RecordFile;
 use std::{
     path::PathBuf,
     sync::atomic::{AtomicBool, Ordering},
@@ -37,14 +37,14 @@ pub(in crate::cli) struct Args {
     #[arg(long, conflicts_with = "resume")]
     zstd: bool,
     /// First offset, of every partition or of one; default: the oldest that there is
-    #[arg(long, value_name = "[TOPIC/PARTITION=]OFFSET", value_parser = Bound::parse,
+    #[arg(long, value_name = "[TOPIC/PARTITION=]OFFSET", value_parser = RecordBound::parse,
           conflicts_with = "since")]
-    from: Vec<Bound>,
+    from: Vec<RecordBound>,
     /// Offset behind the last record, of every partition or of one; default: the end as it is at
     /// the start of the command
-    #[arg(long, value_name = "[TOPIC/PARTITION=]OFFSET", value_parser = Bound::parse,
+    #[arg(long, value_name = "[TOPIC/PARTITION=]OFFSET", value_parser = RecordBound::parse,
           conflicts_with = "until")]
-    to: Vec<Bound>,
+    to: Vec<RecordBound>,
     /// Begin with the first record of this time, in UTC (2027-01-31) or so long ago (12h)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -76,8 +76,9 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         text.as_ref().map(read).transpose()
     };
     let (since, until) = (time(&args.since)?, time(&args.until)?);
-    let (mut target, known) = Target::open(args.output.as_ref(), args.resume.as_ref(), args.zstd)?;
-    let job = Job { args, known: &known, since, until, stop: &stop };
+    let (mut target, known) =
+        RecordFile::open(args.output.as_ref(), args.resume.as_ref(), args.zstd)?;
+    let job = RecordJob { args, known: &known, since, until, stop: &stop };
     let done = job.record(&config, &mut target);
     let told = done.map_err(|error| match error {
         RecordError::Cli(error) => error,
@@ -88,7 +89,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 /// What is recorded.
-struct Job<'a> {
+struct RecordJob<'a> {
     args: &'a Args,
     /// What the file that is continued has.
     known: &'a Survey,
@@ -97,9 +98,9 @@ struct Job<'a> {
     stop: &'a AtomicBool,
 }
 
-impl Job<'_> {
+impl RecordJob<'_> {
     /// Records everything; returns what to tell.
-    fn record(&self, config: &Config, to: &mut Target) -> Result<Vec<String>, RecordError> {
+    fn record(&self, config: &Config, to: &mut RecordFile) -> Result<Vec<String>, RecordError> {
         let control = &config.run.outputs.control;
         let named = match self.args.topics.is_empty() {
             false => self.args.topics.clone(),
@@ -139,13 +140,13 @@ impl Job<'_> {
         let (first, end) = scanner.bounds(&at)?;
         let place = place_of(&at);
         let known = self.known.places.get(&place).map(|extent| extent.to);
-        let from = match (known, Bound::of(&self.args.from, &place), self.since) {
+        let from = match (known, RecordBound::of(&self.args.from, &place), self.since) {
             (Some(offset), ..) | (None, Some(offset), _) => offset,
             (None, None, Some(ms)) => scanner.offset_at(&at, ms)?.unwrap_or(end),
             (None, None, None) => first,
         };
         check_first(&place, from, first)?;
-        let to = match (Bound::of(&self.args.to, &place), self.until) {
+        let to = match (RecordBound::of(&self.args.to, &place), self.until) {
             (Some(offset), _) => offset.min(end),
             (None, Some(ms)) => scanner.offset_at(&at, ms)?.unwrap_or(end).min(end),
             (None, None) => end,
@@ -167,9 +168,9 @@ impl Job<'_> {
         &self,
         scanner: &Scanner,
         spans: &[Span],
-        to: &mut Target,
+        to: &mut RecordFile,
     ) -> Result<Vec<String>, RecordError> {
-        let mark = |span: &Span, end, offset, to: &mut Target| {
+        let mark = |span: &Span, end, offset, to: &mut RecordFile| {
             write_mark(&Mark { place: place_of(&span.at), end, offset }, &mut to.lines);
         };
         spans.iter().for_each(|span| mark(span, MarkEnd::From, span.from, to));

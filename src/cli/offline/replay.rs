@@ -7,7 +7,7 @@ mod summary;
 use super::{
     coverage::Coverage,
     input::{self, InputArgs},
-    log::Log,
+    log::RecordedLog,
     turns::TurnArgs,
 };
 use crate::{
@@ -75,7 +75,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         None => Config::default(),
     };
     let dir = args.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
-    if let Some(log) = Log::open(&args.input.files, &config)? {
+    if let Some(log) = RecordedLog::open(&args.input.files, &config)? {
         return run_log(args, &config, dir, &log, started);
     }
     let mut settings = args.input.settings(&config)?;
@@ -113,7 +113,7 @@ fn run_log(
     args: &Args,
     config: &Config,
     dir: &Path,
-    log: &Log,
+    log: &RecordedLog,
     started: Instant,
 ) -> Result<(), CliError> {
     if args.seed.is_wanted() {

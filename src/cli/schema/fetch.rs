@@ -6,7 +6,7 @@
 use crate::{
     cli::{CliError, output},
     decode::envelope::{SCHEMA_BYTES_MAX, SCHEMAS_MAX},
-    kafka::registry::{Access, Registered, Registry, RegistryError, SchemaReference},
+    kafka::registry::{Access, RegisteredSchema, RegistryError, SchemaReference, SchemaRegistry},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,7 +50,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), CliError> {
         password_file: args.password_file.clone(),
         ca_file: args.ca_file.clone(),
     };
-    let registry = Registry::new(&access).map_err(failed)?;
+    let registry = SchemaRegistry::new(&access).map_err(failed)?;
     let mut found = Found::default();
     let subjects = if args.subject.is_empty() {
         registry.subjects().map_err(failed)?
@@ -89,7 +89,7 @@ struct Found {
 }
 
 impl Found {
-    fn add(&mut self, registry: &Registry, schema: Registered) -> Result<(), CliError> {
+    fn add(&mut self, registry: &SchemaRegistry, schema: RegisteredSchema) -> Result<(), CliError> {
         let ending = ending(&schema.kind)?;
         self.follow(registry, &schema.references, DEPTH_MAX)?;
         self.own.insert(schema.id, (ending, bounded(schema.text)?));
@@ -103,7 +103,7 @@ impl Found {
 
     fn follow(
         &mut self,
-        registry: &Registry,
+        registry: &SchemaRegistry,
         references: &[SchemaReference],
         depth: usize,
     ) -> Result<(), CliError> {

@@ -13,7 +13,7 @@ use crate::{
             guide::Guides,
             keys::{Field, Fields, Keys},
         },
-        record::Failure,
+        record::ReadFailure,
         value::time,
     },
     model::{BlockStep, Body, Event, Step},
@@ -59,14 +59,14 @@ pub(in crate::decode) fn read(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     if scanner.peek() != Some(b'{') {
         scanner.value(depth)?;
-        return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
+        return Err(ReadFailure::Part(refuse(Reason::BadField, "an item is no JSON object")));
     }
     let item = scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     let is_block = match item.at(BitcoinEtlKey::Type).text()? {
         Some(b"transaction") => false,

@@ -13,7 +13,7 @@ use crate::{
             field::{Reader, refuse},
             keys::{Field, Fields, Keys},
         },
-        record::Failure,
+        record::ReadFailure,
     },
     model::Event,
 };
@@ -57,10 +57,10 @@ pub(in crate::decode) fn read(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     if scanner.peek() != Some(b'{') {
         let is_null = matches!(scanner.value(depth)?, crate::decode::json::Value::Null);
-        return Err(Failure::Part(if is_null {
+        return Err(ReadFailure::Part(if is_null {
             // What a node answers for a block or a transaction that it does not know.
             Refusal::Skip(SkipReason::NullResult)
         } else {
@@ -70,7 +70,7 @@ pub(in crate::decode) fn read(
     let mut item = BitcoindItem(Fields::new(&KEYS));
     scanner.object(depth, |hash, key, value| item.0.put(hash, key, value))?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     if item.has(BitcoindKey::Txid) {
         return Ok(transaction::read(&item, reader, events)?);

@@ -17,7 +17,7 @@ use crate::{
             field::{Reader, refuse},
             keys::{Field, Fields, Keys},
         },
-        record::Failure,
+        record::ReadFailure,
         value::time,
     },
     model::{Clock, Event, EventTime, Inclusion},
@@ -83,16 +83,16 @@ pub(in crate::decode) fn read(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     let mut item = EthereumEtlItem(Fields::new(&KEYS));
     if scanner.peek() != Some(b'{') {
         scanner.value(depth)?;
-        return Err(Failure::Part(refuse(Reason::BadField, "an item is no JSON object")));
+        return Err(ReadFailure::Part(refuse(Reason::BadField, "an item is no JSON object")));
     }
     let guide = &mut reader.guides.ethereum;
     scanner.fields(depth, guide, &mut item.0, |scanner, _| scanner.value(depth + 1))?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     Ok(emit(&item, reader, events)?)
 }

@@ -18,7 +18,7 @@ use crate::{
             field::{Reader, refuse},
             keys::Field,
         },
-        record::Failure,
+        record::ReadFailure,
         value::{hex, time},
     },
     model::{Body, Clock, Event, EventTime, Inclusion, Observation, Phase},
@@ -43,14 +43,14 @@ pub(in crate::decode) fn read(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     if scanner.peek() != Some(b'{') {
         let value = scanner.value(depth)?;
         return Ok(any(Field { name: "record", value }, reader, events)?);
     }
     let item = RpcItem::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     if !item.is_message() {
         return Ok(object(&item, reader, events)?);
@@ -64,17 +64,17 @@ pub(in crate::decode) fn read_block(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     if scanner.peek() != Some(b'{') {
         let is_null = matches!(scanner.value(depth)?, Value::Null);
-        return Err(Failure::Part(match is_null {
+        return Err(ReadFailure::Part(match is_null {
             true => Refusal::Skip(SkipReason::NullResult),
             false => refuse(Reason::BadField, "a bundle is no JSON object"),
         }));
     }
     let item = RpcItem::scan(scanner, depth, reader.guides)?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     if !item.is_message() {
         return Ok(bundle(&item, reader, events)?);

@@ -16,7 +16,7 @@ use crate::{
             JsonScanner, answer,
             field::{Reader, refuse},
         },
-        record::{Failure, Parts, Read},
+        record::{Parts, Read, ReadFailure},
     },
     model::Event,
 };
@@ -37,10 +37,10 @@ fn read_json(
     depth: usize,
     reader: &mut Reader<'_>,
     events: &mut Vec<Event>,
-) -> Result<(), Failure> {
+) -> Result<(), ReadFailure> {
     let value = scanner.value(depth)?;
     if let Some(flaw) = scanner.take_flaw() {
-        return Err(Failure::Part(flaw.into()));
+        return Err(ReadFailure::Part(flaw.into()));
     }
     let settings = reader.settings;
     let read = match settings.mapping.as_deref() {

@@ -1,6 +1,6 @@
 //! A line of `kcat -J`: an object with the members that `kcat` writes, and no others.
 
-use super::Recorded;
+use super::LoggedRecord;
 use crate::model::{Stamp, TopicPartition};
 use serde::{
     Deserialize, Deserializer,
@@ -11,7 +11,7 @@ use std::fmt;
 /// The object. `kcat` writes bytes that are no UTF-8 as they are, so texts are read as bytes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct KcatLine {
     topic: String,
     partition: i32,
     offset: i64,
@@ -20,11 +20,11 @@ struct Line {
     #[serde(default, rename = "broker")]
     _broker: Option<i64>,
     #[serde(default)]
-    headers: Vec<Option<Bytes>>,
+    headers: Vec<Option<KcatBytes>>,
     #[serde(deserialize_with = "Option::deserialize")]
-    key: Option<Bytes>,
+    key: Option<KcatBytes>,
     #[serde(deserialize_with = "Option::deserialize")]
-    payload: Option<Bytes>,
+    payload: Option<KcatBytes>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -39,8 +39,8 @@ enum TimeType {
 ///
 /// # Errors
 /// A sentence.
-pub(super) fn parse(line: &[u8]) -> Result<Recorded, String> {
-    let line: Line = serde_json::from_slice(line).map_err(|error| {
+pub(super) fn parse(line: &[u8]) -> Result<LoggedRecord, String> {
+    let line: KcatLine = serde_json::from_slice(line).map_err(|error| {
         let why = error.to_string();
         let hint = match why.contains("expected a string or null") {
             true => {
@@ -64,7 +64,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Recorded, String> {
         TimeType::LogAppend => Some(Stamp::Append),
         TimeType::Unknown => None,
     };
-    Ok(Recorded {
+    Ok(LoggedRecord {
         place: TopicPartition { topic: line.topic, partition: line.partition },
         offset: line.offset,
         kafka_ms: stamp.map(|_| line.ts).filter(|ms| *ms >= 0),
@@ -76,20 +76,20 @@ pub(super) fn parse(line: &[u8]) -> Result<Recorded, String> {
 }
 
 /// The bytes of a JSON text, UTF-8 or not.
-struct Bytes(Vec<u8>);
+struct KcatBytes(Vec<u8>);
 
-impl<'de> Deserialize<'de> for Bytes {
+impl<'de> Deserialize<'de> for KcatBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OfText;
         impl Visitor<'_> for OfText {
-            type Value = Bytes;
+            type Value = KcatBytes;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or null")
             }
 
-            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<KcatBytes, E> {
+                Ok(KcatBytes(bytes.to_vec()))
             }
         }
         deserializer.deserialize_bytes(OfText)
@@ -104,7 +104,7 @@ mod tests {
     const HEAD: &str =
         r#"{"topic":"t","partition":1,"offset":7,"tstype":"create","ts":1700000000000,"broker":1,"#;
 
-    fn read(tail: &str) -> Result<Recorded, String> {
+    fn read(tail: &str) -> Result<LoggedRecord, String> {
         parse(format!("{HEAD}{tail}}}").as_bytes())
     }
 

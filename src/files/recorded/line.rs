@@ -1,6 +1,6 @@
 //! A line of `txwarden record`: a record with base64 for bytes, or a mark of what was read.
 
-use super::{Item, Mark, MarkEnd, Recorded};
+use super::{Item, LoggedRecord, Mark, MarkEnd};
 use crate::model::{Record, Stamp, TopicPartition};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ pub const SCHEMA: &str = "txwarden.record/1";
 /// The object of a record.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct RecordLine<'a> {
+struct OwnLine<'a> {
     schema: Cow<'a, str>,
     topic: Cow<'a, str>,
     partition: i32,
@@ -80,7 +80,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
     if head.offset.is_none() {
         return mark(serde_json::from_slice(line).map_err(wrong)?).map(Item::Mark);
     }
-    let line: RecordLine<'_> = serde_json::from_slice(line).map_err(wrong)?;
+    let line: OwnLine<'_> = serde_json::from_slice(line).map_err(wrong)?;
     let bytes = |text: &str, what: &str| {
         STANDARD.decode(text).map_err(|error| format!("{what} is no base64: {error}"))
     };
@@ -90,7 +90,7 @@ pub(super) fn parse(line: &[u8]) -> Result<Item, String> {
         let value = bytes(&value, "a header's value")?;
         Ok((name.into_owned(), value))
     });
-    Ok(Item::Record(Recorded {
+    Ok(Item::Record(LoggedRecord {
         place: TopicPartition { topic: line.topic.into_owned(), partition: line.partition },
         offset: line.offset,
         kafka_ms: line.kafka_ms,
@@ -115,7 +115,7 @@ fn mark(line: MarkLine<'_>) -> Result<Mark, String> {
 pub fn write_record(record: &Record<'_>, stamp: Option<Stamp>, to: &mut Vec<u8>) {
     let encode = |bytes: &[u8]| STANDARD.encode(bytes);
     let headers = record.headers.iter();
-    let line = RecordLine {
+    let line = OwnLine {
         schema: SCHEMA.into(),
         topic: record.topic.into(),
         partition: record.partition,

@@ -26,12 +26,12 @@ pub fn shape_of(path: &Path) -> io::Result<LineShape> {
 }
 
 /// Hands out the items of one recorded file.
-pub struct Reader {
+pub struct LogReader {
     records: Records,
     shape: LineShape,
 }
 
-impl Reader {
+impl LogReader {
     /// Opens a file that holds recorded lines.
     ///
     /// # Errors
@@ -107,7 +107,7 @@ mod tests {
         for (first, second) in [(KCAT, OWN), (OWN, KCAT), (OWN, "plain")] {
             let text = format!("\n{first}\n\n{second}\n");
             fs::write(&path, zstd::stream::encode_all(text.as_bytes(), 1).unwrap()).unwrap();
-            let mut reader = Reader::open(&path, shape_of(&path).unwrap()).unwrap();
+            let mut reader = LogReader::open(&path, shape_of(&path).unwrap()).unwrap();
             assert!(reader.next_item().unwrap().is_some());
             let error = reader.next_item().unwrap_err().to_string();
             assert!(error.starts_with("line 4: no line of "), "{error}");

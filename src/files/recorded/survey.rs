@@ -82,7 +82,7 @@ impl Survey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::recorded::{Mark, Recorded};
+    use crate::files::recorded::{LoggedRecord, Mark};
 
     fn place() -> TopicPartition {
         TopicPartition { topic: "t".to_owned(), partition: 0 }
@@ -91,7 +91,7 @@ mod tests {
     fn record(offset: i64) -> Item {
         let (kafka_ms, stamp, key, value) = (None, None, None, None);
         let headers = Vec::new();
-        Item::Record(Recorded { place: place(), offset, kafka_ms, stamp, key, headers, value })
+        Item::Record(LoggedRecord { place: place(), offset, kafka_ms, stamp, key, headers, value })
     }
 
     fn mark(end: MarkEnd, offset: i64) -> Item {

@@ -2,7 +2,7 @@
 
 use super::{
     Failure, Loop, Stage,
-    retry::{Now, Retry, Step},
+    retry::{Now, Retry, RetryStep},
 };
 use crate::{
     kafka::{
@@ -35,7 +35,7 @@ pub type Offset = (TopicPartition, i64, String);
 
 /// What a stage has ready to be sent.
 #[derive(Default)]
-pub struct Batch<'s> {
+pub struct StageBatch<'s> {
     /// Go out even when no offset moves.
     pub answers: Option<Answers<'s>>,
     /// Go out only with the offsets they result from.
@@ -58,18 +58,18 @@ impl<S: Stage> Loop<'_, S> {
             };
             let step = Retry::failed(remedy, now);
             match step {
-                Step::GiveUp => return Err(self.given_up(error).into()),
-                Step::Leave => return Ok(()),
-                Step::Late => {
+                RetryStep::GiveUp => return Err(self.given_up(error).into()),
+                RetryStep::Leave => return Ok(()),
+                RetryStep::Late => {
                     let (what, seconds) = ("committing a batch", FLUSH_MAX.as_secs());
                     return Err(Failure::Deadline { what, seconds }.into());
                 }
-                Step::Singly => {
+                RetryStep::Singly => {
                     // The broker's limit is for what is sent together: one may fit alone.
                     tracing::warn!("an output topic refuses a batch as too large: sending singly");
                     self.clients.is_single = true;
                 }
-                Step::Again | Step::AfterRebalance => {}
+                RetryStep::Again | RetryStep::AfterRebalance => {}
             }
             if let Some(topic) = self.missing_output()
                 && retry.is_gone()
@@ -78,7 +78,7 @@ impl<S: Stage> Loop<'_, S> {
             }
             self.replace_producer(remedy)?;
             self.settle(&error)?;
-            if step == Step::AfterRebalance {
+            if step == RetryStep::AfterRebalance {
                 self.await_rebalance()?;
             }
         }

@@ -21,7 +21,7 @@ pub(super) struct Now {
 
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum RetryStep {
     /// Only a person or a new process can help.
     GiveUp,
     /// Leave the batch uncommitted: the next start reads its records again.
@@ -38,15 +38,15 @@ pub(super) enum Step {
 
 impl Retry {
     /// Decides on a failure.
-    pub fn failed(remedy: Remedy, now: Now) -> Step {
+    pub fn failed(remedy: Remedy, now: Now) -> RetryStep {
         match remedy {
-            Remedy::Exit => Step::GiveUp,
-            Remedy::Singly if now.is_single => Step::GiveUp,
-            _ if now.is_stopping => Step::Leave,
-            _ if now.is_late => Step::Late,
-            Remedy::Singly => Step::Singly,
-            Remedy::Rebalance => Step::AfterRebalance,
-            Remedy::Retry => Step::Again,
+            Remedy::Exit => RetryStep::GiveUp,
+            Remedy::Singly if now.is_single => RetryStep::GiveUp,
+            _ if now.is_stopping => RetryStep::Leave,
+            _ if now.is_late => RetryStep::Late,
+            Remedy::Singly => RetryStep::Singly,
+            Remedy::Rebalance => RetryStep::AfterRebalance,
+            Remedy::Retry => RetryStep::Again,
         }
     }
 
@@ -67,32 +67,32 @@ mod tests {
     #[test]
     fn each_remedy_has_its_step() {
         let step = |remedy| Retry::failed(remedy, CALM);
-        assert_eq!(step(Remedy::Exit), Step::GiveUp);
-        assert_eq!(step(Remedy::Singly), Step::Singly);
-        assert_eq!(step(Remedy::Rebalance), Step::AfterRebalance);
-        assert_eq!(step(Remedy::Retry), Step::Again);
+        assert_eq!(step(Remedy::Exit), RetryStep::GiveUp);
+        assert_eq!(step(Remedy::Singly), RetryStep::Singly);
+        assert_eq!(step(Remedy::Rebalance), RetryStep::AfterRebalance);
+        assert_eq!(step(Remedy::Retry), RetryStep::Again);
     }
 
     #[test]
     fn sending_singly_is_tried_once() {
         let now = Now { is_single: true, ..CALM };
-        assert_eq!(Retry::failed(Remedy::Singly, now), Step::GiveUp);
-        assert_eq!(Retry::failed(Remedy::Retry, now), Step::Again);
+        assert_eq!(Retry::failed(Remedy::Singly, now), RetryStep::GiveUp);
+        assert_eq!(Retry::failed(Remedy::Retry, now), RetryStep::Again);
     }
 
     #[test]
     fn a_stop_leaves_the_batch_but_hides_no_fencing() {
         let now = Now { is_stopping: true, is_late: true, ..CALM };
-        assert_eq!(Retry::failed(Remedy::Retry, now), Step::Leave);
-        assert_eq!(Retry::failed(Remedy::Rebalance, now), Step::Leave);
-        assert_eq!(Retry::failed(Remedy::Exit, now), Step::GiveUp);
+        assert_eq!(Retry::failed(Remedy::Retry, now), RetryStep::Leave);
+        assert_eq!(Retry::failed(Remedy::Rebalance, now), RetryStep::Leave);
+        assert_eq!(Retry::failed(Remedy::Exit, now), RetryStep::GiveUp);
     }
 
     #[test]
     fn time_runs_out_for_what_could_be_tried_again() {
         let now = Now { is_late: true, ..CALM };
-        assert_eq!(Retry::failed(Remedy::Retry, now), Step::Late);
-        assert_eq!(Retry::failed(Remedy::Exit, now), Step::GiveUp);
+        assert_eq!(Retry::failed(Remedy::Retry, now), RetryStep::Late);
+        assert_eq!(Retry::failed(Remedy::Exit, now), RetryStep::GiveUp);
     }
 
     #[test]

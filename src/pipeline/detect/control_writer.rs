@@ -6,7 +6,7 @@
 use super::{envelope_choice::agreed, fold::WorkerFold, outbox::Outbox, partition::Partition};
 use crate::{
     engine::EngineError,
-    journal::{Bundle, ControlEntry, Step, VerdictOrigin, Why},
+    journal::{Bundle, ControlEntry, TurnStep, VerdictOrigin, Why},
     kafka::producer::{Message, OutputTopic},
     ops::clock,
     pipeline::{
@@ -192,7 +192,7 @@ fn learn(partition: &mut Partition, outbox: &mut Outbox, fed: &Fed) {
     }
     let source =
         VerdictOrigin { topic: fed.topic.clone(), partition: fed.partition, offset: fed.offset };
-    let step = Step::Verdict { verdict: verdict.clone(), source };
+    let step = TurnStep::Verdict { verdict: verdict.clone(), source };
     let done = tell(partition, &step);
     // INVARIANT: only setups can be refused.
     assert!(done.is_ok(), "a verdict was refused");
@@ -205,16 +205,16 @@ fn learn(partition: &mut Partition, outbox: &mut Outbox, fed: &Fed) {
 pub fn set_aside(partition: &mut Partition, outbox: &mut Outbox, offset: i64) -> bool {
     let is_set_aside = partition.watch.is_skipped(offset);
     if is_set_aside && partition.is_live {
-        append(partition, outbox, offset, Step::SetAside, Why::Restart);
+        append(partition, outbox, offset, TurnStep::SetAside, Why::Restart);
     }
     is_set_aside
 }
 
-fn tell(partition: &mut Partition, step: &Step) -> Result<(), EngineError> {
+fn tell(partition: &mut Partition, step: &TurnStep) -> Result<(), EngineError> {
     step.control().map_or(Ok(()), |control| partition.driver.control(control))
 }
 
-fn append(partition: &mut Partition, outbox: &mut Outbox, offset: i64, step: Step, why: Why) {
+fn append(partition: &mut Partition, outbox: &mut Outbox, offset: i64, step: TurnStep, why: Why) {
     let entry = partition.control.append(offset, step, why, clock::now_ms());
     let message = message_of(&entry);
     // INVARIANT: our own types always become JSON; an answer without its cause is worse.
@@ -236,8 +236,8 @@ fn own(partition: &Partition, inputs: &Inputs) -> Result<Arc<Bundle>, String> {
     agreed(own, partition.control.bundle())
 }
 
-fn setup(bundle: Arc<Bundle>) -> Step {
-    Step::Setup { bundle, program: PROGRAM.to_owned() }
+fn setup(bundle: Arc<Bundle>) -> TurnStep {
+    TurnStep::Setup { bundle, program: PROGRAM.to_owned() }
 }
 
 /// Returns where the feed has to go on so that no partition misses a verdict.

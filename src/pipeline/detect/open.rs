@@ -11,7 +11,7 @@ use crate::{
     audit::HashChain,
     engine::Setup,
     journal::{
-        Bundle, Position, Step, Turn,
+        Bundle, Position, Turn, TurnStep,
         takeover::{
             Facts, LastRecord, OnLostHistory, Plan, Progress, ProgressEvidence, Recorded, Tails,
             plan,
@@ -206,8 +206,8 @@ impl Opening<'_> {
         let Progress { n_control, setup, .. } = &image.progress;
         let before = self.turns.iter().take_while(|turn| turn.n <= *n_control);
         let bundles = before.filter_map(|turn| match &turn.step {
-            Step::Setup { bundle, .. } => Some(bundle),
-            Step::Verdict { .. } | Step::SetAside => None,
+            TurnStep::Setup { bundle, .. } => Some(bundle),
+            TurnStep::Verdict { .. } | TurnStep::SetAside => None,
         });
         match bundles.last() {
             // A seed, or a version that wrote no entries.

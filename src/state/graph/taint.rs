@@ -83,12 +83,12 @@ impl History<'_> {
 
 /// Who is labelled, at the time of one event.
 #[derive(Clone, Copy)]
-pub(in crate::state) struct Labels<'a> {
+pub(in crate::state) struct TaintLabels<'a> {
     pub reference: &'a Reference,
     pub time: EventTime,
 }
 
-impl Labels<'_> {
+impl TaintLabels<'_> {
     /// Returns the taint of what an output's account owns, if it is labelled.
     pub fn of_owner(self, owner: Option<&Address>) -> Option<Taint> {
         let is_tainting = |address| {

@@ -38,7 +38,7 @@ struct TellingNode {
 
 /// What all nodes have told of one transaction. Times are milliseconds after `first`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct SeenTx {
+struct SightedTx {
     first: i64,
     /// A bit for each node that has told of it, and for each that has dropped it. The last place is
     /// that of sources without a name.
@@ -52,7 +52,7 @@ struct SeenTx {
 
 const PLACES: usize = NODES_MAX + 1;
 
-plain!(SeenTx {
+plain!(SightedTx {
     first: i64,
     is_seen: u32,
     is_gone: u32,
@@ -61,7 +61,7 @@ plain!(SeenTx {
     last: u32,
 });
 
-impl Aged for SeenTx {
+impl Aged for SightedTx {
     fn last_used(&self) -> u32 {
         self.last
     }
@@ -73,7 +73,7 @@ impl Aged for SeenTx {
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::state) struct Sightings {
     nodes: Vec<TellingNode>,
-    txs: Table<SeenTx>,
+    txs: Table<SightedTx>,
 }
 
 impl Sightings {
@@ -92,7 +92,7 @@ impl Sightings {
         };
         let place = self.place(node, event.time);
         let now = event.time.millis();
-        let fresh = SeenTx { first: now, ..SeenTx::default() };
+        let fresh = SightedTx { first: now, ..SightedTx::default() };
         let mut is_new = false;
         self.txs.upsert(key(tx, hasher), fresh, |seen| {
             let after = i32::try_from(now - seen.first).unwrap_or(i32::MAX);

@@ -1,6 +1,7 @@
 //! The fold as a whole: same log, same alerts, however it is cut, restored or explained.
 
 pub(crate) mod control;
+mod counterfactual;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fold;

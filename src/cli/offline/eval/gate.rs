@@ -14,9 +14,9 @@ struct Bound {
 }
 
 /// Bounds by path: `mean.ap`, `mean.budgets.2/d.precision`, `seeds.*.ap_cold` (each seed).
-pub(super) struct Gate(BTreeMap<String, Bound>);
+pub(super) struct FigureGate(BTreeMap<String, Bound>);
 
-impl Gate {
+impl FigureGate {
     /// Reads a gate file.
     pub(super) fn load(path: &Path) -> Result<Self, CliError> {
         let text = std::fs::read_to_string(path)
@@ -77,7 +77,7 @@ mod tests {
             "mean": {"ap": 0.5, "budgets": {"2/d": {"precision": 0.3, "recall": null}}},
             "seeds": [{"ap_cold": 0.4}, {"ap_cold": 0.6}],
         });
-        let misses = |text: &str| Gate::parse(text).map(|gate| gate.misses(&report));
+        let misses = |text: &str| FigureGate::parse(text).map(|gate| gate.misses(&report));
         assert_eq!(misses("mean.ap: {min: 0.5, max: 0.5}"), Ok(Vec::new()));
         let missed = misses(
             "mean.ap: {max: 0.4}\nmean.budgets.2/d.precision: {min: 0.31}\n\
@@ -92,7 +92,7 @@ mod tests {
         ];
         assert_eq!(missed, Ok(expected.map(str::to_owned).to_vec()));
         for wrong in ["", "mean.ap: {}", "mean.ap: {least: 1}", "mean.ap: 1"] {
-            assert!(Gate::parse(wrong).is_err(), "{wrong:?}");
+            assert!(FigureGate::parse(wrong).is_err(), "{wrong:?}");
         }
     }
 }

@@ -4,13 +4,13 @@ use crate::model::TopicPartition;
 
 /// `OFFSET` or `TOPIC/PARTITION=OFFSET`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bound {
+pub(super) struct RecordBound {
     /// `None` is every partition.
     place: Option<TopicPartition>,
     offset: i64,
 }
 
-impl Bound {
+impl RecordBound {
     /// Reads what the command line says.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let wrong =
@@ -40,18 +40,18 @@ mod tests {
 
     #[test]
     fn a_partition_has_its_own_bound_or_that_of_all() {
-        let bounds: Vec<Bound> =
-            ["5", "a/b/1=7"].iter().map(|text| Bound::parse(text).unwrap()).collect();
+        let bounds: Vec<RecordBound> =
+            ["5", "a/b/1=7"].iter().map(|text| RecordBound::parse(text).unwrap()).collect();
         let of = |topic: &str, partition| {
-            Bound::of(&bounds, &TopicPartition { topic: topic.to_owned(), partition })
+            RecordBound::of(&bounds, &TopicPartition { topic: topic.to_owned(), partition })
         };
         assert_eq!((of("a/b", 1), of("a/b", 0)), (Some(7), Some(5)));
         assert_eq!(
-            Bound::of(&bounds[1..], &TopicPartition { topic: "t".to_owned(), partition: 1 }),
+            RecordBound::of(&bounds[1..], &TopicPartition { topic: "t".to_owned(), partition: 1 }),
             None
         );
         for wrong in ["", "x", "-1", "t=1", "t/x=1", "t/0=", "t/0=-4"] {
-            assert!(Bound::parse(wrong).is_err(), "{wrong}");
+            assert!(RecordBound::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

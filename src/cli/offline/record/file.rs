@@ -3,7 +3,7 @@
 use super::super::input::read_error;
 use crate::{
     cli::CliError,
-    files::recorded::{Item, LineShape, Reader, RecordedError, SCHEMA, Survey, shape_of},
+    files::recorded::{Item, LineShape, LogReader, RecordedError, SCHEMA, Survey, shape_of},
 };
 use std::{
     fs::{File, OpenOptions},
@@ -19,7 +19,7 @@ const ZSTD_MAGIC: &[u8] = b"\x28\xb5\x2f\xfd";
 const ZSTD_LEVEL: i32 = 3;
 
 /// Where a record goes.
-pub(super) struct Target {
+pub(super) struct RecordFile {
     name: String,
     to: Box<dyn Write>,
     is_packed: bool,
@@ -27,7 +27,7 @@ pub(super) struct Target {
     pub lines: Vec<u8>,
 }
 
-impl Target {
+impl RecordFile {
     /// Opens a new file, one that is continued, or standard output; returns what it has already.
     pub(super) fn open(
         output: Option<&PathBuf>,
@@ -75,7 +75,7 @@ impl Target {
 }
 
 /// Opens a record to continue it: cuts off what is not whole, and surveys what is.
-fn resumed(path: &Path) -> Result<(Target, Survey), CliError> {
+fn resumed(path: &Path) -> Result<(RecordFile, Survey), CliError> {
     let io = |source| read_error(path, source);
     let name = path.display().to_string();
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
@@ -99,7 +99,7 @@ fn resumed(path: &Path) -> Result<(Target, Survey), CliError> {
     };
     file.set_len(whole).map_err(io)?;
     file.seek(SeekFrom::End(0)).map_err(io)?;
-    Ok((Target { name, to: Box::new(file), is_packed, lines: Vec::new() }, survey))
+    Ok((RecordFile { name, to: Box::new(file), is_packed, lines: Vec::new() }, survey))
 }
 
 /// Surveys the whole part of a file.
@@ -110,7 +110,7 @@ fn surveyed(path: &Path, whole: u64) -> Result<Survey, CliError> {
         return Err(wrong("no record of txwarden record".to_owned()));
     }
     let file = File::open(path).map_err(io)?.take(whole);
-    let mut reader = Reader::over(Box::new(file), LineShape::Own).map_err(io)?;
+    let mut reader = LogReader::over(Box::new(file), LineShape::Own).map_err(io)?;
     let mut survey = Survey::default();
     loop {
         let item: Item = match reader.next_item() {
@@ -160,14 +160,14 @@ mod tests {
     };
     use std::fs;
 
-    fn write(target: &mut Target, offset: i64) {
+    fn write(target: &mut RecordFile, offset: i64) {
         let record = Record { topic: "t", offset, value: Some(b"value"), ..Record::default() };
         write_record(&record, None, &mut target.lines);
         target.finish().unwrap();
     }
 
-    fn open(path: &Path) -> (Target, Option<i64>) {
-        let (target, survey) = Target::open(None, Some(&path.to_owned()), false).unwrap();
+    fn open(path: &Path) -> (RecordFile, Option<i64>) {
+        let (target, survey) = RecordFile::open(None, Some(&path.to_owned()), false).unwrap();
         let place = TopicPartition { topic: "t".to_owned(), partition: 0 };
         (target, survey.places.get(&place).map(|extent| extent.to))
     }
@@ -177,19 +177,19 @@ mod tests {
         for name in ["log.jsonl", "log.jsonl.zst"] {
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join(name);
-            let (mut target, _) = Target::open(Some(&path), None, false).unwrap();
+            let (mut target, _) = RecordFile::open(Some(&path), None, false).unwrap();
             let ends = [0, 1, 2].map(|offset| {
                 write(&mut target, offset);
                 fs::metadata(&path).unwrap().len() as usize
             });
             let whole = fs::read(&path).unwrap();
-            assert!(Target::open(Some(&path), None, false).is_err(), "it exists");
+            assert!(RecordFile::open(Some(&path), None, false).is_err(), "it exists");
             let piece = ends[0];
             for cut in [0, 1, 5, piece - 1, piece, piece + 7, whole.len() - 1, whole.len()] {
                 fs::write(&path, &whole[..cut]).unwrap();
                 if name.ends_with("zst") && (1..piece).contains(&cut) {
                     // Nobody can tell that it is ours.
-                    assert!(Target::open(None, Some(&path), false).is_err());
+                    assert!(RecordFile::open(None, Some(&path), false).is_err());
                     continue;
                 }
                 let (mut target, next) = open(&path);
@@ -207,7 +207,11 @@ mod tests {
         let path = dir.path().join("other");
         for bytes in [&b"{\"a\": 1}\n{\"b\": 2}\ntorn"[..], b"\x1f\x8brest", b"text"] {
             fs::write(&path, bytes).unwrap();
-            assert!(Target::open(None, Some(&path), false).is_err(), "{}", bytes.escape_ascii());
+            assert!(
+                RecordFile::open(None, Some(&path), false).is_err(),
+                "{}",
+                bytes.escape_ascii()
+            );
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
     }

@@ -74,7 +74,7 @@ impl ProtoSchema {
             files.push(read(text).map_err(|what| wrong(&format!("{name}: "), what))?);
         }
         files.push(read(&text.text).map_err(|what| wrong("", what))?);
-        let mut builder = Builder::default();
+        let mut builder = SchemaBuilder::default();
         let mut tops = Vec::new();
         for file in &files {
             tops.push(builder.declare_file(file).map_err(|what| wrong("", &what))?);
@@ -113,12 +113,12 @@ fn joined(scope: &str, name: &str) -> String {
 }
 
 #[derive(Default)]
-struct Builder {
+struct SchemaBuilder {
     schema: ProtoSchema,
     names: BTreeMap<String, Type>,
 }
 
-impl Builder {
+impl SchemaBuilder {
     /// Gives every message and enum of a file its position.
     fn declare_file(&mut self, file: &ProtoFile) -> Result<Vec<usize>, String> {
         file.enums.iter().try_for_each(|one| self.declare_enum(one, &file.package))?;

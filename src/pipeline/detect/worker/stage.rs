@@ -3,7 +3,7 @@
 use super::Detect;
 use crate::{
     kafka::{
-        Batch, Clients, Closing, Offset, Refused, Stage, Standing,
+        Clients, Closing, Offset, Refused, Stage, StageBatch, Standing,
         producer::{Answers, Topics},
         record_of,
     },
@@ -58,7 +58,7 @@ impl Stage for Detect<'_> {
         }
     }
 
-    fn batch(&self) -> Batch<'_> {
+    fn batch(&self) -> StageBatch<'_> {
         let outputs = &self.ctx.params.outputs;
         let answers = Answers {
             messages: &self.fold.outbox.messages,
@@ -70,7 +70,7 @@ impl Stage for Detect<'_> {
                 control: &outputs.control,
             },
         };
-        Batch { answers: Some(answers), passed: Vec::new() }
+        StageBatch { answers: Some(answers), passed: Vec::new() }
     }
 
     fn offsets(&self) -> Vec<Offset> {

@@ -2,7 +2,7 @@
 
 use super::{LOOK_EVERY, RouteStage, stream::RoutedStream};
 use crate::{
-    kafka::{Batch, Clients, Offset, Refused, Stage as Steps, Standing},
+    kafka::{Clients, Offset, Refused, Stage as Steps, StageBatch, Standing},
     model::TopicPartition,
     pipeline::{RuntimeError, not_one},
 };
@@ -35,8 +35,11 @@ impl Steps for RouteStage<'_> {
         self.streams.iter().any(|s| s.is_due(&self.setup.batch))
     }
 
-    fn batch(&self) -> Batch<'_> {
-        Batch { answers: None, passed: self.streams.iter().map(RoutedStream::outbox).collect() }
+    fn batch(&self) -> StageBatch<'_> {
+        StageBatch {
+            answers: None,
+            passed: self.streams.iter().map(RoutedStream::outbox).collect(),
+        }
     }
 
     fn offsets(&self) -> Vec<Offset> {
