@@ -11,18 +11,18 @@
 
 mod archive;
 mod container;
+mod contents;
 mod error;
 mod header;
 mod location;
 mod objects;
 mod params;
 mod publisher;
-mod store;
 
 pub use archive::Archive;
 pub use container::{BODY_BYTES_MAX, CONTAINER_VERSION};
+pub use contents::{Snapshot, SnapshotEntry, Store, bundle_hash};
 pub use error::StoreError;
 pub use header::{BODY_FORMAT, SnapshotHeader};
 pub use params::Params;
 pub use publisher::{Encode, Job, PublishOutcome, Publisher, SnapshotReport, Submitted, Tell};
-pub use store::{Snapshot, SnapshotEntry, Store, bundle_hash};

@@ -1,6 +1,6 @@
 //! One background thread that encodes and publishes snapshots: detection never waits for it.
 
-use super::{StoreError, header::SnapshotHeader, store::Store};
+use super::{StoreError, contents::Store, header::SnapshotHeader};
 use crate::{model::GroupPartition, ops::clock};
 use std::{
     collections::BTreeMap,
