@@ -3,6 +3,8 @@
 //! The modules below are listed in the order in which they may import each other: each one only
 //! those above it, as the table in `tests/tidy.rs` says exactly.
 
+pub mod manual;
+
 pub mod ml;
 pub mod model;
 

@@ -5,6 +5,7 @@ mod check;
 mod error;
 #[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "only topics carry alerts"))]
 mod layout;
+mod manual;
 mod moment;
 mod offline;
 mod output;
@@ -67,6 +68,8 @@ enum Command {
     Verify(bus::verify::Args),
     /// Print the JSON Schema of what is written
     Schema(schema::Args),
+    /// Show the manual: its pages, or one of them
+    Manual(manual::Args),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
 }
@@ -118,6 +121,7 @@ fn dispatch(command: Command) -> Result<(), CliError> {
         Command::Verdict(args) => bus::verdict::run(&args),
         Command::Verify(args) => bus::verify::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Manual(args) => manual::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "txwarden", &mut script);

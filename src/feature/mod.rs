@@ -33,7 +33,7 @@ pub use parties::{Parties, parties};
 type Presence = u128;
 
 /// The most features a schema may have. The two schemas have up to 62; each further one costs every
-/// vector 8 bytes, so this is not as many as [`Presence`] could hold.
+/// vector 8 bytes, so this is not as many as its mask could hold.
 pub const FEATURES_MAX: usize = 96;
 
 const _: () = assert!(FEATURES_MAX <= Presence::BITS as usize);

@@ -1,4 +1,4 @@
-//! Every metric, declared once: the table is what is served and what the README shows.
+//! Every metric, declared once: the table is what is served and what the manual shows.
 
 mod def;
 mod id;
@@ -115,7 +115,7 @@ impl Metrics {
     }
 }
 
-/// Writes the table as Markdown, for the README.
+/// Writes the table as Markdown, for the manual.
 pub fn table_markdown() -> String {
     let mut out = String::from("| metric | type | labels | what it says |\n|---|---|---|---|\n");
     for def in TABLE {

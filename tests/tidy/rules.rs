@@ -11,6 +11,7 @@ const COLUMNS_MAX: usize = 100;
 
 /// Who may import whom; modules in the order of `lib.rs`.
 const IMPORTS: &[(&str, &[&str])] = &[
+    ("manual", &[]),
     ("model", &[]),
     ("ml", &[]),
     ("decode", &["model"]),
@@ -47,6 +48,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "model", "decode", "state", "feature", "detect", "triage", "engine", "sim", "eval",
             "audit", "order", "journal", "ops", "kafka", "files", "store", "pipeline", "config",
+            "manual",
         ],
     ),
     ("detector", &["model", "decode", "detect", "engine", "audit", "pipeline"]),

@@ -22,7 +22,7 @@ pub struct BuiltinMeta {
     pub references: &'static [&'static str],
 }
 
-/// What a rule says about itself: shown by `rules show`, in the README and in alerts.
+/// What a rule says about itself: shown by `rules show`, in the manual and in alerts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleMeta {
     pub id: DetectorId,

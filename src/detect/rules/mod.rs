@@ -2,7 +2,7 @@
 //!
 //! A new rule is a file with a [`Rule`] in it, its `mod` and its line in [`TABLE`] here, and a
 //! folder of its name in `fixtures/rules` with cases in which it fires and stays quiet. Lists,
-//! metrics, the check of a configuration and the README's table follow from its metadata. A rule
+//! metrics, the check of a configuration and the manual's table follow from its metadata. A rule
 //! that is not part of the program is registered in the parameters' [`Registry`].
 
 pub mod age;

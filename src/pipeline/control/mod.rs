@@ -1,8 +1,8 @@
 //! The control log: everything but the input log that can change an answer, and where it applies.
 //!
-//! An [`Entry`] of `tx.control.v1` says that before the record at an offset the fold went on with
-//! another [`Bundle`] of settings, or learned a verdict. It is written in the transaction of the
-//! batch that ends there; every replay takes the same [`Turn`] at the same place.
+//! An [`ControlEntry`](crate::journal::ControlEntry) of `tx.control.v1` says that before the record at an offset the fold went on with
+//! another [`Bundle`](crate::journal::Bundle) of settings, or learned a verdict. It is written in the transaction of the
+//! batch that ends there; every replay takes the same [`Turn`](crate::journal::Turn) at the same place.
 
 #[cfg(feature = "kafka")]
 mod agreement;

@@ -156,14 +156,14 @@ fn verify_reads_archives_as_replay_does_and_accuses_nobody_of_packing() {
 }
 
 #[test]
-fn the_readme_says_how_to_check_a_hash_by_hand() {
-    let test = "the_readme_says_how_to_check_a_hash_by_hand";
+fn the_manual_says_how_to_check_a_hash_by_hand() {
+    let test = "the_manual_says_how_to_check_a_hash_by_hand";
     let has = |tool| Command::new(tool).arg("--version").output().is_ok();
     if !["bash", "jq", "sha256sum"].into_iter().all(has) {
         return crate::data::skip(test, "bash, jq or sha256sum is not installed");
     }
-    let readme = fs::read_to_string("README.md").unwrap();
-    let (_, rest) = readme.split_once("<!-- prove -->\n```sh\n").unwrap();
+    let page = fs::read_to_string("src/manual/proof.md").unwrap();
+    let (_, rest) = page.split_once("<!-- prove -->\n```sh\n").unwrap();
     let (script, _) = rest.split_once("```\n<!-- /prove -->").unwrap();
     let dir = tempfile::tempdir().unwrap();
     let alerts = replay(&write_inputs(dir.path()), "100");

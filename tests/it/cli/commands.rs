@@ -237,16 +237,16 @@ fn the_schema_names_every_field_of_an_alert() {
 }
 
 #[test]
-fn the_readme_shows_the_metric_table() {
+fn the_manual_shows_the_metric_table() {
     let table = txwarden::ops::metrics::table_markdown();
-    let readme = fs::read_to_string("README.md").unwrap_or_default();
+    let page = fs::read_to_string("src/manual/metrics.md").unwrap_or_default();
     let (start, end) = ("<!-- metrics -->\n", "<!-- /metrics -->");
-    let Some((before, rest)) = readme.split_once(start) else {
-        panic!("README.md has no metrics section; it would be:\n{start}{table}{end}");
+    let Some((before, rest)) = page.split_once(start) else {
+        panic!("metrics.md has no such section; it would be:\n{start}{table}{end}");
     };
     let (shown, after) = rest.split_once(end).unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write("README.md", format!("{before}{start}{table}{end}{after}")).unwrap();
+        fs::write("src/manual/metrics.md", format!("{before}{start}{table}{end}{after}")).unwrap();
         return;
     }
     assert_eq!(shown, table, "UPDATE_EXPECT=1 writes the section anew");

@@ -1,4 +1,4 @@
-//! The README's tables equal the code; `UPDATE_EXPECT=1 … -- --test-threads=1` rewrites them.
+//! Tables of the manual equal the code; `UPDATE_EXPECT=1 … -- --test-threads=1` rewrites them.
 
 use std::{env, fmt::Write, fs, path::Path};
 use txwarden::{
@@ -9,8 +9,8 @@ use txwarden::{
 };
 
 /// Compares (or rewrites) what stands between a table's two markers.
-fn check(name: &str, expected: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+fn check(page: &str, name: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual").join(page);
     let text = fs::read_to_string(&path).unwrap();
     let (open, close) = (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->"));
     let (before, rest) = text.split_once(&open).expect("the opening marker");
@@ -18,7 +18,7 @@ fn check(name: &str, expected: &str) {
     if env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(&path, format!("{before}{open}{expected}{close}{after}")).unwrap();
     } else {
-        assert!(shown == expected, "README.md: the table {name} is not what the code says");
+        assert!(shown == expected, "{page}: the table {name} is not what the code says");
     }
 }
 
@@ -43,7 +43,7 @@ fn detectors_are_those_of_the_tables() {
         writeln!(table, "| `{}` (model) | all | by score | see alert | {} |", m.id, m.title)
             .unwrap();
     }
-    check("detectors", &table);
+    check("detectors.md", "detectors", &table);
 }
 
 #[test]
@@ -53,12 +53,12 @@ fn planted_incidents_are_those_of_the_table() {
         let chain = families(&[line.family()]);
         writeln!(table, "| `{}` | {chain} | {} |", line.name, line.story).unwrap();
     }
-    check("incidents", &table);
+    check("demo.md", "incidents", &table);
 }
 
 #[test]
 fn every_reason_of_a_dead_letter_is_explained() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual/dead-letters.md");
     let text = fs::read_to_string(&path).unwrap();
     let n_explained = Reason::ALL
         .iter()
