@@ -42,6 +42,7 @@ pages! {
     dead_letters "dead-letters" "what could not be read or was refuted, and how it goes back";
     detectors "detectors" "every rule and model";
     scoring "scoring" "how events are ranked, evaluated, and what was measured";
+    embedding "embedding" "the detector in a program of twenty lines";
     metrics "metrics" "every metric";
     demo "demo" "what the demo plants";
     glossary "glossary" "the words";

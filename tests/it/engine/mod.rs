@@ -2,6 +2,7 @@
 
 pub(crate) mod control;
 mod counterfactual;
+mod detector;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fold;
