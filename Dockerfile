@@ -7,8 +7,9 @@ WORKDIR /src
 # Dependencies first: this layer is reused until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
 COPY benches benches
-RUN mkdir src \
-    && echo 'fn main() {}' > src/main.rs \
+# The manifest names targets whose sources come later or never: cargo wants a file for each.
+RUN mkdir -p src tests/it tests/fault tests/fuzz \
+    && for file in src tests/it tests/fault tests/fuzz; do echo 'fn main() {}' > $file/main.rs; done \
     && : > src/lib.rs \
     && cargo build --release --locked --bin txwarden \
     && rm -r src
@@ -16,8 +17,12 @@ COPY src src
 COPY config config
 # The real sources may be older than the placeholders were: touch them, or cargo keeps those.
 RUN touch src/main.rs src/lib.rs \
-    && cargo build --release --locked --bin txwarden \
-    && strip target/release/txwarden
+    && cargo build --release --locked --bin txwarden
+# What a backtrace is read with goes beside the program, not into it.
+RUN cd target/release \
+    && objcopy --only-keep-debug --compress-debug-sections txwarden txwarden.debug \
+    && strip --strip-unneeded txwarden \
+    && objcopy --add-gnu-debuglink=txwarden.debug txwarden
 
 FROM debian:bookworm-slim
 RUN apt-get update \
