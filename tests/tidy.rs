@@ -92,7 +92,7 @@ fn planted_violations_are_caught() {
     let long_fn = format!("fn long() {{\n{}}}", "    work();\n".repeat(70));
     let cited = format!("// As {}{} §3 has it.", "FORM", "ATS");
     let machine = format!("const P: &str = \"/{}/someone/x\";", "home");
-    let cases: [(&str, &str, &str); 24] = [
+    let cases: [(&str, &str, &str); 25] = [
         ("src/state/x.rs", "use crate::feature::Features;", "may not import feature"),
         ("src/state/x.rs", "use crate::{model::Event, ops};", "may not import ops"),
         ("src/model/x.rs", "fn f() { crate::cli::main(); }", "may not import cli"),
@@ -116,6 +116,7 @@ fn planted_violations_are_caught() {
         ("src/detect/x.rs", "fn f(x: f64) -> f64 { x.ln() }", ".ln()"),
         ("src/triage/x.rs", "fn f(x: f64) -> f64 { x.powf(2.5) }", ".powf("),
         ("src/engine/x.rs", "fn f() { std::fs::read(\"x\"); }", "std::fs"),
+        ("src/kafka/x.rs", "fn f() { config.create_with_context(log); }", ".create_with_context("),
         ("src/ops/x.rs", &long_fn, "fn long has 72 lines"),
         ("src/ops/utils.rs", "", "named utils says nothing"),
         ("src/ops/x.rs", &machine, "a machine's path"),

@@ -3,9 +3,9 @@
 use super::{Params, Security};
 use rdkafka::{
     ClientConfig, ClientContext, Message,
-    config::RDKafkaLogLevel,
+    config::{FromClientConfigAndContext, RDKafkaLogLevel},
     consumer::ConsumerContext,
-    error::{KafkaError, RDKafkaErrorCode},
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     producer::{DeliveryResult, ProducerContext},
 };
 use std::{
@@ -156,6 +156,18 @@ impl Closing {
     pub fn begin<C: Send + 'static>(client: C) -> Self {
         Self::call(move || drop(client))
     }
+}
+
+/// Makes a client: the only place where one is made.
+///
+/// # Errors
+/// When librdkafka refuses the configuration.
+pub fn open<T, C>(config: &ClientConfig, context: C) -> KafkaResult<T>
+where
+    T: FromClientConfigAndContext<C>,
+    C: ClientContext,
+{
+    config.create_with_context(context)
 }
 
 /// Returns the part of the configuration that every client shares.

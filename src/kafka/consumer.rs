@@ -7,7 +7,7 @@ pub(super) mod unowned;
 
 use crate::{
     kafka::{
-        ClientLog, Closing, ConnectionError, Params, Patience, consumer_config, offset_list,
+        ClientLog, Closing, ConnectionError, Params, Patience, consumer_config, offset_list, open,
         plain_list,
     },
     model::TopicPartition,
@@ -81,8 +81,7 @@ impl Consumer {
         topics: &[&str],
     ) -> Result<Self, ConnectionError> {
         let config = consumer_config(params, slot)?;
-        let inner: BaseConsumer<RebalanceContext> =
-            config.create_with_context(RebalanceContext::default())?;
+        let inner: BaseConsumer<RebalanceContext> = open(&config, RebalanceContext::default())?;
         inner.subscribe(topics)?;
         Ok(Self { inner, is_static: params.is_static_member })
     }
@@ -197,7 +196,7 @@ impl Consumer {
     pub fn outsider(params: &Params) -> Option<ConsumerGroupMetadata> {
         let config = consumer_config(params, 0).ok()?;
         let inner: BaseConsumer<RebalanceContext> =
-            config.create_with_context(RebalanceContext::default()).ok()?;
+            open(&config, RebalanceContext::default()).ok()?;
         let metadata = inner.group_metadata();
         Closing::begin(inner);
         metadata

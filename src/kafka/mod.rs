@@ -32,7 +32,7 @@ mod stage;
 pub use codec::{Codec, Codecs};
 #[cfg(feature = "kafka")]
 pub use connection::{
-    Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config,
+    Aside, ClientLog, Closing, ConnectionError, Refused, client_config, consumer_config, open,
     producer_config,
 };
 #[cfg(feature = "kafka")]

@@ -2,7 +2,8 @@
 
 use crate::{
     kafka::{
-        Aside, ClientLog, Closing, ConnectionError, Params, Patience, offset_list, producer_config,
+        Aside, ClientLog, Closing, ConnectionError, Params, Patience, offset_list, open,
+        producer_config,
     },
     model::TopicPartition,
     ops::failpoint,
@@ -189,7 +190,7 @@ impl Producer {
         if is_single {
             config.set("batch.num.messages", "1");
         }
-        let inner: BaseProducer<ClientLog> = config.create_with_context(ClientLog::default())?;
+        let inner: BaseProducer<ClientLog> = open(&config, ClientLog::default())?;
         loop {
             // A call that timed out is resumed by the next one.
             match inner.init_transactions(patience.slice()) {

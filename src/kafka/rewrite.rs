@@ -1,6 +1,6 @@
 //! Writes records of any topic, all or none, under a transactional id of its own.
 
-use crate::kafka::{ClientLog, Closing, ConnectionError, Params, producer_config};
+use crate::kafka::{ClientLog, Closing, ConnectionError, Params, open, producer_config};
 use rdkafka::{
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -40,7 +40,7 @@ impl Rewriter {
     pub fn connect(params: &Params, transactional_id: &str) -> Result<Self, ConnectionError> {
         let mut config = producer_config(params, 0)?;
         config.set("transactional.id", transactional_id);
-        let inner: BaseProducer<ClientLog> = config.create_with_context(ClientLog::default())?;
+        let inner: BaseProducer<ClientLog> = open(&config, ClientLog::default())?;
         let until = Instant::now() + CONNECT_MAX;
         loop {
             // A call that timed out is resumed by the next one.

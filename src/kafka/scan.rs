@@ -2,7 +2,7 @@
 
 use super::{ConnectionError, Params, record_of};
 use crate::{
-    kafka::{ClientLog, client_config},
+    kafka::{ClientLog, client_config, open},
     model::{Record, Stamp, TopicPartition},
 };
 use rdkafka::{
@@ -81,7 +81,7 @@ impl Scanner {
             .set("auto.offset.reset", "error")
             .set("isolation.level", "read_committed")
             .set("queued.max.messages.kbytes", "16384");
-        Ok(Self { consumer: config.create_with_context(ClientLog::default())? })
+        Ok(Self { consumer: open(&config, ClientLog::default())? })
     }
 
     /// Returns the number of partitions of a topic.

@@ -3,13 +3,13 @@
 use super::{Image, Params, RuntimeError};
 use crate::{
     journal::takeover::{Progress, ProgressEvidence, Recorded, Tails, Witness, add},
-    kafka::{Patience, client_config, committed_in, offset_list, plain_list},
+    kafka::{Patience, client_config, committed_in, offset_list, open, plain_list},
     model::{GroupPartition, TopicPartition},
     pipeline::detect::tails::tails,
     store::Store,
 };
 use rdkafka::{
-    consumer::{BaseConsumer, CommitMode, Consumer as _},
+    consumer::{BaseConsumer, CommitMode, Consumer as _, DefaultConsumerContext},
     error::KafkaError,
 };
 use std::{sync::atomic::AtomicBool, time::Duration};
@@ -55,8 +55,7 @@ pub fn reset(
     let group = &params.kafka.group;
     let mut config = client_config(&params.kafka)?;
     config.set("group.id", group).set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config
-        .create()
+    let consumer: BaseConsumer = open(&config, DefaultConsumerContext)
         .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })?;
     refuse_members(&consumer, group, patience)?;
     let tails = tails(&params.kafka, &params.outputs, patience)?;

@@ -1,7 +1,7 @@
 //! Checks the topics before the start, and creates the missing output topics if asked to.
 
 use super::{Observer, Params, RuntimeError, retention};
-use crate::kafka::{self, ClientLog, Closing, Codecs, Patience, client_config};
+use crate::kafka::{self, ClientLog, Closing, Codecs, Patience, client_config, open};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     error::{KafkaError, RDKafkaErrorCode},
@@ -167,8 +167,7 @@ fn connect(kafka: &kafka::Params) -> Result<AdminClient<ClientLog>, RuntimeError
     let codecs = Codecs::ask(kafka)?;
     codecs.require_all().map_err(RuntimeError::Refused)?;
     tracing::info!(%codecs, "codecs built in");
-    client_config(kafka)?
-        .create_with_context(ClientLog::default())
+    open(&client_config(kafka)?, ClientLog::default())
         .map_err(|source| RuntimeError::Kafka { what: "cannot create a kafka client", source })
 }
 

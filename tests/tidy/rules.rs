@@ -74,6 +74,9 @@ const BANNED: &[&str] = &[
     "unsafe ",
 ];
 
+/// What makes a client of Kafka: one place does, for all.
+const CLIENTS: &[&str] = &[".create_with_context(", ".create()"];
+
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
@@ -237,6 +240,8 @@ fn bans(source: &Source, out: &mut Vec<String>) {
         };
         BANNED.iter().filter(|b| module != "main" && line.contains(**b)).for_each(|b| complain(b));
         IMPURE.iter().filter(|b| is_pure && has_word(line, b)).for_each(|b| complain(b));
+        let makes_clients = source.path == "src/kafka/connection.rs";
+        CLIENTS.iter().filter(|b| !makes_clients && line.contains(**b)).for_each(|b| complain(b));
     }
     for (at, _) in code.match_indices("std::collections").chain(code.match_indices("collections::"))
     {

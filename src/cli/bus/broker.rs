@@ -2,12 +2,12 @@
 
 use crate::{
     audit::verify::TrailError,
-    kafka::{ConnectionError, Params, ScanError, Scanner, client_config},
+    kafka::{ConnectionError, Params, ScanError, Scanner, client_config, open},
     model::Alert,
 };
 use rdkafka::{
     Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, Consumer, DefaultConsumerContext},
     error::KafkaError,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -17,7 +17,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Returns every topic of the cluster with its number of partitions.
 pub(in crate::cli) fn topics(params: &Params) -> Result<BTreeMap<String, usize>, ConnectionError> {
-    let consumer: BaseConsumer = client_config(params)?.create()?;
+    let consumer: BaseConsumer = open(&client_config(params)?, DefaultConsumerContext)?;
     let metadata = consumer.fetch_metadata(None, ANSWER_MAX)?;
     Ok(metadata.topics().iter().map(|t| (t.name().to_owned(), t.partitions().len())).collect())
 }
@@ -45,7 +45,7 @@ impl AlertReader {
             .set("group.id", "txwarden-tail")
             .set("enable.auto.commit", "false")
             .set("isolation.level", "read_committed");
-        let consumer: BaseConsumer = config.create()?;
+        let consumer: BaseConsumer = open(&config, DefaultConsumerContext)?;
         let metadata = consumer.fetch_metadata(Some(topic), ANSWER_MAX)?;
         let mut list = TopicPartitionList::new();
         let offset = if is_from_beginning { Offset::Beginning } else { Offset::End };

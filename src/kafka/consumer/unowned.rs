@@ -6,11 +6,11 @@
 //! partition any more, and nothing makes the group look again. So static members look themselves.
 
 use crate::{
-    kafka::{Closing, ConnectionError, Params, client_config, consumer_config},
+    kafka::{Closing, ConnectionError, Params, client_config, consumer_config, open},
     model::TopicPartition,
 };
 use rdkafka::{
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext},
     error::KafkaResult,
 };
 use std::{
@@ -41,7 +41,7 @@ impl Lookout {
     /// # Errors
     /// When the client cannot be made.
     pub fn start(params: &Params, inputs: &[&str], visited: &str) -> Result<Self, ConnectionError> {
-        let client: BaseConsumer = client_config(params)?.create()?;
+        let client: BaseConsumer = open(&client_config(params)?, DefaultConsumerContext)?;
         let (alive, is_over) = sync_channel(1);
         let inputs = inputs.iter().map(|topic| (*topic).to_owned()).collect();
         let look =
@@ -111,7 +111,7 @@ impl AssignmentLook {
     /// join again, and takes no input partition from anybody.
     fn visit(&self) -> Result<(), ConnectionError> {
         let dynamic = Params { is_static_member: false, ..self.params.clone() };
-        let visitor: BaseConsumer = consumer_config(&dynamic, 0)?.create()?;
+        let visitor: BaseConsumer = open(&consumer_config(&dynamic, 0)?, DefaultConsumerContext)?;
         visitor.subscribe(&[&self.visited])?;
         let until = Instant::now() + VISIT_MAX;
         while Instant::now() < until && visitor.assignment()?.count() == 0 {

@@ -5,7 +5,7 @@ use super::log::read_unchecked;
 use crate::{
     decode::Wrapping,
     journal::{Change, ControlEntry, WHOLE_TOPIC},
-    kafka::{ClientLog, Closing, Params, Patience, client_config},
+    kafka::{ClientLog, Closing, Params, Patience, client_config, open},
     model::{GroupPartition, TopicPartition},
     ops::clock,
     pipeline::RuntimeError,
@@ -85,7 +85,7 @@ impl<'a> Ballot<'a> {
             config.set(name, value);
         }
         let producer: BaseProducer<ClientLog> =
-            config.create_with_context(ClientLog::default()).map_err(cannot)?;
+            open(&config, ClientLog::default()).map_err(cannot)?;
         let key = entry.key();
         let record = BaseRecord::to(self.control).key(&key).payload(&body);
         let sent = producer.send(record).map_err(|(error, _)| error);

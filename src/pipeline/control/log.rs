@@ -2,7 +2,7 @@
 
 use crate::{
     journal::{ControlEntry, ENTRIES_MAX, check},
-    kafka::{ClientLog, Closing, Params, Patience, client_config},
+    kafka::{ClientLog, Closing, Params, Patience, client_config, open},
     model::GroupPartition,
     pipeline::RuntimeError,
 };
@@ -64,8 +64,7 @@ pub(super) fn read_unchecked(
     ] {
         config.set(name, value);
     }
-    let consumer: BaseConsumer<ClientLog> =
-        config.create_with_context(ClientLog::default()).map_err(cannot)?;
+    let consumer: BaseConsumer<ClientLog> = open(&config, ClientLog::default()).map_err(cannot)?;
     let done = read_all(&consumer, topic, expected, patience);
     Closing::begin(consumer);
     done

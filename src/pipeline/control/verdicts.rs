@@ -1,7 +1,7 @@
 //! Reads the verdict topic beside the inputs: without a group, from where the control log says.
 
 use crate::{
-    kafka::{ClientLog, Closing, Params, Patience, client_config},
+    kafka::{ClientLog, Closing, Params, Patience, client_config, open},
     model::{Verdict, VerdictError},
 };
 use rdkafka::{
@@ -46,7 +46,7 @@ impl VerdictFeed {
         ] {
             config.set(name, value);
         }
-        let consumer: BaseConsumer<ClientLog> = config.create_with_context(ClientLog::default())?;
+        let consumer: BaseConsumer<ClientLog> = open(&config, ClientLog::default())?;
         let metadata = patience.ask(|slice| consumer.fetch_metadata(Some(topic), slice))?;
         let n_partitions = metadata.topics().first().map_or(0, |t| t.partitions().len()) as i32;
         if n_partitions == 0 {

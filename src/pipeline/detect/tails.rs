@@ -2,12 +2,12 @@
 
 use crate::{
     journal::takeover::{ProgressEvidence, Tails, Witness, add},
-    kafka::{Closing, Params, Patience, client_config, offset_list, record_of},
+    kafka::{Closing, Params, Patience, client_config, offset_list, open, record_of},
     model::TopicPartition,
     pipeline::{Outputs, RuntimeError},
 };
 use rdkafka::{
-    consumer::{BaseConsumer, Consumer as _},
+    consumer::{BaseConsumer, Consumer as _, DefaultConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
     message::BorrowedMessage,
 };
@@ -38,7 +38,7 @@ pub fn tails(
         // The next question waits behind a fetch that waits for records: there are some twenty.
         .set("fetch.wait.max.ms", "10")
         .set("queued.max.messages.kbytes", "8192");
-    let consumer: BaseConsumer = config.create().map_err(cannot)?;
+    let consumer: BaseConsumer = open(&config, DefaultConsumerContext).map_err(cannot)?;
     let mut found = Tails::new();
     let topics = [
         (Witness::Alert, &outputs.alerts),

@@ -1,11 +1,14 @@
 //! The demo's exporter: puts the scenario on the bus, never far ahead of the detector.
 
 use super::progress::DemoProgress;
-use crate::sim::{Line, Scenario};
+use crate::{
+    kafka::open,
+    sim::{Line, Scenario},
+};
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
-    producer::{BaseProducer, BaseRecord, Producer},
+    producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer},
 };
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -30,11 +33,13 @@ pub(super) fn feed(
     progress: &DemoProgress,
     stop: &AtomicBool,
 ) -> Result<(), KafkaError> {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("queue.buffering.max.kbytes", "16384")
-        .set("linger.ms", "2")
-        .create()?;
+    let producer: BaseProducer = open(
+        ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("queue.buffering.max.kbytes", "16384")
+            .set("linger.ms", "2"),
+        DefaultProducerContext,
+    )?;
     for (i, line) in scenario.lines().enumerate() {
         if i % STRIDE == 0 {
             producer.poll(Duration::ZERO);

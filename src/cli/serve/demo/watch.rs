@@ -6,11 +6,12 @@ use super::{
 };
 use crate::{
     cli::{CliError, layout, output},
+    kafka::open,
     model::Alert,
 };
 use rdkafka::{
     ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, Consumer, DefaultConsumerContext},
     error::KafkaError,
 };
 use std::{
@@ -59,12 +60,14 @@ pub(super) fn watch(
 }
 
 fn connect(brokers: &str, topic: &str) -> Result<BaseConsumer, KafkaError> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
-        .set("group.id", "txwarden-demo-analyst")
-        .set("enable.auto.commit", "false")
-        .set("fetch.wait.max.ms", "20")
-        .create()?;
+    let consumer: BaseConsumer = open(
+        ClientConfig::new()
+            .set("bootstrap.servers", brokers)
+            .set("group.id", "txwarden-demo-analyst")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "20"),
+        DefaultConsumerContext,
+    )?;
     let mut assignment = TopicPartitionList::new();
     assignment.add_partition_offset(topic, 0, Offset::Beginning)?;
     consumer.assign(&assignment)?;
