@@ -37,7 +37,12 @@ impl Judged {
         self.n_set += 1;
         self.entries.insert(account, JudgedAccount { is_confirmed, until, n: self.n_set });
         self.order.push_back((account, self.n_set));
-        while self.order.len() > JUDGED_MAX {
+        if self.order.len() > 2 * JUDGED_MAX {
+            // Of an account that is judged again and again only the last place counts.
+            let entries = &self.entries;
+            self.order.retain(|(account, n)| entries.get(account).is_some_and(|e| e.n == *n));
+        }
+        while self.entries.len() > JUDGED_MAX {
             if let Some((oldest, n)) = self.order.pop_front()
                 && self.entries.get(&oldest).is_some_and(|entry| entry.n == n)
             {
@@ -76,5 +81,15 @@ mod tests {
             (judged.get(account(0), day(1)), judged.get(account(1), day(1))),
             (None, Some(true))
         );
+    }
+
+    #[test]
+    fn a_flood_of_verdicts_on_one_account_drops_no_other() {
+        let (mut judged, day) = (Judged::default(), |n: i64| EventTime::from_secs(n * 86_400));
+        let account = AccountKey;
+        judged.set(account(1), false, day(10));
+        (0..3 * JUDGED_MAX).for_each(|_| judged.set(account(2), true, day(10)));
+        assert_eq!(judged.get(account(1), day(1)), Some(false));
+        assert!(judged.order.len() <= 2 * JUDGED_MAX, "{} places", judged.order.len());
     }
 }
