@@ -4,6 +4,7 @@
 
 #![allow(missing_docs)]
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use flate2::{Compression, write::GzEncoder};
 use rand::{Rng, SeedableRng};
@@ -14,7 +15,7 @@ use txwarden::{
     config::{load_mapping, load_schemas},
     decode::{
         Batch, Checks, Envelope, Format, Limits, Mapping, Policy, Settings, Wrapping, decode,
-        envelope::Layer, value::base64,
+        envelope::Layer,
     },
     model::{Chain, Record},
 };
@@ -178,7 +179,7 @@ fn bench_registry(c: &mut Criterion, name: &str) {
     let lines = include_str!("../fixtures/decode/envelope/registry.jsonl").lines();
     let mut lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let line = lines.find(|line| line["name"] == name).unwrap_or_default();
-    let payload = base64::decode(line["payload_b64"].as_str().unwrap_or_default());
+    let payload = STANDARD.decode(line["payload_b64"].as_str().unwrap_or_default());
     let payload = payload.unwrap_or_default();
     measure(c, &format!("confluent {name}"), &settings, &vec![payload; N_RECORDS]);
 }

@@ -4,7 +4,7 @@
 //! hash chain of its alerts, so that the same records give the same bytes.
 
 use crate::{
-    audit::{self, short_hash},
+    audit::{HashChains, short_hash},
     decode::{Format, Mapping, Settings, Wrapping, envelope},
     detect::{DetectorSettings, models, rules},
     engine::{
@@ -42,8 +42,7 @@ pub struct Builder {
 pub struct Detector {
     settings: Settings,
     driver: Driver,
-    /// By topic and partition of the records.
-    chains: BTreeMap<(String, i32), audit::HashChain>,
+    chains: HashChains,
     actions: Vec<Action>,
     outputs: Vec<Output>,
 }
@@ -117,7 +116,7 @@ impl Detector {
         self.outputs.clear();
         for action in self.actions.drain(..) {
             self.outputs.extend(match action {
-                Action::Alert(alert) => Some(Output::Alert(seal(&mut self.chains, *alert))),
+                Action::Alert(alert) => Some(Output::Alert(sealed(&mut self.chains, *alert))),
                 Action::DeadLetter(letter) => Some(Output::DeadLetter(letter)),
                 Action::Finding(finding) => Some(Output::Finding(finding)),
                 Action::Scored(report) => Some(Output::Score(report)),
@@ -129,6 +128,9 @@ impl Detector {
     }
 
     /// Tells the models and triage what an analyst concluded, before the next record.
+    ///
+    /// # Errors
+    /// None that a verdict can cause; the driver refuses settings only.
     pub fn judge(&mut self, verdict: Verdict) -> Result<(), DetectorError> {
         Ok(self.driver.control(Control::Verdict(Box::new(verdict)))?)
     }
@@ -233,7 +235,7 @@ impl Builder {
         Ok(Detector {
             settings,
             driver: Driver::new(setup, fits)?,
-            chains: BTreeMap::new(),
+            chains: HashChains::default(),
             actions: Vec::new(),
             outputs: Vec::new(),
         })
@@ -290,16 +292,9 @@ fn only<'a>(
     Ok(())
 }
 
-/// Makes an alert the next of its partition's chain.
-fn seal(
-    chains: &mut BTreeMap<(String, i32), audit::HashChain>,
-    mut alert: Alert,
-) -> Box<SealedAlert> {
-    let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
-    let empty = || audit::HashChain::new(&topic, partition);
-    let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
-    let sealed = chain.seal(&mut alert);
+fn sealed(chains: &mut HashChains, mut alert: Alert) -> Box<SealedAlert> {
+    let line = chains.seal(&mut alert);
     // INVARIANT: an alert has finite numbers and text for keys, so that it can be written.
-    assert!(sealed.is_ok(), "an alert cannot be written: {:?}", sealed.err());
-    Box::new(SealedAlert { alert, line: sealed.unwrap_or_default() })
+    assert!(line.is_ok(), "an alert cannot be written: {:?}", line.err());
+    Box::new(SealedAlert { alert, line: line.unwrap_or_default() })
 }

@@ -3,6 +3,7 @@
 use super::{Digest, Frontier};
 use crate::model::Alert;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Stands in `provenance.hash` while the body is hashed.
 const PLACEHOLDER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -27,6 +28,31 @@ pub struct HashChain {
     seq: u64,
     head: Digest,
     tree: Frontier,
+}
+
+/// The chains of every topic and partition that raised an alert.
+///
+/// # Cost
+/// One head and frontier each; as many as records name.
+#[derive(Clone, Debug, Default)]
+pub struct HashChains(BTreeMap<(String, i32), HashChain>);
+
+impl HashChains {
+    /// Makes an alert the next of its partition's chain; returns the bytes to write.
+    ///
+    /// # Errors
+    /// As [`HashChain::seal`].
+    pub fn seal(&mut self, alert: &mut Alert) -> Result<Vec<u8>, serde_json::Error> {
+        let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
+        let empty = || HashChain::new(&topic, partition);
+        self.0.entry((topic.clone(), partition)).or_insert_with(empty).seal(alert)
+    }
+
+    /// Returns the chain of a partition, an empty one where it raised no alert.
+    pub fn of(&self, topic: &str, partition: i32) -> HashChain {
+        let known = self.0.get(&(topic.to_owned(), partition)).cloned();
+        known.unwrap_or_else(|| HashChain::new(topic, partition))
+    }
 }
 
 /// Returns the `prev_hash` of the first alert of a partition: it binds the chain to its place.

@@ -16,7 +16,7 @@ mod params;
 #[cfg(feature = "runtime")]
 pub mod verify;
 
-pub use chain::{HashChain, genesis, hash_of};
+pub use chain::{HashChain, HashChains, genesis, hash_of};
 #[cfg(feature = "runtime")]
 pub use checkpoint::{Checkpoint, Deciders};
 pub use digest::{Digest, short_hash};

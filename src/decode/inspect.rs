@@ -5,9 +5,9 @@ use super::{
     Wrapping,
     envelope::{Layer, Schemas},
     record::decode,
-    value::base64,
 };
 use crate::model::{Chain, ChainError, Event, Quality, Record};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -104,7 +104,7 @@ impl Inspector {
     pub fn line(&self, text: &str) -> Result<Inspection, LineError> {
         let line: RecordLine = serde_json::from_str(text)?;
         let unpack = |text: &Option<String>, name| match text {
-            Some(text) => base64::decode(text).map(Some).ok_or(LineError::Base64(name)),
+            Some(text) => STANDARD.decode(text).map(Some).map_err(|_| LineError::Base64(name)),
             None => Ok(None),
         };
         let key = unpack(&line.key_b64, "key_b64")?;

@@ -11,7 +11,7 @@ mod node;
 mod reason;
 mod record;
 mod utxo;
-pub mod value;
+mod value;
 
 use crate::model::{Chain, Event};
 pub use check::{Checks, Policy, Refuted};

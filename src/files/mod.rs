@@ -1,7 +1,6 @@
-//! Where alerts go: JSON lines here, the alert topic in `kafka`.
+//! Records in files, plain or as they were on the bus, and JSON lines out of them.
 
 pub mod jsonl;
-
 pub mod recorded;
 pub mod records;
 mod unpacked;

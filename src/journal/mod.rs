@@ -1,11 +1,10 @@
 //! The control log as values: its entries, the turns they make, and where a takeover starts.
 
-pub(crate) mod bundle;
-pub(crate) mod control_entry;
-pub(crate) mod position;
-#[cfg(feature = "runtime")]
+mod bundle;
+mod control_entry;
+mod position;
 pub mod takeover;
-pub(crate) mod turn;
+mod turn;
 
 pub use bundle::{Bundle, BundleError};
 pub use control_entry::{

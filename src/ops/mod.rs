@@ -1,6 +1,5 @@
-//! What operators see and set: metrics, logs, the HTTP server, and the connection to Kafka.
+//! What operators see and set: metrics, logs, the HTTP server, failpoints, and the clock.
 
-#[cfg(feature = "runtime")]
 pub(crate) mod clock;
 pub mod failpoint;
 #[cfg(feature = "http")]

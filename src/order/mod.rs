@@ -1,10 +1,10 @@
 //! The merge that puts topics and partitions into one order: a pure fold over what was read.
 
-pub(crate) mod branches;
-pub(crate) mod lane;
-pub(crate) mod merge;
-pub(crate) mod place;
-pub(crate) mod reorder_buffer;
+mod branches;
+mod lane;
+mod merge;
+mod place;
+mod reorder_buffer;
 
 pub use lane::{PartitionLane, SPAN_MAX};
 pub use merge::{Merge, MergeCounts, MergeWindow, Released};

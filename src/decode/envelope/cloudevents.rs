@@ -4,8 +4,8 @@ use super::peel::{LayerStep, header, members, range_of};
 use crate::decode::{
     Reason, Refusal, Settings, SkipReason,
     json::{Value, answer, field::refuse},
-    value::base64,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 /// The attributes that every event has.
 const REQUIRED: [&str; 3] = ["id", "source", "type"];
@@ -72,9 +72,9 @@ fn structured(bytes: &[u8], settings: &Settings) -> Result<LayerStep, Refusal> {
     }
     match (data, packed) {
         (Value::Null, Value::Null) => Err(Refusal::Skip(SkipReason::NullResult)),
-        (Value::Null, Value::Text(text)) => match base64::decode(&text.unescape()) {
-            Some(data) => Ok(LayerStep::Bytes(data)),
-            None => Err(refuse(Reason::BadEnvelope, "data_base64 is no base64")),
+        (Value::Null, Value::Text(text)) => match STANDARD.decode(text.unescape().as_bytes()) {
+            Ok(data) => Ok(LayerStep::Bytes(data)),
+            Err(_) => Err(refuse(Reason::BadEnvelope, "data_base64 is no base64")),
         },
         (Value::Object(raw) | Value::Array(raw), Value::Null) => {
             Ok(LayerStep::Part(range_of(bytes, raw)))

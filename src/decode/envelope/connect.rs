@@ -7,8 +7,8 @@ use super::{
 use crate::decode::{
     Limits, Reason, Refusal, SkipReason,
     json::{DEPTH_CAP, JsonScanner, Value, answer, field::refuse},
-    value::base64,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 const DECIMAL: &[u8] = b"org.apache.kafka.connect.data.Decimal";
 const VARIABLE_DECIMAL: &[u8] = b"io.debezium.data.VariableScaleDecimal";
@@ -56,7 +56,7 @@ impl ConnectRewriter<'_> {
         let (kind, name) = (plain(kind), plain(name));
         match (kind, value) {
             (b"bytes", Value::Text(text)) => {
-                let Some(bytes) = base64::decode(&text.unescape()) else {
+                let Ok(bytes) = STANDARD.decode(text.unescape().as_bytes()) else {
                     return Err(mismatch("bytes that are no base64"));
                 };
                 match name {
@@ -139,7 +139,9 @@ impl ConnectRewriter<'_> {
     fn variable_decimal(&self, raw: &[u8], json: &mut JsonText) -> Result<(), Refusal> {
         let [scale, value] = members(raw, ["scale", "value"], self.limits)?;
         let text = match (scale, value) {
-            (Value::Whole(scale), Value::Text(text)) => base64::decode(&text.unescape())
+            (Value::Whole(scale), Value::Text(text)) => STANDARD
+                .decode(text.unescape().as_bytes())
+                .ok()
                 .and_then(|units| decimal(&units, u32::try_from(scale).ok()?)),
             _ => None,
         };

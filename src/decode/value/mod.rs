@@ -1,6 +1,5 @@
-//! Values as records write them: digits, dates, bytes in text.
+//! Values as records write them: digits, dates, hex.
 
-pub mod base64;
 pub(super) mod calendar;
 pub(super) mod decimal;
 pub(super) mod hex;

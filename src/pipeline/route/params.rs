@@ -1,6 +1,6 @@
 //! The settings of the repartition stage.
 
-use crate::order::merge::MergeWindow;
+use crate::order::MergeWindow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

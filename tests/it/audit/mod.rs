@@ -1,4 +1,4 @@
 //! The hash chain: recomputed, and tampered with.
 
-pub(crate) mod chain;
-pub(crate) mod tamper;
+mod chain;
+mod tamper;

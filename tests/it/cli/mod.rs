@@ -1,13 +1,13 @@
 //! The built binary from outside, and the documents that speak of it.
 
-pub(crate) mod commands;
-pub(crate) mod coverage;
-pub(crate) mod demo;
-pub(crate) mod manual;
-pub(crate) mod readme;
+mod commands;
+mod coverage;
+mod demo;
+mod manual;
 #[cfg(all(feature = "cloud", feature = "kafka"))]
-pub(crate) mod registry;
-pub(crate) mod schema;
-pub(crate) mod settings;
+mod registry;
+mod schema;
+mod settings;
 #[cfg(feature = "kafka")]
 pub(crate) mod signals;
+mod tables;

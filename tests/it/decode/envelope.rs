@@ -1,5 +1,6 @@
 //! What records are wrapped in: each layer's valid, cut and hostile records, and what is in them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, sync::Arc};
@@ -9,7 +10,6 @@ use txwarden::{
         Batch, Envelope, Format, Mapping, Refusal, Settings, Wrapping, decode,
         envelope::{self, Layer},
         inspect::{Inspector, RecordVerdict},
-        value::base64,
     },
     model::{Body, Chain, Phase, Record},
 };
@@ -67,7 +67,7 @@ fn reason(batch: &Batch) -> Option<&'static str> {
 
 fn payload(file: &str, name: &str) -> Vec<u8> {
     let line = lines(file).into_iter().find(|line| line["name"] == name).unwrap();
-    base64::decode(line["payload_b64"].as_str().unwrap()).unwrap()
+    STANDARD.decode(line["payload_b64"].as_str().unwrap()).unwrap()
 }
 
 #[test]
@@ -208,7 +208,7 @@ proptest! {
             lines("layers.jsonl").into_iter().chain(lines("registry.jsonl")).collect();
         let line = &all[pick % all.len()];
         let text = line["payload_b64"].as_str().unwrap_or_default();
-        let mut bytes = base64::decode(text).unwrap();
+        let mut bytes = STANDARD.decode(text).unwrap();
         for (position, byte) in &edits {
             let at = position * bytes.len() / 1_000;
             if let Some(old) = bytes.get_mut(at) {

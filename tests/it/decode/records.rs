@@ -1,6 +1,7 @@
 //! Records that are wrong, odd or hostile: each ends with the verdict that its case states.
 
 use crate::data;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::{collection::vec, prelude::*};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +14,6 @@ use txwarden::{
     decode::{
         Batch, DETAIL_BYTES_MAX, Format, Limits, Policy, Refusal, Settings, decode,
         inspect::{Inspection, Inspector, RecordVerdict},
-        value::base64,
     },
     model::{Chain, Quality, Record},
 };
@@ -40,10 +40,10 @@ fn adversarial_cases_end_as_they_should() {
         let mut case: serde_json::Value = serde_json::from_str(line).unwrap();
         let name = case["name"].as_str().unwrap().to_owned();
         if name.contains("(generator") {
-            let mut payload = base64::decode(case["payload_b64"].as_str().unwrap()).unwrap();
+            let mut payload = STANDARD.decode(case["payload_b64"].as_str().unwrap()).unwrap();
             expand(&name, &mut payload);
             n_expanded += usize::from(payload.len() > 1_000_000);
-            case["payload_b64"] = base64::encode(&payload).into();
+            case["payload_b64"] = STANDARD.encode(&payload).into();
         }
         let inspection = inspector.line(&case.to_string()).unwrap();
         let verdict = serde_json::to_value(inspection.verdict).unwrap();

@@ -1,10 +1,10 @@
 //! Rules and models: against their fixtures, published series and real blocks.
 
-pub(crate) mod coinjoin;
-pub(crate) mod feedback;
-pub(crate) mod fixture;
-pub(crate) mod models;
-pub(crate) mod noise;
-pub(crate) mod rules;
-pub(crate) mod rules_real;
-pub(crate) mod streams;
+mod coinjoin;
+mod feedback;
+mod fixture;
+mod models;
+mod noise;
+mod rules;
+mod rules_real;
+mod streams;

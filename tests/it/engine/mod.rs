@@ -1,14 +1,14 @@
 //! The fold as a whole: same log, same alerts, however it is cut, restored or explained.
 
-pub(crate) mod control;
+mod control;
 mod counterfactual;
 mod detector;
-pub(crate) mod eval;
-pub(crate) mod explain;
+mod eval;
+mod explain;
 pub(crate) mod fold;
-pub(crate) mod judge;
-pub(crate) mod released;
-pub(crate) mod route;
-pub(crate) mod sim;
-pub(crate) mod snapshot;
-pub(crate) mod triage;
+mod judge;
+mod released;
+mod route;
+mod sim;
+mod snapshot;
+mod triage;

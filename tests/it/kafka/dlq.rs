@@ -4,10 +4,11 @@ use crate::{
     broker::header,
     kafka::job::{Job, lines},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rdkafka::Message;
 use serde_json::Value;
 use std::process::{Command, Output};
-use txwarden::{decode::value::base64, engine::DeadLetter, store};
+use txwarden::{engine::DeadLetter, store};
 
 const BROKEN: &str = "{\"no\": json";
 
@@ -98,7 +99,7 @@ fn letters_are_counted_filtered_and_shown_with_their_bytes() {
     assert_eq!(raw.stdout, letters.batch.as_bytes());
     let shown = letters.json(&["show", "1"], 0);
     assert_eq!(shown["letter"]["reason"], "bad_json");
-    assert_eq!(shown["original"]["value_b64"], base64::encode(BROKEN.as_bytes()));
+    assert_eq!(shown["original"]["value_b64"], STANDARD.encode(BROKEN));
     assert_eq!(shown["now"]["verdict"], "reject");
     assert_eq!(letters.dlq(&["show", "99"]).status.code(), Some(1));
     assert_eq!(letters.dlq(&["show", "x/y"]).status.code(), Some(2));

@@ -1,28 +1,28 @@
 //! The worker and the stage `route` on a real broker.
 
 #[cfg(feature = "kafka")]
-pub(crate) mod auto;
+mod auto;
 #[cfg(feature = "kafka")]
-pub(crate) mod bus;
+mod bus;
 #[cfg(feature = "kafka")]
-pub(crate) mod checkpoints;
+mod checkpoints;
 #[cfg(feature = "kafka")]
-pub(crate) mod crash_loop;
+mod crash_loop;
 #[cfg(feature = "kafka")]
-pub(crate) mod dlq;
+mod dlq;
 #[cfg(feature = "kafka")]
-pub(crate) mod exact;
+mod exact;
 #[cfg(feature = "kafka")]
 pub(crate) mod job;
 #[cfg(feature = "kafka")]
-pub(crate) mod outputs;
+mod outputs;
 #[cfg(feature = "kafka")]
-pub(crate) mod reload;
+mod reload;
 #[cfg(feature = "kafka")]
-pub(crate) mod route_kafka;
+mod route_kafka;
 #[cfg(feature = "kafka")]
-pub(crate) mod run_route;
+mod run_route;
 #[cfg(feature = "kafka")]
-pub(crate) mod takeover;
+mod takeover;
 #[cfg(feature = "kafka")]
-pub(crate) mod worker;
+mod worker;

@@ -6,11 +6,11 @@ use crate::{
     decode::{
         Settings,
         inspect::{Inspection, inspect},
-        value::base64,
     },
     kafka::Scanner,
     model::{Record, TopicPartition},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
 
 /// A record of which nothing is missing.
@@ -73,8 +73,8 @@ pub(super) fn of(letter: &Letter, found: Option<Original>) -> Result<Original, L
     };
     let copy = Original {
         kafka_ms: body.kafka_ms,
-        key: body.key_b64.as_deref().and_then(base64::decode),
-        value: base64::decode(&body.head_b64).unwrap_or_default(),
+        key: body.key_b64.as_deref().and_then(|text| STANDARD.decode(text).ok()),
+        value: STANDARD.decode(&body.head_b64).unwrap_or_default(),
         headers: Vec::new(),
         is_copy: true,
     };

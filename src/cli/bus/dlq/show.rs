@@ -10,9 +10,10 @@ use super::{
 use crate::{
     cli::{CliError, moment::utc, output},
     config::Config,
-    decode::{inspect::Inspection, value::base64},
+    decode::inspect::Inspection,
     kafka::Scanner,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -154,13 +155,13 @@ fn as_json(original: &Original) -> Value {
     let headers: Vec<_> = original
         .headers
         .iter()
-        .map(|(name, value)| json!({"name": name, "value_b64": base64::encode(value)}))
+        .map(|(name, value)| json!({"name": name, "value_b64": STANDARD.encode(value)}))
         .collect();
     json!({
         "is_copy": original.is_copy,
         "kafka_ms": original.kafka_ms,
-        "key_b64": original.key.as_deref().map(base64::encode),
+        "key_b64": original.key.as_deref().map(|key| STANDARD.encode(key)),
         "headers": headers,
-        "value_b64": base64::encode(&original.value),
+        "value_b64": STANDARD.encode(&original.value),
     })
 }

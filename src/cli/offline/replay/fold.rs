@@ -2,14 +2,13 @@
 
 use super::super::turns::Turns;
 use crate::{
-    audit::HashChain,
+    audit::HashChains,
     cli::{CliError, output::OutputFile},
     decode::Settings,
     engine::Action,
-    model::{Alert, Record},
+    model::Record,
     pipeline::Driver,
 };
-use std::collections::BTreeMap;
 
 /// The files that actions go to; those that are absent are not wanted.
 pub(super) struct OutputFiles {
@@ -27,9 +26,6 @@ pub(super) struct WrittenCounts {
     pub n_revisions: u64,
 }
 
-/// The chains of all topics and partitions that raised an alert.
-pub(super) type Chains = BTreeMap<(String, i32), HashChain>;
-
 /// Writes what engines want written, a batch at a time.
 pub(super) struct Writing {
     outputs: OutputFiles,
@@ -37,8 +33,7 @@ pub(super) struct Writing {
     n_pending: usize,
     counts: WrittenCounts,
     pub actions: Vec<Action>,
-    /// By topic and partition: as many as there are.
-    chains: Chains,
+    chains: HashChains,
 }
 
 /// One engine and what it wants written.
@@ -75,7 +70,7 @@ impl ReplayFold {
     }
 
     /// Writes what is left, and returns the driver with the chain of each topic and partition.
-    pub(super) fn finish(mut self) -> Result<(Driver, WrittenCounts, Chains), CliError> {
+    pub(super) fn finish(mut self) -> Result<(Driver, WrittenCounts, HashChains), CliError> {
         self.writing.flush()?;
         self.turns.finish(self.n_records, &mut self.driver)?;
         let (counts, chains) = self.writing.finish()?;
@@ -86,7 +81,7 @@ impl ReplayFold {
 impl Writing {
     /// Writes after every `batch` records.
     pub(super) fn new(outputs: OutputFiles, batch: usize) -> Self {
-        let (counts, chains) = (WrittenCounts::default(), BTreeMap::new());
+        let (counts, chains) = (WrittenCounts::default(), HashChains::default());
         Self { outputs, batch, n_pending: 0, counts, actions: Vec::new(), chains }
     }
 
@@ -101,7 +96,7 @@ impl Writing {
     }
 
     /// Writes what is left, and returns the chain of each topic and partition.
-    pub(super) fn finish(mut self) -> Result<(WrittenCounts, Chains), CliError> {
+    pub(super) fn finish(mut self) -> Result<(WrittenCounts, HashChains), CliError> {
         self.flush()?;
         self.outputs.alerts.flush()?;
         for output in [&mut self.outputs.findings, &mut self.outputs.dead_letters] {
@@ -118,7 +113,8 @@ impl Writing {
                     let is_first = alert.revision == 1;
                     self.counts.n_alerts += u64::from(is_first);
                     self.counts.n_revisions += u64::from(!is_first);
-                    let body = seal(&mut self.chains, &mut alert)?;
+                    let body = self.chains.seal(&mut alert);
+                    let body = body.map_err(|e| CliError::failure("cannot write an alert", e))?;
                     self.outputs.alerts.line(&body)?;
                 }
                 Action::Finding(finding) => {
@@ -136,12 +132,4 @@ impl Writing {
         }
         Ok(())
     }
-}
-
-/// Makes an alert the next of its partition's chain; returns the bytes to write.
-fn seal(chains: &mut Chains, alert: &mut Alert) -> Result<Vec<u8>, CliError> {
-    let (topic, partition) = (alert.provenance.topic.clone(), alert.provenance.partition);
-    let empty = || HashChain::new(&topic, partition);
-    let chain = chains.entry((topic.clone(), partition)).or_insert_with(empty);
-    chain.seal(alert).map_err(|e| CliError::failure("cannot write an alert", e))
 }

@@ -1,8 +1,7 @@
 //! `replay --snapshot`: the state after history as the first snapshot of a group.
 
-use super::fold::Chains;
 use crate::{
-    audit::HashChain,
+    audit::HashChains,
     cli::CliError,
     config::Config,
     journal::takeover::Progress,
@@ -85,12 +84,11 @@ impl SeedSnapshot {
     pub(super) fn publish(
         self,
         mut driver: Driver,
-        chains: &Chains,
+        chains: &HashChains,
         n_records: u64,
     ) -> Result<String, CliError> {
         let Self { store, place, offset } = self;
-        let known = chains.get(&(place.topic.clone(), place.partition)).cloned();
-        let chain = known.unwrap_or_else(|| HashChain::new(&place.topic, place.partition));
+        let chain = chains.of(&place.topic, place.partition);
         let n_records = i64::try_from(n_records).unwrap_or(i64::MAX);
         let offset = offset.map_or(n_records, i64::from);
         // Only records of the topic itself could be folded again if the snapshot were lost.
