@@ -20,7 +20,7 @@
 //! ```
 //!
 //! The modules below are listed in the order in which they may import each other: each one only
-//! those above it, as the table in `tests/tidy.rs` says exactly.
+//! those above it, as the table in `tests/tidy` says exactly.
 
 pub mod manual;
 

@@ -92,7 +92,7 @@ fn planted_violations_are_caught() {
     let long_fn = format!("fn long() {{\n{}}}", "    work();\n".repeat(70));
     let cited = format!("// As {}{} §3 has it.", "FORM", "ATS");
     let machine = format!("const P: &str = \"/{}/someone/x\";", "home");
-    let cases: [(&str, &str, &str); 25] = [
+    let cases: [(&str, &str, &str); 26] = [
         ("src/state/x.rs", "use crate::feature::Features;", "may not import feature"),
         ("src/state/x.rs", "use crate::{model::Event, ops};", "may not import ops"),
         ("src/model/x.rs", "fn f() { crate::cli::main(); }", "may not import cli"),
@@ -120,6 +120,7 @@ fn planted_violations_are_caught() {
         ("src/ops/x.rs", &long_fn, "fn long has 72 lines"),
         ("src/ops/utils.rs", "", "named utils says nothing"),
         ("src/ops/x.rs", &machine, "a machine's path"),
+        ("src/ops/x.rs", "/// Least share. D: 0.1.\nfn f() {}", "a mark of a legend"),
         ("src/ops/x.rs", &cited, "which is not in the tree"),
         ("benches/x.rs", &format!("// {}", "x".repeat(98)), "wider than 100"),
     ];

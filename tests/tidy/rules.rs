@@ -273,6 +273,10 @@ fn foreign_documents(source: &Source, out: &mut Vec<String>) {
         [["FORM", "ATS"], ["DETEC", "TIONS"], ["SCOR", "ING"], ["DES", "IGN"], ["HO", "USE"]]
             .map(|[a, b]| format!("{a}{b}"));
     for (i, line) in source.text.lines().enumerate() {
+        let is_marked = [" D: ", " S: ", ". S ("].iter().any(|mark| line.contains(mark));
+        if is_marked && line.trim_start().starts_with("///") {
+            out.push(format!("{}:{}: a mark of a legend, say it in words", source.path, i + 1));
+        }
         for name in names.iter().filter(|name| has_word(line, name)) {
             out.push(format!("{}:{}: cites {name}, which is not in the tree", source.path, i + 1));
         }

@@ -22,7 +22,7 @@ pub struct Params {
     /// Least and greatest number of hops, 2 to 8. Published default (AMLSim cycles): 3 and 6.
     #[schemars(range(min = 2, max = 8), extend("x-unit" = "hops"))]
     pub n_hops_min: u32,
-    /// Greatest number of hops. S (same): 6.
+    /// Greatest number of hops. Published default (the same): 6.
     #[schemars(range(min = 2, max = 8), extend("x-unit" = "hops"))]
     pub n_hops_max: u32,
     /// Least share of the first payment that returns. Default: 0.8.
